@@ -1,0 +1,85 @@
+"""From a network to a denoiser: preconditioning, loss, guidance. A denoiser maps (x, sigma, mix) to the clean image.
+
+Letters: B items, C channels, K classes. ``x`` is (B, C, H, W) float32, the clean image in [-1, 1] plus noise of standard
+deviation ``sigma`` (B,); ``mix`` is (B, K) float32, class weights that sum to 1, or all zeros for "any animal".
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..recipes import Recipe
+
+Network = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Denoiser(Protocol):
+    """What samplers and the training loop need. Ours (:class:`EdmDenoiser`) and the faithful one are both one."""
+
+    sigma_min: float
+    sigma_max: float
+
+    def __call__(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
+        """The expected clean image (B, C, H, W), float32."""
+        ...
+
+    def start(self, noise: Tensor, sigma: float) -> Tensor:
+        """Where sampling begins: unit ``noise`` brought to level ``sigma`` (EDM: noise * sigma)."""
+        ...
+
+
+class Trainable(Denoiser, Protocol):
+    """A denoiser that can be trained."""
+
+    net: nn.Module
+
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Weighted squared error of each item (B,) float32, and the noise level (B,) each was measured at."""
+        ...
+
+
+def expand(sigma: Tensor) -> Tensor:
+    """(B,) -> (B, 1, 1, 1)."""
+    return sigma[:, None, None, None]
+
+
+class EdmDenoiser(nn.Module):
+    """Preconditioning and loss of Karras et al. 2022 (arXiv 2206.00364), table 1.
+
+    Args:
+        net: maps (x scaled to unit variance, log(sigma)/4, mix) to an image.
+        recipe: gives sigma_data, p_mean, p_std and the sampler's range of sigma.
+        dtype: of the activations inside ``net``; everything outside stays float32.
+    """
+
+    def __init__(self, net: nn.Module, recipe: Recipe, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.net = net
+        self.dtype = dtype
+        self.sigma_data, self.p_mean, self.p_std = recipe.sigma_data, recipe.p_mean, recipe.p_std
+        self.sigma_min, self.sigma_max = recipe.sample.sigma_min, recipe.sample.sigma_max
+
+    def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
+        """The expected clean image (B, C, H, W), float32 (equation 7)."""
+        s, d = expand(sigma), self.sigma_data
+        c_skip = d**2 / (s**2 + d**2)
+        c_out = s * d / (s**2 + d**2).sqrt()
+        c_in = 1 / (s**2 + d**2).sqrt()
+        inside = (c_in * x).to(self.dtype, memory_format=torch.channels_last)
+        out: Tensor = self.net(inside, sigma.log() / 4, mix)
+        return c_skip * x + c_out * out.float()
+
+    def start(self, noise: Tensor, sigma: float) -> Tensor:
+        """Unit noise times sigma."""
+        return noise * sigma
+
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Equation 8, sigma log-normal: lambda(sigma) * mean squared error of each item, and sigma; both (B,)."""
+        normal = torch.randn(x.shape[0], generator=generator, device=x.device)
+        sigma = (normal * self.p_std + self.p_mean).exp()
+        noise = torch.randn(x.shape, generator=generator, device=x.device) * expand(sigma)
+        clean = self(x + noise, sigma, mix)
+        weight = (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
+        return weight * (clean - x).square().mean(dim=(1, 2, 3)), sigma

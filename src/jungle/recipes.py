@@ -1,0 +1,201 @@
+"""Named, typed recipes. A run is fully described by one ``Recipe``; it travels inside every checkpoint.
+
+``-o key=value`` changes one scalar field (:func:`override`); a wrong key or value is one sentence.
+"""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal, Self, TypeVar
+
+from .errors import BadInput
+
+Order = Literal["balanced", "path", "shuffled"]
+Aspect = Literal["1:1", "3:2", "4:3"]
+Crop = Literal["crop", "squash"]
+Augment = Literal["safe", "original", "none"]
+Network = Literal["unet", "unet2d"]
+Objective = Literal["edm", "flow", "ddpm"]
+Solver = Literal["heun", "dpm2m", "ancestral", "ddpm"]
+
+SIZE_STEP = 16  # picture sides are multiples of this, so that every shipped network can halve them
+
+
+def _require(ok: bool, sentence: str) -> None:
+    if not ok:
+        raise BadInput(sentence)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleRecipe:
+    """How pictures are drawn from a model. ``steps`` counts noise levels; Heun evaluates twice a level."""
+
+    steps: int = 25
+    solver: Solver = "dpm2m"
+    guidance: float = 1.5  # 1.0 means none
+    guidance_low: float = 0.0  # guidance acts only where low < sigma <= high (arXiv 2404.07724)
+    guidance_high: float = 1e9
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+    rho: float = 7.0  # spacing of the noise levels (EDM, equation 5)
+    batch: int = 0  # pictures at once; 0 = chosen for the device
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.steps <= 10_000, f"steps={self.steps}: sampling takes 1 to 10000 steps (25 is a good start).")
+        _require(0 <= self.guidance <= 50, f"guidance={self.guidance}: use a number from 0 to 50 (1 means none, 1.5 to 3 is usual).")
+        _require(0 < self.sigma_min < self.sigma_max, f"sigma_min={self.sigma_min} must be above 0 and below sigma_max={self.sigma_max}.")
+        _require(self.rho > 0, f"rho={self.rho} must be above 0 (7 is usual).")
+        _require(0 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 pictures at once, or 0 for a good choice.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetRecipe:
+    """The shape of our U-Net (``diffusion/unet.py``)."""
+
+    image_channels: int = 3
+    extra_channels: int = 0  # input only: the small picture when enlarging
+    patch: int = 2  # side of the squares of pixels that become channels (space to depth)
+    widths: tuple[int, ...] = (64, 128, 256)  # channels a level, each level half the side of the one before
+    blocks: int = 1  # residual blocks a level on the way down; one more on the way up
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """Everything that decides a training run, apart from the photos and the device."""
+
+    name: str
+    # data
+    image_size: int = 64  # short side in pixels
+    aspect: Aspect = "1:1"  # width:height
+    crop: Crop = "crop"
+    limit: int = 0  # at most so many photos; 0 = all
+    order: Order = "balanced"  # which photos a limit keeps
+    augment: Augment = "safe"
+    balance: float = 0.5  # a class of n photos is drawn in proportion to n ** (1 - balance)
+    # model
+    network: Network = "unet"
+    net: NetRecipe = field(default_factory=NetRecipe)
+    objective: Objective = "edm"
+    p_mean: float = -0.8  # log-normal density of sigma in training (EDM, table 1)
+    p_std: float = 1.4
+    sigma_data: float = 0.5
+    # training
+    seed: int = 0
+    steps: int = 0  # updates; 0 = from epochs
+    epochs: float = 30.0
+    batch: int = 32  # photos an update
+    micro_batch: int = 0  # photos at once; 0 = the whole batch
+    lr: float = 1e-3
+    warmup: int = 200  # updates
+    decay: Literal["constant", "rsqrt", "linear"] = "linear"
+    beta2: float = 0.99
+    weight_decay: float = 0.0
+    clip: float = 1.0  # gradient norm; 0 = off
+    ema: float = 0.1  # relative width of the power-function EMA (EDM2, section 3.1); 0 = off
+    drop_mix: float = 0.1  # share of photos trained without their class, for guidance
+    checkpoint_every: int = 0  # updates, beside every two minutes; 0 = only the two minutes
+    sample: SampleRecipe = field(default_factory=SampleRecipe)
+
+    def __post_init__(self) -> None:
+        _require(
+            SIZE_STEP <= self.image_size <= 1024 and self.image_size % SIZE_STEP == 0,
+            f"image_size={self.image_size}: use a multiple of {SIZE_STEP} from {SIZE_STEP} to 1024 (64 is usual).",
+        )
+        _require(self.limit >= 0, f"limit={self.limit}: use the number of photos to keep, or 0 for all.")
+        _require(self.steps >= 0, f"steps={self.steps}: use the number of updates, or 0 to count in epochs.")
+        _require(0 < self.epochs <= 1e6, f"epochs={self.epochs}: use a number above 0.")
+        _require(1 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 photos an update.")
+        _require(0 <= self.micro_batch <= self.batch, f"micro_batch={self.micro_batch}: use 1 to batch={self.batch}, or 0 for the whole batch.")
+        _require(0 < self.lr <= 1, f"lr={self.lr}: use a learning rate above 0 and at most 1 (0.001 is usual).")
+        _require(0 <= self.balance <= 1, f"balance={self.balance}: use 0 (as found) to 1 (every class equally often).")
+        _require(0 <= self.ema < 0.29, f"ema={self.ema}: use 0 (off) to 0.28 (relative width of the average; 0.1 is usual).")
+        _require(0 <= self.drop_mix < 1, f"drop_mix={self.drop_mix}: use a share from 0 to below 1.")
+        _require(self.warmup >= 0, f"warmup={self.warmup}: use the number of updates, 0 for none.")
+        _require(self.clip >= 0, f"clip={self.clip}: use a gradient norm, or 0 for none.")
+        _require(self.checkpoint_every >= 0, f"checkpoint_every={self.checkpoint_every}: use a number of updates, or 0.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a picture in pixels; the short side is ``image_size``."""
+        wide, high = (int(part) for part in self.aspect.split(":"))
+        return self.image_size, round(self.image_size * wide / high / SIZE_STEP) * SIZE_STEP
+
+    def to_json(self) -> str:
+        """One line of JSON that :meth:`from_json` reads back."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a recipe written by this or an older version; unknown fields are an error, missing ones keep their default."""
+        values = json.loads(text)
+        values["net"] = NetRecipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.get("net", {}).items()})
+        values["sample"] = SampleRecipe(**values.get("sample", {}))
+        return cls(**values)
+
+
+R = TypeVar("R", Recipe, SampleRecipe)
+
+
+def _convert(recipe: R, key: str, text: str) -> Any:
+    kind = typing.get_type_hints(type(recipe))[key]
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        _require(text in choices, f"{key}={text}: choose one of {', '.join(choices)}.")
+        return text
+    try:
+        value = kind(text)
+    except ValueError:
+        raise BadInput(f"{key}={text}: '{text}' is not {'a whole number' if kind is int else 'a number'}.") from None
+    _require(not isinstance(value, float) or value == value and abs(value) != float("inf"), f"{key}={text}: use a finite number.")
+    return value
+
+
+def override(recipe: R, options: Mapping[str, str]) -> R:
+    """Change scalar fields by name; values are text, as they come from ``-o key=value`` or ``jungle.toml``.
+
+    Raises:
+        BadInput: an unknown key, or a value of the wrong kind or out of range.
+    """
+    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "net", "sample"}]
+    changes: dict[str, Any] = {}
+    for key, text in options.items():
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            raise BadInput(f"There is no option '{key}'" + (f"; did you mean '{near[0]}'?" if near else f"; the options are {', '.join(known)}."))
+        changes[key] = _convert(recipe, key, text)
+    return dataclasses.replace(recipe, **changes)
+
+
+RECIPES: dict[str, Recipe] = {
+    r.name: r
+    for r in (
+        # Seconds on any machine; the recipe of the tests.
+        Recipe(name="tiny", image_size=16, net=NetRecipe(widths=(8, 16)), batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6)),
+        # Ten minutes on a laptop.
+        Recipe(name="quick"),
+        # The shipped model.
+        Recipe(name="photo64"),
+        # The original recipe of this project, figure by figure: DDPM, 63 M parameters, lr 2e-5, no EMA.
+        Recipe(
+            name="faithful", crop="squash", limit=1024, order="path", augment="original", balance=0.0,
+            network="unet2d", objective="ddpm", batch=16, epochs=30, lr=2e-5, warmup=0, decay="constant",
+            beta2=0.999, weight_decay=0.01, clip=0.0, ema=0.0, drop_mix=0.0,
+            sample=SampleRecipe(steps=1000, solver="ddpm", guidance=1.0, batch=1),
+        ),
+    )
+}  # fmt: skip
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        BadInput: there is none; the sentence lists what there is.
+    """
+    if name not in RECIPES:
+        raise BadInput(f"There is no recipe '{name}'; choose one of {', '.join(RECIPES)}.")
+    return RECIPES[name]
