@@ -53,14 +53,19 @@ class SampleRecipe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetRecipe:
-    """The shape of our U-Net (``diffusion/unet.py``)."""
+    """The shape of a ``UNet`` (``diffusion/unet.py``).
+
+    A level is one resolution: level 0 works on pictures shrunk ``patch`` times, each next level on half of that.
+    """
 
     image_channels: int = 3
     extra_channels: int = 0  # input only: the small picture when enlarging
-    patch: int = 2  # side of the squares of pixels that become channels (space to depth)
-    widths: tuple[int, ...] = (64, 128, 256)  # channels a level, each level half the side of the one before
-    blocks: int = 1  # residual blocks a level on the way down; one more on the way up
-    dropout: float = 0.0
+    patch: int = 4  # side of the squares of pixels that become channels (space to depth)
+    widths: tuple[int, ...] = (128, 256)  # channels a level; multiples of 64 where there is attention
+    blocks: tuple[int, ...] = (1, 2)  # residual blocks on the way down; every level but the last has as many on the way up
+    attention: tuple[int, ...] = (1,)  # levels whose blocks are followed by self-attention
+    embedding: int = 256  # width of the vector that describes noise level and classes
+    dropout: float = 0.0  # inside the blocks of the last level only, where a small photo set overfits first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,7 +179,7 @@ RECIPES: dict[str, Recipe] = {
     r.name: r
     for r in (
         # Seconds on any machine; the recipe of the tests.
-        Recipe(name="tiny", image_size=16, net=NetRecipe(widths=(8, 16)), batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6)),
+        Recipe(name="tiny", image_size=16, net=NetRecipe(widths=(8, 16), blocks=(1, 1), attention=(), embedding=16), batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6)),
         # Ten minutes on a laptop.
         Recipe(name="quick"),
         # The shipped model.

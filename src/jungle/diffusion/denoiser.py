@@ -20,6 +20,7 @@ class Denoiser(Protocol):
 
     sigma_min: float
     sigma_max: float
+    schedule: Tensor | None  # sigma of each training timestep, ascending; None where training was continuous
 
     def __call__(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The expected clean image (B, C, H, W), float32."""
@@ -58,6 +59,7 @@ class EdmDenoiser(nn.Module):
         super().__init__()
         self.net = net
         self.dtype = dtype
+        self.schedule: Tensor | None = None
         self.sigma_data, self.p_mean, self.p_std = recipe.sigma_data, recipe.p_mean, recipe.p_std
         self.sigma_min, self.sigma_max = recipe.sample.sigma_min, recipe.sample.sigma_max
 
@@ -83,3 +85,43 @@ class EdmDenoiser(nn.Module):
         clean = self(x + noise, sigma, mix)
         weight = (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
         return weight * (clean - x).square().mean(dim=(1, 2, 3)), sigma
+
+
+class FlowDenoiser(nn.Module):
+    """Flow matching on straight paths with logit-normal times (arXiv 2403.03206, sections 2 and 3.1).
+
+    The path z = (1 - t) x + t noise is EDM's x + sigma noise divided by 1 + sigma, with sigma = t / (1 - t): so the
+    same samplers serve both. Arguments as for :class:`EdmDenoiser`; ``p_mean`` and ``p_std`` are those of logit(t) = log(sigma).
+    """
+
+    def __init__(self, net: nn.Module, recipe: Recipe, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.net = net
+        self.dtype = dtype
+        self.schedule: Tensor | None = None
+        self.p_mean, self.p_std = recipe.p_mean, recipe.p_std
+        self.sigma_min, self.sigma_max = recipe.sample.sigma_min, recipe.sample.sigma_max
+
+    def _velocity(self, z: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
+        inside = (2 * z).to(self.dtype, memory_format=torch.channels_last)
+        out: Tensor = self.net(inside, sigma.log() / 4, mix)
+        return out.float()
+
+    def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
+        """The expected clean image (B, C, H, W), float32: z - t * velocity."""
+        s = expand(sigma)
+        z = x / (1 + s)
+        return z - s / (1 + s) * self._velocity(z, sigma, mix)
+
+    def start(self, noise: Tensor, sigma: float) -> Tensor:
+        """Unit noise times sigma."""
+        return noise * sigma
+
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mean squared error of the velocity noise - x of each item, and sigma; both (B,)."""
+        normal = torch.randn(x.shape[0], generator=generator, device=x.device)
+        sigma = (normal * self.p_std + self.p_mean).exp()
+        noise = torch.randn(x.shape, generator=generator, device=x.device)
+        t = expand(sigma / (1 + sigma))
+        velocity = self._velocity((1 - t) * x + t * noise, sigma, mix)
+        return (velocity - (noise - x)).square().mean(dim=(1, 2, 3)), sigma

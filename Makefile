@@ -1,0 +1,44 @@
+# Two commands: `make postcards` paints a jungle, `make test` passes the tests. Both set up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: postcards test unit check fix docs clean
+
+postcards: .venv/installed
+	$(BIN)/jungle make --out my-jungle
+
+test: .venv/installed-dev unit
+	$(BIN)/python -m pytest -m slow
+
+unit: .venv/installed-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+
+fix: .venv/installed-dev
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+docs: .venv/installed-dev
+	$(BIN)/python docs/make_cli.py
+
+# torch first and alone: its exact version is the one that comes without gigabytes of GPU libraries on a CPU machine
+.venv/torch: constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) "$$(grep '^torch==' constraints.txt)" || $(PIP) "torch>=2.11,<2.14"
+	touch $@
+
+.venv/installed: .venv/torch pyproject.toml
+	$(PIP) --constraint constraints.txt --editable '.[faithful]'
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist my-jungle my-jungle.zip

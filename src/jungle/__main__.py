@@ -1,0 +1,5 @@
+"""``python -m jungle`` is ``jungle``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""``jungle.toml``: the wishes of one jungle, editable by hand. Options on the command line win over it.
+
+    seed = 0
+    recipe = "quick"              # for jungle train
+    model = "run/animal_diffusion_model.pth"
+    [train]                       # the keys of -o for training
+    limit = 1024
+    [images]                      # the keys of -o for painting
+    guidance = 2.0
+    [[species]]
+    slug = "canda"
+    name = "Canda"
+    seed = 7
+    mix = { cat = 0.6, panda = 0.4 }
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BadInput
+from .records import Species
+from .store import write_bytes
+
+NAME = "jungle.toml"
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A read ``jungle.toml``; everything empty where there is no file."""
+
+    seed: int = 0
+    recipe: str = ""
+    model: str = ""
+    train: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    species: tuple[Species, ...] = ()
+
+
+def _is(value: Any, kind: type, what: str, where: Path) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        words = {int: "a whole number", str: "text in quotes", dict: "a table", list: "a list of tables"}
+        raise BadInput(f"{where}: {what} must be {words[kind]}, not {value!r}; mend that line.")
+    return value
+
+
+def _options(table: Any, what: str, where: Path) -> dict[str, str]:
+    for key, value in _is(table, dict, f"[{what}]", where).items():
+        if not isinstance(value, int | float | str) or isinstance(value, bool):
+            raise BadInput(f"{where}: {key} in [{what}] must be a number or text in quotes, not {value!r}; mend that line.")
+    return {key: str(value) for key, value in table.items()}
+
+
+def _species(entry: Any, where: Path) -> Species:
+    table = _is(entry, dict, "each [[species]]", where)
+    slug = _is(table.get("slug"), str, "slug of a [[species]]", where)
+    if not SLUG.fullmatch(slug):
+        raise BadInput(f"{where}: slug = '{slug}' must be made of a-z, 0-9 and single '-', for example 'cat-panda'.")
+    mix = _is(table.get("mix", {}), dict, f"mix of '{slug}'", where)
+    for name, share in mix.items():
+        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share < float("inf"):
+            raise BadInput(f"{where}: the share of {name} in the mix of '{slug}' must be a number from 0 up, not {share!r}.")
+    seed = _is(table.get("seed", 0), int, f"seed of '{slug}'", where)
+    if not 0 <= seed < 2**63:
+        raise BadInput(f"{where}: seed of '{slug}' must be a whole number from 0 to 2^63 - 1, not {seed}.")
+    name = _is(table.get("name", slug.replace("-", " ").capitalize()), str, f"name of '{slug}'", where)
+    return Species(slug=slug, name=name, seed=seed, mix={key: float(share) for key, share in mix.items()})
+
+
+def read(folder: Path) -> Config:
+    """The ``jungle.toml`` of a jungle folder; an empty :class:`Config` where there is none.
+
+    Raises:
+        BadInput: the file is not TOML, or an entry is unknown or of the wrong kind; the sentence names the file and entry.
+    """
+    where = folder / NAME
+    try:
+        table = tomllib.loads(where.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput(f"{where} cannot be read as TOML ({error}): mend it, or delete it to start anew.") from None
+    unknown = sorted(set(table) - {"seed", "recipe", "model", "train", "images", "species"})
+    if unknown:
+        raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold seed, recipe, model, [train], [images] and [[species]].")
+    seed = _is(table.get("seed", 0), int, "seed", where)
+    if not 0 <= seed < 2**63:
+        raise BadInput(f"{where}: seed must be a whole number from 0 to 2^63 - 1, not {seed}.")
+    species = tuple(_species(entry, where) for entry in _is(table.get("species", []), list, "[[species]]", where))
+    slugs = [one.slug for one in species]
+    for slug in slugs:
+        if slugs.count(slug) > 1:
+            raise BadInput(f"{where}: the slug '{slug}' is used {slugs.count(slug)} times; give each species its own.")
+    return Config(
+        seed, _is(table.get("recipe", ""), str, "recipe", where), _is(table.get("model", ""), str, "model", where),
+        _options(table.get("train", {}), "train", where), _options(table.get("images", {}), "images", where), species,
+    )  # fmt: skip
+
+
+def write_species(folder: Path, seed: int, species: tuple[Species, ...]) -> None:
+    """A new ``jungle.toml`` with these species, for a person to edit."""
+    lines = ["# The animals of this jungle. Change a name, a seed or a mix, and run  jungle make  again.", f"seed = {seed}", ""]
+    for one in species:
+        mix = ", ".join(f'"{name}" = {share:g}' for name, share in one.mix.items())
+        lines += ["[[species]]", f'slug = "{one.slug}"', f'name = "{one.name}"', f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]
+    write_bytes(folder / NAME, "\n".join(lines).encode())

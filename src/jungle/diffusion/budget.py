@@ -1,0 +1,55 @@
+"""How many updates fit into a given time. The clock is passed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+CALIBRATION = 10  # updates before the plan is made; the first three are not timed
+SHARE = 0.88  # of the time is planned, so that an ordinary slowdown does not change the plan
+
+
+@dataclass
+class TimeBudget:
+    """Plans a run of ``minutes``; ``spent`` seconds were used before this process went on with it.
+
+    The plan is rounded to two digits and made from ``known_seconds`` an update where an earlier run measured it (within
+    35 %), so that two runs of the same command on the same machine make the same number of updates.
+    """
+
+    minutes: float
+    clock: Callable[[], float]
+    started: float
+    spent: float = 0.0
+    known_seconds: float | None = None
+    measured_seconds: float | None = None
+    _mark: tuple[int, float] | None = None
+
+    def used(self) -> float:
+        """Seconds of the budget that are gone."""
+        return self.spent + self.clock() - self.started
+
+    def plan(self, step: int, total: int) -> int:
+        """Call after every update; returns the number of updates the run should have, ``total`` where nothing changes."""
+        now = self.clock()
+        if self._mark is None or step < self._mark[0]:
+            self._mark = (step, now) if step >= 3 or self.measured_seconds else None
+            return total
+        done, seconds = step - self._mark[0], now - self._mark[1]
+        if step == CALIBRATION:
+            self.measured_seconds = seconds / max(done, 1)
+            if self.known_seconds is None or not 0.65 < self.measured_seconds / self.known_seconds < 1.35:
+                self.known_seconds = self.measured_seconds
+            return min(total, max(step + 1, two_digits(self.minutes * 60 * SHARE / self.known_seconds)))
+        if step > CALIBRATION and done >= CALIBRATION and (total - step) * seconds / done > self.minutes * 60 - self.used():
+            fitting = int((self.minutes * 60 - self.used()) * done / max(seconds, 1e-9))
+            self._mark = (step, now)
+            return min(total, step + max(0, fitting))
+        if done >= 20 * CALIBRATION:
+            self._mark = (step, now)
+        return total
+
+
+def two_digits(number: float) -> int:
+    """``number`` rounded down to two significant digits: 2437 -> 2400."""
+    whole = int(number)
+    unit = 10 ** max(0, len(str(whole)) - 2)
+    return whole // unit * unit

@@ -1,0 +1,113 @@
+"""The health report of a training run, in plain words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from ..diffusion.train import BANDS, Batches, Progress, State
+from ..diffusion.denoiser import Trainable
+from ..recipes import Recipe
+from .evaluate import looks_wrong
+from .photos import PhotoSet
+
+SHAPES = 1_000_000  # training images after which shapes appear (docs/LOG.md); animals need several times that
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Mean loss on the same photos and noise with the raw and the averaged weights."""
+
+    raw: float
+    averaged: float
+
+
+@torch.no_grad()
+def compare_averages(model: Trainable, state: State, batches: Batches, seed: int, rounds: int = 4) -> Comparison | None:
+    """Raw against averaged weights on ``rounds`` batches; None where there is no average. The model keeps its raw weights."""
+    if not state.ema:
+        return None
+    raw = {name: value.clone() for name, value in model.net.state_dict().items()}
+    device = next(model.net.parameters()).device
+    means = []
+    model.net.eval()
+    for weights in (raw, state.ema):
+        model.net.load_state_dict(weights)
+        generator = torch.Generator(device).manual_seed(seed)
+        losses = [model.loss(*batches(10**9 + number, generator), generator)[0].mean() for number in range(rounds)]
+        means.append(float(torch.stack(losses).mean()))
+    model.net.load_state_dict(raw)
+    model.net.train()
+    return Comparison(*means)
+
+
+def describe(window: Sequence[Progress]) -> dict[str, Any]:
+    """One line of statistics for the updates in ``window``: means, and the mean loss per noise band (None if unseen)."""
+    good = [p for p in window if p.band_count]
+    sums = np.sum([p.band_loss for p in good], axis=0) if good else np.zeros(len(BANDS) + 1)
+    counts = np.sum([p.band_count for p in good], axis=0) if good else np.zeros(len(BANDS) + 1)
+    last = window[-1]
+    return {
+        "step": last.step,
+        "total": last.total,
+        "images": last.images,
+        "loss": round(float(np.mean([p.loss for p in window])), 5),
+        "lr": last.lr,
+        "grad_norm": round(last.grad_norm, 4),
+        "band_loss": [round(float(s / c), 5) if c else None for s, c in zip(sums, counts, strict=True)],
+        "notes": [p.note for p in window if p.note],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a finished run tells its owner."""
+
+    out: Path
+    photos: int
+    skipped: int
+    classes: int
+    updates: int
+    images: int
+    seconds: float
+    rollbacks: int
+    comparison: Comparison | None
+    trouble: str  # what the previews look like, "" if nothing is wrong
+
+    @classmethod
+    def of(
+        cls, out: Path, photos: PhotoSet, state: State, recipe: Recipe, previews: np.ndarray, comparison: Comparison | None, seconds: float
+    ) -> Self:
+        """Collect the facts of a run that has ended."""
+        return cls(
+            out, len(photos.labels), len(photos.skipped), len(photos.classes), state.step, state.images, seconds, state.rollbacks,
+            comparison, looks_wrong(previews) or "",
+        )  # fmt: skip
+
+    def to_text(self) -> str:
+        """The report, a few short lines."""
+        speed = self.images / max(self.seconds, 1e-9)
+        lines = [
+            f"Trained on {self.photos:,} photos of {self.classes} classes ({self.skipped} files skipped).",
+            f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.photos:.1f} epochs) "
+            f"in {self.seconds / 60:.1f} minutes, {speed:.0f} images a second.",
+        ]
+        if self.rollbacks:
+            lines.append(f"Training broke down {self.rollbacks} times and was rescued with a lower learning rate: next time start with a lower -o lr.")
+        if self.comparison:
+            kept = "raw" if self.comparison.raw < 0.99 * self.comparison.averaged else "averaged"
+            lines.append(f"Loss with raw weights {self.comparison.raw:.4f}, with averaged weights {self.comparison.averaged:.4f}: the {kept} ones paint.")
+        lines.append(self.trouble or "The preview looks like pictures: neither noise nor one flat colour.")
+        lines.append(self._advice(speed))
+        return "\n".join(lines) + "\n"
+
+    def _advice(self, speed: float) -> str:
+        if self.images >= 3 * SHAPES:
+            return "The run is long enough for animals; what helps now is more photos or a larger network."
+        aim = SHAPES if self.images < SHAPES else 3 * SHAPES
+        what = "shapes appear" if aim == SHAPES else "animals appear"
+        hours = (aim - self.images) / max(speed, 1e-9) / 3600
+        return f"After about {aim:,} training images {what}: that is {hours:.1f} hours more at this speed (a longer --minutes in a new --out)."

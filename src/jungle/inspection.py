@@ -1,0 +1,55 @@
+"""``jungle inspect``: what a photo folder, a model or a picture is, in plain words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .diffusion import device as devices
+from .diffusion import model
+from .errors import BadInput
+from .images import photos, preflight, sources
+
+MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
+
+
+def inspect(file: str, cache: Path, wish: str) -> tuple[str, dict[str, Any]]:
+    """The report on ``file`` as text and as plain values.
+
+    Raises:
+        BadInput: there is no such file or it is none of the things that jungle knows.
+    """
+    path = Path(file)
+    if path.suffix.lower() in MODELS:
+        return _model(path, wish)
+    if path.is_file() and path.suffix.lower() != ".zip":
+        return _picture(path)
+    report = preflight.inspect(sources.resolve(file, cache), images_per_second=None)
+    return report.to_text(), report.to_json()
+
+
+def _model(path: Path, wish: str) -> tuple[str, dict[str, Any]]:
+    found = model.load(path, devices.choose(wish))
+    parameters = sum(p.numel() for p in found.denoiser.net.parameters())
+    high, wide = found.recipe.size
+    facts = {
+        "file": str(path), "kind": "model", "recipe": found.recipe.name, "width": wide, "height": high, "classes": list(found.classes),
+        "updates": found.step, "parameters": parameters, "hash": found.hash, "note": found.note,
+    }  # fmt: skip
+    text = f"A model of the recipe '{found.recipe.name}': paints {wide}x{high}, {parameters / 1e6:.1f} million parameters, "
+    text += f"{found.step:,} updates, weights {found.hash}.\n" if found.step else f"weights {found.hash}.\n"
+    text += f"Its animals: {', '.join(found.classes)}." if found.classes else "It was trained without classes."
+    return f"{text}\n{found.note}".strip(), facts
+
+
+def _picture(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        with Image.open(path) as picture:
+            facts = {"file": str(path), "kind": "picture", "format": picture.format, "width": picture.width, "height": picture.height}
+            notes = {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
+        photos.open_photo(path, (64, 64))
+    except (OSError, ValueError, Image.DecompressionBombError, BadInput) as error:
+        raise BadInput(f"{path} is neither a picture, a model nor a folder of photos ({error}).") from None
+    lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."] + [f"{key}: {value}" for key, value in sorted(notes.items())]
+    return "\n".join(lines), json.loads(json.dumps(facts | {"notes": notes}))

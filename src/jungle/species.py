@@ -1,0 +1,55 @@
+"""Inventing species: which animals are mixed, in which shares, and what the child of the two is called."""
+
+import random
+import re
+
+from .records import Species
+
+VOWELS = "aeiouy"
+
+
+def blend(first: str, second: str) -> str:
+    """A name from the head of one and the tail of the other, joined at vowels: leopard, rabbit -> leopabbit."""
+    if first == second:
+        return first
+    head = re.match(r"[^aeiouy]*[aeiouy]+[^aeiouy]?(?=.)|.+", first)
+    stem = head.group(0) if head else first
+    if len(first) > 5:
+        stem = first[: max(len(stem), (len(first) + 1) // 2)]
+    starts = [i for i, letter in enumerate(second) if letter in VOWELS and i < len(second) - 1]
+    tail = second[starts[len(starts) // 2] if len(starts) > 2 else starts[0] :] if starts else second
+    return (stem.rstrip(VOWELS) or stem) + tail
+
+
+def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
+    """The mix that ``seed`` alone decides: two different classes; one where there is one; empty where there are none."""
+    if len(classes) < 2:
+        return dict.fromkeys(classes, 1.0)
+    source = random.Random(f"parents/{seed}")
+    first, second = source.sample(classes, 2)
+    share = source.choice((0.6, 0.7, 0.8))
+    return {first: share, second: round(1 - share, 2)}
+
+
+def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
+    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others."""
+    most = len(classes) * (len(classes) - 1) // 2
+    species: list[Species] = []
+    taken: set[frozenset[str]] = set()
+    while len(species) < count:
+        mix = parents(classes, seed)
+        pair = frozenset(mix)
+        if pair not in taken or len(taken) >= most:
+            taken.add(pair)
+            species.append(_named(mix, seed, {one.slug for one in species}))
+        seed += 1
+    return tuple(species)
+
+
+def _named(mix: dict[str, float], seed: int, used: set[str]) -> Species:
+    words = [name.replace("_", " ").split()[-1] for name in mix] or ["animal"]
+    name = blend(words[0], words[-1])
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "animal"
+    if slug in used:
+        slug = f"{slug}-{seed}"
+    return Species(slug=slug, name=name.capitalize(), seed=seed, mix=mix)
