@@ -1,0 +1,223 @@
+"""From a folder of photos to arrays for training: chosen, decoded once, kept in a memory-mapped cache.
+
+    CACHE/photos/KEY/images.npy      (N, H, W, 3) uint8
+    CACHE/photos/KEY/labels.npy      (N,) int64
+    CACHE/photos/KEY/manifest.json   classes, paths, what was skipped and why; written last
+
+KEY follows from the content of the chosen photos, their classes and order, and the size: a changed photo or
+option makes a new cache, an unchanged one is opened in a moment.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BadInput
+from ..recipes import Order, Recipe
+from ..store import new_folder
+from .digests import digests
+from .folders import Found, Photo, Skipped, scan
+from .opening import Unreadable, open_photo, open_sized
+
+__all__ = ["Found", "Photo", "PhotoSet", "Skipped", "Unreadable", "choose", "decode_all", "load", "need_space", "open_photo", "scan"]
+
+FEWEST = 2  # photos below which nothing can be learnt
+WORKERS = 2  # Pillow decodes outside the interpreter's lock, so threads are enough
+CHUNK = 256  # photos in flight, so that memory does not grow with their number
+_VERSION = 1  # of the decoding; a change makes old caches unused
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Photos ready for training, N pictures of K classes."""
+
+    images: NDArray[np.uint8]  # (N, H, W, 3), read from the disk where it is touched
+    labels: NDArray[np.int64]  # (N,), index into ``classes``
+    classes: tuple[str, ...]  # sorted, those with at least one usable photo
+    paths: tuple[str, ...]  # N, relative to the folder
+    skipped: list[Skipped]  # what is not used, and why
+    enlarged: int  # photos that were smaller than (H, W)
+    fingerprint: str  # of the data: equal only for equal photos, classes, order and size
+
+    def __len__(self) -> int:
+        """The number of photos."""
+        return len(self.labels)
+
+
+def choose(names: Sequence[str], limit: int, order: Order, seed: int) -> list[int]:
+    """Which photos a limit keeps, as indices into ``names``, the class of each photo in path order.
+
+    Args:
+        limit: how many at most; 0 = all, in path order.
+        order: ``path`` keeps the first; ``balanced`` takes one of each class in turn, each class in path order;
+            ``shuffled`` draws by ``seed``.
+    """
+    count = len(names)
+    if limit == 0 or limit >= count:
+        return list(range(count))
+    if order == "path":
+        return list(range(limit))
+    if order == "shuffled":
+        return [int(i) for i in np.random.default_rng(seed).permutation(count)[:limit]]
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        members[name].append(index)
+    turns = zip_longest(*(members[name] for name in sorted(members)))
+    return list(islice((i for turn in turns for i in turn if i is not None), limit))
+
+
+def need_space(folder: Path, count: int) -> None:
+    """Refuse early if the disk of ``folder`` has fewer than ``count`` bytes left.
+
+    Raises:
+        BadInput: it has.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if count > free:
+        needed = f"has {free / 1e9:.1f} GB left, but {count / 1e9:.1f} GB are needed"
+        raise BadInput(f"The disk of '{folder}' {needed}: free some space or use fewer photos.")
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Pillow's warnings about damaged files; what matters in them comes back as a reason. Filters belong to all threads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def decode_all(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator[Any]:
+    """``decode`` of each path in order, two at a time; an :class:`Unreadable` is returned in its place."""
+
+    def attempt(path: Path) -> Any:
+        try:
+            return decode(path)
+        except Unreadable as problem:
+            return problem
+
+    rest = iter(paths)
+    with quiet_pillow(), ThreadPoolExecutor(WORKERS) as pool:
+        while chunk := list(islice(rest, CHUNK)):
+            yield from pool.map(attempt, chunk)
+
+
+def _key(root: Path, photos: Sequence[Photo], recipe: Recipe, cache: Path) -> str:
+    result = hashlib.blake2b(json.dumps([_VERSION, recipe.size, recipe.crop]).encode(), digest_size=16)
+    contents = digests((root / photo.path for photo in photos), cache)
+    for photo, content in zip(photos, contents, strict=True):
+        result.update(json.dumps([*photo, content]).encode())
+    return result.hexdigest()
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """The .npy header. NumPy pads it so that its length does not depend on the number of rows."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def _decode(root: Path, photos: Sequence[Photo], recipe: Recipe, file: BinaryIO, progress: Progress | None) -> dict[str, Any]:
+    """Write the pictures row by row; returns the manifest."""
+    high, wide = recipe.size
+    used: list[Photo] = []
+    skipped: list[Skipped] = []
+    enlarged = 0
+    _write_header(file, (len(photos), high, wide, 3))
+    start = file.tell()
+    results = decode_all((root / photo.path for photo in photos), lambda path: open_sized(path, recipe.size, recipe.crop))
+    for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
+        if isinstance(result, Unreadable):
+            skipped.append(Skipped(photo.path, result.reason))
+        else:
+            pixels, facts = result
+            file.write(pixels.tobytes())
+            used.append(photo)
+            enlarged += facts.height < high or facts.width < wide
+        if progress:
+            progress(done, len(photos))
+    file.seek(0)
+    _write_header(file, (len(used), high, wide, 3))
+    assert file.tell() == start
+    return {"paths": [p.path for p in used], "names": [p.name for p in used], "skipped": skipped, "enlarged": enlarged}
+
+
+def _require_enough(folder: Path, usable: int, skipped: Sequence[Skipped]) -> None:
+    if usable >= FEWEST:
+        return
+    if not usable and not skipped:
+        raise BadInput(f"The folder '{folder}' holds no photos: it needs JPEG, PNG or WebP files, one sub-folder for each animal.")
+    reasons = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:3]) + ("; ..." if len(skipped) > 3 else "")
+    told = f" ({len(skipped)} skipped: {reasons})" if skipped else ""
+    raise BadInput(f"The folder '{folder}' has {usable} usable photo{'s' * (usable != 1)}, at least {FEWEST} are needed{told}.")
+
+
+def _build(root: Path, photos: Sequence[Photo], recipe: Recipe, home: Path, progress: Progress | None) -> None:
+    high, wide = recipe.size
+    need_space(home, len(photos) * high * wide * 3)
+    with new_folder(home) as temporary:
+        with open(temporary / "images.npy", "wb") as file:
+            manifest = _decode(root, photos, recipe, file, progress)
+            file.flush()
+            os.fsync(file.fileno())
+        names = manifest.pop("names")
+        _require_enough(root, len(names), manifest["skipped"])
+        manifest["classes"] = sorted(set(names))
+        np.save(temporary / "labels.npy", np.searchsorted(manifest["classes"], names).astype(np.int64))
+        (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def _open(home: Path) -> PhotoSet | None:
+    """The cached set; None if it is missing or damaged."""
+    try:
+        manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
+        images = np.load(home / "images.npy", mmap_mode="r")
+        labels = np.load(home / "labels.npy")
+        skipped = [Skipped(*item) for item in manifest["skipped"]]
+        if len(images) != len(labels) or len(labels) != len(manifest["paths"]):
+            return None
+        return PhotoSet(images, labels, tuple(manifest["classes"]), tuple(manifest["paths"]), skipped, manifest["enlarged"], home.name)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def load(folder: Path, recipe: Recipe, cache: Path, progress: Progress | None = None) -> PhotoSet:
+    """The photos of ``folder`` as the recipe wants them, from the cache or decoded now.
+
+    Args:
+        recipe: its ``size``, ``crop``, ``limit``, ``order`` and ``seed`` decide.
+        cache: a folder for decoded photos; safe to delete.
+        progress: called with (done, total) while photos are decoded; not called when they come from the cache.
+
+    Raises:
+        BadInput: fewer than two usable photos (with the first reasons), or no room for the cache.
+    """
+    found = scan(folder)
+    chosen = [found.photos[i] for i in choose([p.name for p in found.photos], recipe.limit, recipe.order, recipe.seed)]
+    _require_enough(folder, len(chosen), found.skipped)
+    home = cache / "photos" / _key(folder, chosen, recipe, cache)
+    result = _open(home)
+    if result is None:
+        try:
+            _build(folder, chosen, recipe, home, progress)
+            result = _open(home)
+        except OSError as problem:
+            reason = problem.strerror or type(problem).__name__
+            raise BadInput(f"The cache folder '{cache}' cannot be written ({reason}): free some space or choose another one.") from problem
+        if result is None:
+            raise BadInput(f"The cache folder '{cache}' does not keep what is written to it: choose another one.")
+    return replace(result, skipped=found.skipped + result.skipped)
