@@ -117,9 +117,12 @@ def _require_handle(kind: str, handle: str, pattern: str) -> None:
         raise BadInput(f"'{kind}:{handle}' is not a data set: write {kind}:OWNER/NAME as in its web address.")
 
 
-def _download_failed(site: str, handle: str, login: str, problem: Exception) -> JungleError:
+def _download_failed(site: str, handle: str, login: str, problem: BaseException) -> JungleError:
     """One sentence for whatever a download library raised."""
-    status = getattr(getattr(problem, "response", None), "status_code", None)
+    status: int | None = None
+    cause: BaseException | None = problem  # the answer of the site may lie some causes deep
+    while status is None and cause is not None:
+        status, cause = getattr(getattr(cause, "response", None), "status_code", None), cause.__cause__
     if status in (401, 403):
         return BadInput(f"{site} does not give out '{handle}' ({status}): check the name, accept its terms there, and log in ({login}).")
     if status == 404:
