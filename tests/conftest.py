@@ -6,9 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 PHOTOS = Path(__file__).parent.parent.parent / "shared" / "data" / "photos"
+
+
+torch.set_num_threads(1)  # toy networks are too small to share; threads that wait for each other cost minutes
 
 
 @pytest.fixture(autouse=True)

@@ -36,14 +36,26 @@ class Trainable(Denoiser, Protocol):
 
     net: nn.Module
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Weighted squared error of each item (B,) float32, and the noise level (B,) each was measured at."""
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+        """Weighted squared error of each item (B,) float32, and the noise level (B,) each was measured at.
+
+        ``shrunk``: how many times ``x`` was shrunk. Averaging k x k pixels divides white noise by k, so a shrunk picture
+        gets sigma / k and the network is still told sigma: what is left visible at a level is the same at both sizes.
+        """
         ...
 
 
 def expand(sigma: Tensor) -> Tensor:
     """(B,) -> (B, 1, 1, 1)."""
     return sigma[:, None, None, None]
+
+
+def draw_sigma(x: Tensor, mean: float, deviation: float, generator: torch.Generator) -> Tensor:
+    """A log-normal noise level for each item of ``x``, (B,), one in each of B equal parts of the density: less variance."""
+    count = x.shape[0]
+    inside = torch.rand(count, generator=generator, device=x.device)
+    part = torch.randperm(count, generator=generator, device=x.device)
+    return (torch.special.ndtri((part + inside.clamp(1e-4, 1 - 1e-4)) / count) * deviation + mean).exp()
 
 
 class EdmDenoiser(nn.Module):
@@ -65,26 +77,29 @@ class EdmDenoiser(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The expected clean image (B, C, H, W), float32 (equation 7)."""
+        return self._clean(x, sigma, sigma, mix)
+
+    def _clean(self, x: Tensor, sigma: Tensor, told: Tensor, mix: Tensor) -> Tensor:
         s, d = expand(sigma), self.sigma_data
         c_skip = d**2 / (s**2 + d**2)
         c_out = s * d / (s**2 + d**2).sqrt()
         c_in = 1 / (s**2 + d**2).sqrt()
         inside = (c_in * x).to(self.dtype, memory_format=torch.channels_last)
-        out: Tensor = self.net(inside, sigma.log() / 4, mix)
+        out: Tensor = self.net(inside, told.log() / 4, mix)
         return c_skip * x + c_out * out.float()
 
     def start(self, noise: Tensor, sigma: float) -> Tensor:
         """Unit noise times sigma."""
         return noise * sigma
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
         """Equation 8, sigma log-normal: lambda(sigma) * mean squared error of each item, and sigma; both (B,)."""
-        normal = torch.randn(x.shape[0], generator=generator, device=x.device)
-        sigma = (normal * self.p_std + self.p_mean).exp()
+        told = draw_sigma(x, self.p_mean, self.p_std, generator)
+        sigma = told / shrunk
         noise = torch.randn(x.shape, generator=generator, device=x.device) * expand(sigma)
-        clean = self(x + noise, sigma, mix)
+        clean = self._clean(x + noise, sigma, told, mix)
         weight = (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
-        return weight * (clean - x).square().mean(dim=(1, 2, 3)), sigma
+        return weight * (clean - x).square().mean(dim=(1, 2, 3)), told
 
 
 class FlowDenoiser(nn.Module):
@@ -102,9 +117,9 @@ class FlowDenoiser(nn.Module):
         self.p_mean, self.p_std = recipe.p_mean, recipe.p_std
         self.sigma_min, self.sigma_max = recipe.sample.sigma_min, recipe.sample.sigma_max
 
-    def _velocity(self, z: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
-        inside = (2 * z).to(self.dtype, memory_format=torch.channels_last)
-        out: Tensor = self.net(inside, sigma.log() / 4, mix)
+    def _velocity(self, z: Tensor, told: Tensor, mix: Tensor) -> Tensor:
+        inside = (2 * z).to(self.dtype, memory_format=torch.channels_last)  # brings pictures to unit variance
+        out: Tensor = self.net(inside, told.log() / 4, mix)
         return out.float()
 
     def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
@@ -117,11 +132,11 @@ class FlowDenoiser(nn.Module):
         """Unit noise times sigma."""
         return noise * sigma
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
         """Mean squared error of the velocity noise - x of each item, and sigma; both (B,)."""
-        normal = torch.randn(x.shape[0], generator=generator, device=x.device)
-        sigma = (normal * self.p_std + self.p_mean).exp()
+        told = draw_sigma(x, self.p_mean, self.p_std, generator)
         noise = torch.randn(x.shape, generator=generator, device=x.device)
+        sigma = told / shrunk
         t = expand(sigma / (1 + sigma))
-        velocity = self._velocity((1 - t) * x + t * noise, sigma, mix)
-        return (velocity - (noise - x)).square().mean(dim=(1, 2, 3)), sigma
+        velocity = self._velocity((1 - t) * x + t * noise, told, mix)
+        return (velocity - (noise - x)).square().mean(dim=(1, 2, 3)), told

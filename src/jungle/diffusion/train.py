@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import JungleError
 from ..recipes import Recipe
+from .budget import CALIBRATION
 from .denoiser import Trainable
 
 Batches = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
@@ -115,18 +116,18 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _gradients(model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _gradients(model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator, shrunk: int) -> tuple[Tensor, Tensor]:
     """Backward through the batch in pieces of ``micro``; returns loss and sigma of each item (B,)."""
     losses, sigmas = [], []
     for piece, piece_mix in zip(x.split(micro), mix.split(micro), strict=True):
-        loss, sigma = model.loss(piece, piece_mix, generator)
+        loss, sigma = model.loss(piece, piece_mix, generator, shrunk)
         (loss.sum() / x.shape[0]).backward()
         losses.append(loss.detach())
         sigmas.append(sigma)
     return torch.cat(losses), torch.cat(sigmas)
 
 
-def _attempt(model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int) -> tuple[Tensor, Tensor, str]:
+def _attempt(model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int, shrunk: int) -> tuple[Tensor, Tensor, str]:
     """Gradients of one update; when memory runs out the micro-batch is halved and the effective batch kept."""
     note = ""
     while True:
@@ -134,7 +135,7 @@ def _attempt(model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int) 
         torch.manual_seed(seed)  # dropout draws from the global generator
         state.optimizer.zero_grad(set_to_none=True)
         try:
-            return *_gradients(model, x, mix, state.micro_batch, generator), note
+            return *_gradients(model, x, mix, state.micro_batch, generator, shrunk), note
         except RuntimeError as error:
             if not _out_of_memory(error) or state.micro_batch == 1:
                 raise
@@ -166,7 +167,10 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
         draw = torch.Generator(device).manual_seed(seed)
         x, mix = batches(state.step, draw)
         keep = torch.rand(len(mix), generator=draw, device=device) >= recipe.drop_mix
-        loss, sigma, note = _attempt(model, x, mix * keep[:, None], state, seed_of(recipe.seed, -1 - state.step))
+        shrunk = 2 if CALIBRATION <= state.step < recipe.small_share * state.total else 1
+        if shrunk > 1:
+            x = nn.functional.avg_pool2d(x, shrunk)
+        loss, sigma, note = _attempt(model, x, mix * keep[:, None], state, seed_of(recipe.seed, -1 - state.step), shrunk)
         norm = nn.utils.clip_grad_norm_(model.net.parameters(), recipe.clip or float("inf"))
         mean = float(loss.mean())
         if not (np.isfinite(mean) and bool(norm.isfinite())):

@@ -102,7 +102,7 @@ class Run:
         self.speed_key = digest(recipe.network, repr(recipe.net), recipe.size, recipe.batch, str(compute), "speed")
         spent = float(self.state.extra.get("seconds", 0.0))
         known = self.state.extra.get("seconds_an_update") or self._known_speeds().get(self.speed_key)
-        self.budget = TimeBudget(minutes, clock, started, spent, known)
+        self.budget = TimeBudget(minutes, clock, started, spent, known, recipe.small_share)
         self.minutes = minutes
         self._saved = self._previewed = self._noted = clock()
         self._window: list[Progress] = []
