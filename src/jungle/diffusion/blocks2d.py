@@ -31,11 +31,11 @@ class _GroupNorm(torch.autograd.Function):
         x, weight, mean, rstd = ctx.saved_tensors
         b, c, height, width = x.shape
         groups = mean.shape[1]
-        rows = x.permute(0, 2, 3, 1).reshape(b, height * width, c)
-        dy = grads[0].permute(0, 2, 3, 1).reshape(b, height * width, c)
+        x, dy = x.permute(0, 2, 3, 1), grads[0].permute(0, 2, 3, 1)  # (B, height, width, C)
         gain, mean, rstd = weight.float().view(1, groups, -1), mean.float()[..., None], rstd.float()[..., None]  # (B, G, 1)
-        sum_dy = dy.sum(1, dtype=torch.float32).view(b, groups, -1)  # (B, G, C / G)
-        sum_dyx = (dy * rows).sum(1, dtype=torch.float32).view(b, groups, -1)
+        # Row by row first: a sum to another dtype would convert the whole tensor, one to bfloat16 would round once too coarsely.
+        sum_dy = dy.sum(2).sum(1, dtype=torch.float32).view(b, groups, -1)  # (B, G, C / G)
+        sum_dyx = (dy * x).sum(2).sum(1, dtype=torch.float32).view(b, groups, -1)
         d_weight = ((sum_dyx - mean * sum_dy) * rstd).sum(0).flatten()
         # dx = gain * rstd * dy + slope * x + offset, where slope and offset are the same for a whole group
         n = height * width * (c // groups)
@@ -44,11 +44,11 @@ class _GroupNorm(torch.autograd.Function):
         offset = -slope * mean - (gain * sum_dy).sum(2, keepdim=True) * rstd / n
 
         def channels(value: Tensor) -> Tensor:
-            return value.expand(b, groups, c // groups).reshape(b, 1, c).to(x.dtype)
+            return value.expand(b, groups, c // groups).reshape(b, 1, 1, c).to(x.dtype)
 
-        dx = torch.addcmul(channels(offset), dy, channels(gain * rstd)).addcmul_(rows, channels(slope))
+        dx = torch.addcmul(channels(offset), dy, channels(gain * rstd)).addcmul_(x, channels(slope))
         return (
-            dx.view(b, height, width, c).permute(0, 3, 1, 2),
+            dx.permute(0, 3, 1, 2),
             d_weight.to(weight.dtype),
             sum_dy.sum(0).flatten().to(weight.dtype),
             None,

@@ -146,6 +146,8 @@ class DdpmDenoiser(nn.Module):
 
     def _network(self, noisy: Tensor, timestep: Tensor, mix: Tensor) -> Tensor:
         """What the network predicts (B, C, H, W) float32 for VP images and timesteps (B,)."""
+        if isinstance(getattr(self.net, "time_proj", None), nn.Embedding):  # learned for whole timesteps only
+            timestep = timestep.round().long()
         inside: tuple[Any, ...] = (noisy.to(self.dtype, memory_format=torch.channels_last), timestep)
         labels: dict[str, Any] = {"return_dict": False}
         if getattr(self.net, "class_embedding", None) is not None:  # somebody else's; it knows one class at a time
