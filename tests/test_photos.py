@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from jungle.errors import BadInput
-from jungle.images import photos, preflight
+from jungle.images import digests, photos, preflight
 from jungle.images.folders import scan
 from jungle.images.opening import Unreadable, open_photo
 from jungle.recipes import Recipe, find
@@ -261,6 +261,17 @@ def test_the_cache_follows_content_not_names_of_places_or_times(tmp_path: Path) 
     assert (changed.images[0] != first.images[0]).any()
     prints = {photos.load(moved, other, cache).fingerprint for other in others()}
     assert len(prints | {changed.fingerprint}) == len(others()) + 1
+
+
+def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, cache, read = zoo(tmp_path), tmp_path / "cache", []
+    original = digests.digest_file
+    monkeypatch.setattr(digests, "digest_file", lambda path: read.append(path.name) or original(path))
+    photos.load(folder, RECIPE, cache)
+    assert len(read) == 12
+    save(noise(50), folder / "cane" / "4.png")
+    photos.load(folder, RECIPE, cache)
+    assert read[12:] == ["4.png"]
 
 
 def others() -> list[Recipe]:
