@@ -248,7 +248,7 @@ def test_memory_guard_halves_the_micro_batch_and_keeps_the_batch() -> None:
 
 def test_schedules() -> None:
     assert learning_rate(dataclasses.replace(TINY, warmup=10, lr=1.0, decay="constant"), 4, 100) == pytest.approx(0.5)
-    assert learning_rate(dataclasses.replace(TINY, warmup=0, lr=1.0, decay="linear"), 50, 100) == pytest.approx(0.5)
+    assert learning_rate(dataclasses.replace(TINY, warmup=0, lr=1.0, decay="wsd"), 80, 100) == pytest.approx(0.5)
     assert learning_rate(dataclasses.replace(TINY, warmup=0, lr=1.0, decay="rsqrt"), 40, 100) == pytest.approx(0.5)
 
 
@@ -305,7 +305,7 @@ def test_device_choice_is_explained() -> None:
 def test_network_gradients_and_shapes(tmp_path: Path) -> None:
     from jungle.diffusion.unet import UNet
 
-    net = UNet(NetRecipe(widths=(16, 64), blocks=(1, 1), attention=(1,), extra_channels=2, embedding=16), 4)
+    net = UNet(NetRecipe(widths=(16, 64), blocks=(1, 1), attention=(1,), extra_channels=2, embedding=32), 4)
     x = torch.randn(2, 5, 32, 48)
     with torch.no_grad():
         out = net(x, torch.zeros(2), torch.eye(4)[:2])

@@ -81,10 +81,12 @@ def begin(model: Trainable, recipe: Recipe, total: int) -> State:
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """Linear warm-up, then constant, linear to zero, or inverse square root (EDM2, arXiv 2312.02696, section 2.5)."""
+    """Linear warm-up, then constant, inverse square root (EDM2, arXiv 2312.02696, section 2.5), or "wsd": constant, and
+    linear to zero over the last 40 % (MiniCPM, arXiv 2404.06395, section 4.2).
+    """
     warm = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
-    if recipe.decay == "linear":
-        return recipe.lr * warm * (1 - step / max(total, 1))
+    if recipe.decay == "wsd":
+        return recipe.lr * warm * min(1.0, (1 - step / max(total, 1)) / 0.4)
     if recipe.decay == "rsqrt":
         return recipe.lr * warm / max(1.0, step / max(0.1 * total, 1)) ** 0.5
     return recipe.lr * warm

@@ -36,6 +36,12 @@ def _grid(x: Tensor, angle: Tensor, mirrored: Tensor) -> Tensor:
     return functional.affine_grid(torch.stack([across, down], dim=1), list(x.shape), align_corners=False)
 
 
+def flip(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Every other picture mirrored: float (B, 3, H, W) to the same shape and range."""
+    (mirrored,) = _draws(len(x), 1, generator, x.device)
+    return torch.where((mirrored < 0.5)[:, None, None, None], x.flip(3), x)
+
+
 def safe(x: Tensor, generator: torch.Generator) -> Tensor:
     """Flip, rotation up to 15 degrees without a single invented pixel, brightness and contrast.
 

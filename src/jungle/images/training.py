@@ -73,6 +73,8 @@ class Feed:
         x = pixels.float() / 127.5 - 1
         if self.recipe.augment == "safe":
             x = augment.safe(x, generator)
+        elif self.recipe.augment == "flip":
+            x = augment.flip(x, generator)
         labels = torch.from_numpy(self.photos.labels[chosen]).to(self.device)
         return x, torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
 
