@@ -147,6 +147,16 @@ def test_bfloat16_uses_the_same_weights_and_trains_the_float32_ones(ours: faithf
         assert not torch.equal(fast(x, sigma, NO_MIX), before), "kept weights must follow the optimizer"
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_item_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
+    ours = faithful.DdpmDenoiser(small(), dtype)
+    x, sigma, mix = noise(9, 3, SIZE, SIZE), torch.full((9,), 3.0), torch.zeros(9, 0)
+    with torch.no_grad():
+        whole = ours(x, sigma, mix)
+        for size in (1, 2, 7):
+            assert torch.equal(ours(x[:size], sigma[:size], mix[:size]), whole[:size]), size
+
+
 def test_fast_group_norm_and_attention_against_pytorch() -> None:
     x = noise(2, 16, 32, 32).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_()
     layer, weight = blocks2d.GroupNorm(4, 16), noise(2, 16, 32, 32, seed=1)

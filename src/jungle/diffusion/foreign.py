@@ -121,8 +121,9 @@ def _load(path: Path) -> Any:
 
 
 def _line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:120].rstrip(".: ") if text else type(error).__name__
+    """The first sentence of ``error``, at most 120 characters."""
+    text = re.split(r"\n|\. ", str(error).strip())[0]
+    return text[:120].rstrip(".: ") or type(error).__name__
 
 
 def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
