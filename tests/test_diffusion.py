@@ -99,7 +99,9 @@ def test_guidance_of_one_is_none_and_the_interval_is_kept() -> None:
     assert float(guided(x, torch.full((2,), 0.5), mix).mean()) == 1.0
     assert float(guided(x, torch.full((2,), 9.0), mix).mean()) == 1.0
     assert float(Guided(Two(), SampleRecipe(guidance=1.0))(x, torch.full((2,), 2.0), mix).mean()) == 1.0
-    assert float(Guided(Two(), SampleRecipe(guidance=2.0), weak=Gaussian(0.5, 1e-6))(x, torch.full((2,), 2.0), mix).mean()) == pytest.approx(1.5)
+    assert float(
+        Guided(Two(), SampleRecipe(guidance=2.0), weak=Gaussian(0.5, 1e-6))(x, torch.full((2,), 2.0), mix).mean()
+    ) == pytest.approx(1.5)
 
 
 def test_noise_levels_fall_from_high_to_zero() -> None:

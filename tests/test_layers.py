@@ -22,6 +22,7 @@ COLUMNS = [
     ["jungle.images"],
     ["jungle.publish"],
     ["jungle.inspection", "jungle.doctor"],
+    ["jungle.console"],
     ["jungle.cli"],
     ["jungle.__main__"],
 ]

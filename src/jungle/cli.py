@@ -1,80 +1,24 @@
 """The command line: a command parses, calls one function and prints. Heavy imports are inside the commands."""
 
 import dataclasses
-import functools
 import json
 import os
-import signal
 import sys
 import time
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
+from .console import Shared, Stop, answer, bar, common, fail, follow, say
 from .errors import BadInput, JungleError
 
 if TYPE_CHECKING:
     from .diffusion.model import Model
     from .recipes import SampleRecipe
 
-Command = Callable[..., Any]
 MODEL = "animal_diffusion_model.pth"
-DEBUG_HELP = "Show the traceback of an error."
-
-
-def option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """``-o key=value`` -> {"key": "value"}."""
-    pairs = {}
-    for text in values:
-        key, sign, value = text.partition("=")
-        if not (key and sign):
-            raise BadInput(f"-o {text}: write key=value, for example -o limit=1024.")
-        pairs[key.strip()] = value.strip()
-    return pairs
-
-
-def common(command: Command) -> Command:
-    """The options that every command shares."""
-    decorators = [
-        click.option("-C", "folder", default=".", metavar="DIR", help="Work in this folder."),
-        click.option("--device", default="", metavar="NAME", help="cpu, cuda or mps, with :float32 or :bfloat16; best by default."),
-        click.option("-o", "options", multiple=True, callback=option_pairs, metavar="KEY=VALUE", help="Change one value of the recipe."),
-        click.option("--quiet", is_flag=True, help="No progress, no log."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON summary on stdout."),
-        click.option("--debug", is_flag=True, help=DEBUG_HELP),
-    ]
-
-    @functools.wraps(command)
-    def wrapped(*, folder: str, debug: bool, **arguments: Any) -> Any:
-        try:
-            os.chdir(folder)
-        except OSError as error:
-            raise BadInput(f"-C {folder}: cannot work there ({error.strerror}); name a folder that exists.") from None
-        return command(**arguments)
-
-    return functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), wrapped)
-
-
-def say(text: str, quiet: bool) -> None:
-    """A line of log on stderr."""
-    if not quiet:
-        click.echo(text, err=True)
-
-
-def answer(as_json: bool, text: str, **values: Any) -> None:
-    """The result on stdout: plain text, or one JSON object."""
-    click.echo(json.dumps(values, default=str, ensure_ascii=False) if as_json else text)
-
-
-def bar(total: int, unit: str, quiet: bool) -> Any:
-    """A progress bar with an estimate on stderr."""
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit=unit, disable=quiet, dynamic_ncols=True, mininterval=0.5 if sys.stderr.isatty() else 20.0)
 
 
 def cache() -> Path:
@@ -84,16 +28,16 @@ def cache() -> Path:
     return Path(os.environ.get("JUNGLE_CACHE") or platformdirs.user_cache_dir("jungle", appauthor=False))
 
 
-def open_model(path: str, device: str, quiet: bool, image_size: int = 0) -> "Model":
+def open_model(shared: Shared, path: str, device: str = "", image_size: int = 0) -> "Model":
     """The model at ``path``, the one in this folder, or the shipped one, in that order."""
     from .diffusion import device as devices
     from .diffusion import model
     from .weights import shipped
 
-    compute = devices.choose(device)
+    compute = devices.choose(shared.device or device)
     file = Path(path) if path else Path(MODEL) if Path(MODEL).is_file() else shipped("photo64.safetensors")
     loaded = model.load(file, compute, image_size)
-    say(f"Model {file.name} on {compute}. {loaded.note}".strip(), quiet)
+    say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
     return loaded
 
 
@@ -103,21 +47,6 @@ def sampling(model: "Model", options: dict[str, str], **given: Any) -> "SampleRe
 
     named = {key: str(value) for key, value in given.items() if value is not None}
     return recipes.override(model.recipe.sample, config.read(Path()).images | options | named)
-
-
-class Stop:
-    """Ctrl-C and SIGTERM ask for a stop between two updates; a second Ctrl-C stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self)
-
-    def __call__(self, number: int, frame: object) -> None:
-        """Handle the signal."""
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -135,25 +64,24 @@ def cli() -> None:
 @click.option("--recipe", default="quick", metavar="NAME", help="How to train on SOURCE.")
 @click.option("--minutes", default=30.0, metavar="N", help="Time to train on SOURCE.")
 @common
-def make(
-    source: str | None, out: str, count: int, seed: int, model: str, recipe: str, minutes: float, device: str, options: dict[str, str], quiet: bool,
-    as_json: bool,
-) -> None:  # fmt: skip
+def make(shared: Shared, source: str | None, out: str, count: int, seed: int, model: str, recipe: str, minutes: float) -> None:
     """Species, pictures and a page, from nothing, or trained on the photos of SOURCE first."""
-    from .images.gallery import animals
+    from .images import gallery as pictures
     from .publish import chain
 
     if source:
-        if not run_training(source, out, recipe, minutes, seed, device, {}, quiet):
+        if not run_training(shared, source, out, recipe, minutes, seed, {}):
             return
         model = str(Path(out) / MODEL)
-    painter = open_model(model, device, quiet)
-    animals(painter, count, seed, None)  # refuses a wrong count or seed before anything is written
-    with bar(count, "picture", quiet) as progress:
-        page, gallery = chain.make(painter, Path(out), count, seed, sampling(painter, options), lambda done: progress.update(1))
+    painter = open_model(shared, model)
+    pictures.choose(painter, count, seed)  # refuses a wrong count or seed before anything is written
+    with bar(count, "picture", shared.quiet) as progress:
+        page, gallery = chain.make(painter, Path(out), count, seed, sampling(painter, shared.options), lambda done: progress.update(1))
     if gallery.trouble:
-        say(f"Look at them closely: {gallery.trouble}", quiet)
-    answer(as_json, f"{len(gallery.pictures)} animals: open {page}", page=page, pictures=len(gallery.pictures), trouble=gallery.trouble)
+        say(f"Look at them closely: {gallery.trouble}", shared.quiet)
+    answer(
+        shared.as_json, f"{len(gallery.pictures)} animals: open {page}", page=page, pictures=len(gallery.pictures), trouble=gallery.trouble
+    )
 
 
 @cli.command()
@@ -163,19 +91,19 @@ def make(
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
 @click.option("--seed", default=None, type=int, help="Seed of weights, order and noise.")
 @common
-def train(
-    source: str, recipe: str, minutes: float, out: str, seed: int | None, device: str, options: dict[str, str], quiet: bool, as_json: bool
-) -> None:
+def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, seed: int | None) -> None:
     """Train a model on photos: a folder, a zip, kaggle:OWNER/NAME or hf:OWNER/NAME."""
     from . import config
 
     known = config.read(Path())
-    health = run_training(source, out, recipe or known.recipe or "quick", minutes, known.seed if seed is None else seed, device, known.train | options, quiet)
+    health = run_training(
+        shared, source, out, recipe or known.recipe or "quick", minutes, known.seed if seed is None else seed, known.train | shared.options
+    )
     if health:
-        answer(as_json, health.to_text() + f"Model: {Path(out) / MODEL}", model=Path(out) / MODEL, **dataclasses.asdict(health))
+        answer(shared.as_json, health.to_text() + f"Model: {Path(out) / MODEL}", model=Path(out) / MODEL, **dataclasses.asdict(health))
 
 
-def run_training(source: str, out: str, recipe: str, minutes: float, seed: int, device: str, options: dict[str, str], quiet: bool) -> Any:
+def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: float, seed: int, options: dict[str, str]) -> Any:
     """Train to the end and return the health report, or save and return None when asked to stop."""
     started = time.monotonic()
     from . import recipes
@@ -186,23 +114,22 @@ def run_training(source: str, out: str, recipe: str, minutes: float, seed: int, 
     if not 0 <= minutes <= 100_000:
         raise BadInput(f"--minutes {minutes}: use a number of minutes above 0, or leave it out.")
     wanted = recipes.override(recipes.find(recipe), {"seed": str(seed)} | options)
-    compute = devices.choose(device)
+    compute = devices.choose(shared.device)
     stop = Stop()
     folder = sources.resolve(source, cache())
-    with bar(0, "photo", quiet) as progress:
-        loaded = photos.load(folder, wanted, cache(), lambda done, total: (setattr(progress, "total", total), progress.update(done - progress.n)))
+    with bar(0, "photo", shared.quiet) as progress:
+        loaded = photos.load(folder, wanted, cache(), follow(progress))
     for skipped in loaded.skipped:
-        say(f"Skipped {skipped.path}: {skipped.reason}", quiet)
-    run = Run(Path(out), loaded, wanted, compute, minutes, time.monotonic, started, cache() / "speed.json")
+        say(f"Skipped {skipped.path}: {skipped.reason}", shared.quiet)
+    run = Run(Path(out), loaded, wanted, compute, minutes, time.monotonic, started, cache())
     goes_on = f", going on at update {run.resumed_at}" if run.resumed_at else ""
-    say(f"{len(loaded.labels)} photos of {len(loaded.classes)} classes, recipe {recipe}, on {compute}{goes_on}.", quiet)
-    with bar(run.state.total if not minutes else 0, "update", quiet) as progress:
+    say(f"{len(loaded.labels)} photos of {len(loaded.classes)} classes, recipe {recipe}, on {compute}{goes_on}.", shared.quiet)
+    with bar(run.state.total if not minutes else 0, "update", shared.quiet) as progress:
         for update in run.steps():
-            progress.total = update.total if update.total < 10**9 else None
-            progress.update(update.step - progress.n)
+            follow(progress)(update.step, update.total if update.total < 10**9 else 0)
             progress.set_postfix(loss=f"{update.loss:.3f}", refresh=False)
             if update.note:
-                say(update.note, quiet)
+                say(update.note, shared.quiet)
             if stop.asked:
                 run.save()
                 say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", False)
@@ -226,16 +153,18 @@ def run_training(source: str, out: str, recipe: str, minutes: float, seed: int, 
 @click.option("--export", "export", default="", metavar="FORM", help="Write the model as safetensors or diffusers instead of painting.")
 @common
 def images(
-    model: str, count: int, out: str, seed: int | None, mix: str | None, species: str | None, steps: int | None, solver: str | None,
-    guidance: float | None, keep: int, of: int, faithful: bool, export: str, device: str, options: dict[str, str], quiet: bool, as_json: bool,
+    shared: Shared, model: str, count: int, out: str, seed: int | None, mix: str | None, species: str | None, steps: int | None,
+    solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str,
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
-    from . import config
+    from . import config, recipes
     from .images import gallery
 
-    painter = open_model(model, device or ("cpu:float32" if faithful else ""), quiet, int(options.pop("image_size", "0")))
+    options = dict(shared.options)
+    image_size = recipes.whole("image_size", options.pop("image_size", "0"))
+    painter = open_model(shared, model, "cpu:float32" if faithful else "", image_size)
     if export:
-        answer(as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
+        answer(shared.as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
         return
     if faithful:
         options = {"solver": "ddpm", "steps": "1000", "guidance": "1", "batch": "1"} | options
@@ -243,12 +172,12 @@ def images(
     known = config.read(Path())
     base = known.seed if seed is None else seed
     chosen = gallery.choose(painter, of or count, base, mix, species, known.species, keep, of)
-    with bar(len(chosen), "picture", quiet) as progress:
+    with bar(len(chosen), "picture", shared.quiet) as progress:
         result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1))
     if result.trouble:
-        say(f"Look at them closely: {result.trouble}", quiet)
+        say(f"Look at them closely: {result.trouble}", shared.quiet)
     text = f"{len(result.pictures)} pictures in {out}, and {out}.zip" + (f": the best of {of} by score" if keep else "")
-    answer(as_json, text, out=out, trouble=result.trouble, pictures=[one.to_json() for one in result.pictures])
+    answer(shared.as_json, text, out=out, trouble=result.trouble, pictures=[one.to_json() for one in result.pictures])
 
 
 @cli.command()
@@ -259,40 +188,43 @@ def images(
 @click.option("--out", default="evaluation", metavar="DIR", help="Where the scores and the sheet of closest pairs go.")
 @click.option("--space", default="judge", metavar="NAME", help="Feature space: judge (shipped), or a DINOv2 folder or hub name.")
 @common
-def evaluate(
-    model: str, data: str, count: int, seed: int, out: str, space: str, device: str, options: dict[str, str], quiet: bool, as_json: bool
-) -> None:
+def evaluate(shared: Shared, model: str, data: str, count: int, seed: int, out: str, space: str) -> None:
     """How good a model is, against the photos it was trained on; every score with its real-against-real floor."""
-    from .images import judging, sources
+    from .images import judging, photos, sources
 
-    painter = open_model(model, device, quiet)
-    folder = sources.resolve(data, cache())
-    with bar(count, "picture", quiet) as progress:
-        scores = judging.evaluate_model(
-            painter, folder, sampling(painter, options), count, seed, Path(out), space, cache(), lambda done: progress.update(1)
-        )
-    answer(as_json, scores.to_text(), **scores.to_json())
+    painter = open_model(shared, model)
+    recipe = sampling(painter, shared.options)
+    with bar(0, "photo", shared.quiet) as progress:
+        loaded = photos.load(sources.resolve(data, cache()), dataclasses.replace(painter.recipe, limit=0), cache(), follow(progress))
+    with bar(count, "picture", shared.quiet) as progress:
+        scores = judging.evaluate_model(painter, loaded, recipe, count, seed, Path(out), space, lambda done: progress.update(1))
+    answer(shared.as_json, scores.to_text(), **json.loads(scores.to_json()))
 
 
 @cli.command()
 @click.argument("file")
 @common
-def inspect(file: str, device: str, options: dict[str, str], quiet: bool, as_json: bool) -> None:
+def inspect(shared: Shared, file: str) -> None:
     """What is this photo folder, model or picture? A health report in plain words."""
-    from . import inspection
+    from . import config, inspection, recipes
+    from .diffusion import device as devices
+    from .images.training import known_speed
 
-    text, values = inspection.inspect(file, cache(), device)
-    answer(as_json, text, **values)
+    recipe = recipes.override(recipes.find(config.read(Path()).recipe or "quick"), config.read(Path()).train | shared.options)
+    speed = known_speed(cache(), recipe, devices.choose(shared.device))
+    with bar(0, "photo", shared.quiet) as progress:
+        text, values = inspection.inspect(file, cache(), shared.device, recipe, speed, follow(progress))
+    answer(shared.as_json, text, **values)
 
 
 @cli.command()
 @common
-def doctor(device: str, options: dict[str, str], quiet: bool, as_json: bool) -> None:
+def doctor(shared: Shared) -> None:
     """Device, memory, disk, libraries and tokens, before anything is downloaded."""
     from . import doctor as examination
 
-    findings = examination.examine(Path(), device, os.environ, Path.home())
-    answer(as_json, examination.to_text(findings), findings=[dataclasses.asdict(one) for one in findings])
+    findings = examination.examine(Path(), shared.device, os.environ, Path.home())
+    answer(shared.as_json, examination.to_text(findings), findings=[dataclasses.asdict(one) for one in findings])
 
 
 def main() -> None:
@@ -309,11 +241,3 @@ def main() -> None:
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback ever reaches a user
         fail(f"an unexpected {type(error).__name__} ({error}); run the same command with --debug and report what it prints.", 1)
-
-
-def fail(sentence: str, code: int) -> None:
-    """Say what is wrong and leave; with ``--debug`` the traceback comes first."""
-    if "--debug" in sys.argv:
-        traceback.print_exc()
-    click.echo(f"jungle: {' '.join(sentence.split())}", err=True)
-    sys.exit(code)

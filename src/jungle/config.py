@@ -1,17 +1,17 @@
 """``jungle.toml``: the wishes of one jungle, editable by hand. Options on the command line win over it.
 
-    seed = 0
-    recipe = "quick"              # for jungle train
-    model = "run/animal_diffusion_model.pth"
-    [train]                       # the keys of -o for training
-    limit = 1024
-    [images]                      # the keys of -o for painting
-    guidance = 2.0
-    [[species]]
-    slug = "canda"
-    name = "Canda"
-    seed = 7
-    mix = { cat = 0.6, panda = 0.4 }
+seed = 0
+recipe = "quick"              # for jungle train
+model = "run/animal_diffusion_model.pth"
+[train]                       # the keys of -o for training
+limit = 1024
+[images]                      # the keys of -o for painting
+guidance = 2.0
+[[species]]
+slug = "canda"
+name = "Canda"
+seed = 7
+mix = { cat = 0.6, panda = 0.4 }
 """
 
 import re

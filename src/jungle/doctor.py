@@ -45,20 +45,34 @@ def examine(folder: Path, device: str, environment: Mapping[str, str], home: Pat
     findings = [
         Finding("jungle", True, f"{__version__} on Python {platform.python_version()}, torch {importlib.metadata.version('torch')}"),
         Finding("device", True, str(choose(device))),
-        Finding("memory", None if memory is None else memory >= 3, "unknown" if memory is None else f"{memory:.0f} GiB (3 are enough for 64x64)"),
+        Finding(
+            "memory", None if memory is None else memory >= 3, "unknown" if memory is None else f"{memory:.0f} GiB (3 are enough for 64x64)"
+        ),
         Finding("disk", free >= 2, f"{free:.0f} GiB free here (training wants 2)"),
     ]
     for module, (extra, purpose) in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
-        text = f"{importlib.metadata.version(module)}, for {purpose}" if there else f"not installed: {purpose} needs  pip install 'jungle[{extra}]'"
+        text = (
+            f"{importlib.metadata.version(module)}, for {purpose}"
+            if there
+            else f"not installed: {purpose} needs  pip install 'jungle[{extra}]'"
+        )
         findings.append(Finding(module, True if there else None, text))
     kaggle = bool(environment.get("KAGGLE_API_TOKEN") or environment.get("KAGGLE_KEY")) or any(
         (home / ".kaggle" / name).is_file() for name in ("kaggle.json", "access_token")
     )
     face = bool(environment.get("HF_TOKEN")) or (Path(environment.get("HF_HOME", home / ".cache/huggingface")) / "token").is_file()
-    findings.append(Finding("Kaggle token", True if kaggle else None, "found" if kaggle else "none; public data sets need none, others: kaggle.com/settings"))
     findings.append(
-        Finding("Hugging Face token", True if face else None, "found" if face else "none; public data sets need none, others: huggingface.co/settings/tokens")
+        Finding(
+            "Kaggle token", True if kaggle else None, "found" if kaggle else "none; public data sets need none, others: kaggle.com/settings"
+        )
+    )
+    findings.append(
+        Finding(
+            "Hugging Face token",
+            True if face else None,
+            "found" if face else "none; public data sets need none, others: huggingface.co/settings/tokens",
+        )
     )
     return findings
 

@@ -1,9 +1,9 @@
 """The only errors that a user sees without a traceback. Each message is one sentence: what, where, what to do.
 
-    JungleError            anything a person can mend; exit code 2
-    ├── BadInput           a file, folder, option or configuration that cannot be used
-    ├── BadCheckpoint      a model file that cannot be opened, or does not fit what was asked of it
-    └── MissingExtra       an optional library, service or shipped file that is not there
+JungleError            anything a person can mend; exit code 2
+├── BadInput           a file, folder, option or configuration that cannot be used
+├── BadCheckpoint      a model file that cannot be opened, or does not fit what was asked of it
+└── MissingExtra       an optional library, service or shipped file that is not there
 """
 
 
@@ -25,4 +25,6 @@ class MissingExtra(JungleError):
     @classmethod
     def library(cls, module: str, extra: str, purpose: str) -> "MissingExtra":
         """The sentence for an optional library: ``module`` is needed for ``purpose``, installed by ``extra``."""
-        return cls(f"{purpose} needs the library '{module}': install it with  pip install 'jungle[{extra}]'  and run the same command again.")
+        return cls(
+            f"{purpose} needs the library '{module}': install it with  pip install 'jungle[{extra}]'  and run the same command again."
+        )

@@ -1,6 +1,7 @@
 """``jungle inspect``: what a photo folder, a model or a picture is, in plain words."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,20 @@ from .diffusion import device as devices
 from .diffusion import model
 from .errors import BadInput
 from .images import photos, preflight, sources
+from .recipes import Recipe
 
 MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
 
 
-def inspect(file: str, cache: Path, wish: str) -> tuple[str, dict[str, Any]]:
+def inspect(
+    file: str, cache: Path, wish: str, recipe: Recipe, speed: float | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[str, dict[str, Any]]:
     """The report on ``file`` as text and as plain values.
+
+    Args:
+        wish: the device, as ``device.choose`` takes it.
+        recipe: what a photo folder would be trained with.
+        speed: measured training images a second on this machine, None if no run measured it yet.
 
     Raises:
         BadInput: there is no such file or it is none of the things that jungle knows.
@@ -25,8 +34,8 @@ def inspect(file: str, cache: Path, wish: str) -> tuple[str, dict[str, Any]]:
         return _model(path, wish)
     if path.is_file() and path.suffix.lower() != ".zip":
         return _picture(path)
-    report = preflight.inspect(sources.resolve(file, cache), images_per_second=None)
-    return report.to_text(), report.to_json()
+    report = preflight.inspect(sources.resolve(file, cache), recipe, cache, speed, progress=progress)
+    return report.to_text(), json.loads(report.to_json())
 
 
 def _model(path: Path, wish: str) -> tuple[str, dict[str, Any]]:
@@ -51,5 +60,7 @@ def _picture(path: Path) -> tuple[str, dict[str, Any]]:
         photos.open_photo(path, (64, 64))
     except (OSError, ValueError, Image.DecompressionBombError, BadInput) as error:
         raise BadInput(f"{path} is neither a picture, a model nor a folder of photos ({error}).") from None
-    lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."] + [f"{key}: {value}" for key, value in sorted(notes.items())]
+    lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."] + [
+        f"{key}: {value}" for key, value in sorted(notes.items())
+    ]
     return "\n".join(lines), json.loads(json.dumps(facts | {"notes": notes}))

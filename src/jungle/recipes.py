@@ -5,6 +5,7 @@
 
 import dataclasses
 import json
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -115,7 +116,9 @@ class Recipe:
         _require(self.steps >= 0, f"steps={self.steps}: use the number of updates, or 0 to count in epochs.")
         _require(0 < self.epochs <= 1e6, f"epochs={self.epochs}: use a number above 0.")
         _require(1 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 photos an update.")
-        _require(0 <= self.micro_batch <= self.batch, f"micro_batch={self.micro_batch}: use 1 to batch={self.batch}, or 0 for the whole batch.")
+        _require(
+            0 <= self.micro_batch <= self.batch, f"micro_batch={self.micro_batch}: use 1 to batch={self.batch}, or 0 for the whole batch."
+        )
         _require(0 < self.lr <= 1, f"lr={self.lr}: use a learning rate above 0 and at most 1 (0.001 is usual).")
         _require(0 <= self.balance <= 1, f"balance={self.balance}: use 0 (as found) to 1 (every class equally often).")
         _require(0 <= self.ema < 0.29, f"ema={self.ema}: use 0 (off) to 0.28 (relative width of the average; 0.1 is usual).")
@@ -139,7 +142,8 @@ class Recipe:
     def from_json(cls, text: str) -> Self:
         """Read a recipe written by this or an older version; unknown fields are an error, missing ones keep their default."""
         values = json.loads(text)
-        values["net"] = NetRecipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.get("net", {}).items()})
+        net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.get("net", {}).items()}
+        values["net"] = NetRecipe(**net)
         values["sample"] = SampleRecipe(**values.get("sample", {}))
         return cls(**values)
 
@@ -157,8 +161,20 @@ def _convert(recipe: R, key: str, text: str) -> Any:
         value = kind(text)
     except ValueError:
         raise BadInput(f"{key}={text}: '{text}' is not {'a whole number' if kind is int else 'a number'}.") from None
-    _require(not isinstance(value, float) or value == value and abs(value) != float("inf"), f"{key}={text}: use a finite number.")
+    _require(not isinstance(value, float) or math.isfinite(value), f"{key}={text}: use a finite number.")
     return value
+
+
+def whole(key: str, text: str) -> int:
+    """The whole number of ``-o key=text``.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise BadInput(f"{key}={text}: '{text}' is not a whole number.") from None
 
 
 def override(recipe: R, options: Mapping[str, str]) -> R:
@@ -172,7 +188,9 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     for key, text in options.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
-            raise BadInput(f"There is no option '{key}'" + (f"; did you mean '{near[0]}'?" if near else f"; the options are {', '.join(known)}."))
+            raise BadInput(
+                f"There is no option '{key}'" + (f"; did you mean '{near[0]}'?" if near else f"; the options are {', '.join(known)}.")
+            )
         changes[key] = _convert(recipe, key, text)
     return dataclasses.replace(recipe, **changes)
 
@@ -181,7 +199,10 @@ RECIPES: dict[str, Recipe] = {
     r.name: r
     for r in (
         # Seconds on any machine; the recipe of the tests.
-        Recipe(name="tiny", image_size=16, net=NetRecipe(widths=(8, 16), blocks=(1, 1), attention=(), embedding=32), batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6)),
+        Recipe(
+            name="tiny", image_size=16, net=NetRecipe(widths=(8, 16), blocks=(1, 1), attention=(), embedding=32),
+            batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6),
+        ),
         # Ten minutes on a laptop.
         Recipe(name="quick"),
         # The shipped model.

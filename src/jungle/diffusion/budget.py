@@ -40,7 +40,7 @@ class TimeBudget:
             self.measured_seconds = seconds / max(done, 1)
             if self.known_seconds is None or not 0.65 < self.measured_seconds / self.known_seconds < 1.35:
                 self.known_seconds = self.measured_seconds
-            mean = self.known_seconds * (1 - self.small_share * (1 - SMALL_COST))
+            mean = self.known_seconds * mean_cost(self.small_share)
             return min(total, max(step + 1, two_digits(self.minutes * 60 * SHARE / mean)))
         if step > CALIBRATION and done >= CALIBRATION and (total - step) * seconds / done > self.minutes * 60 - self.used():
             fitting = int((self.minutes * 60 - self.used()) * done / max(seconds, 1e-9))
@@ -51,8 +51,13 @@ class TimeBudget:
         return total
 
 
+def mean_cost(small_share: float) -> float:
+    """Of an update over a whole run, against one at full size."""
+    return 1 - small_share * (1 - SMALL_COST)
+
+
 def two_digits(number: float) -> int:
     """``number`` rounded down to two significant digits: 2437 -> 2400."""
     whole = int(number)
-    unit = 10 ** max(0, len(str(whole)) - 2)
+    unit: int = 10 ** max(0, len(str(whole)) - 2)
     return whole // unit * unit

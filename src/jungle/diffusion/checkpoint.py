@@ -87,7 +87,9 @@ def read_safetensors(path: Path) -> Checkpoint:
     except (SafetensorError, OSError, ValueError) as error:
         raise BadCheckpoint(f"{path} cannot be read as safetensors ({error}): copy or export it again.") from None
     if not isinstance(about, dict):
-        raise BadCheckpoint(f"{path} holds weights but no description of their network: export it with  jungle images --export safetensors.")
+        raise BadCheckpoint(
+            f"{path} holds weights but no description of their network: export it with  jungle images --export safetensors."
+        )
     return _describe(about, weights, {}, path)
 
 

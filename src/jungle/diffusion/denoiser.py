@@ -55,7 +55,8 @@ def draw_sigma(x: Tensor, mean: float, deviation: float, generator: torch.Genera
     count = x.shape[0]
     inside = torch.rand(count, generator=generator, device=x.device)
     part = torch.randperm(count, generator=generator, device=x.device)
-    return (torch.special.ndtri((part + inside.clamp(1e-4, 1 - 1e-4)) / count) * deviation + mean).exp()
+    normal: Tensor = torch.special.ndtri((part + inside.clamp(1e-4, 1 - 1e-4)) / count)
+    return (normal * deviation + mean).exp()
 
 
 class EdmDenoiser(nn.Module):

@@ -183,8 +183,11 @@ class DdpmDenoiser(nn.Module):
         """Such that the network first sees exactly the unit ``noise``, as the original loop starts."""
         return noise * math.sqrt(1 + sigma**2)
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Mean squared error of each item's prediction at a uniform timestep (equation 14), and its sigma; both (B,)."""
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+        """Mean squared error of each item's prediction at a uniform timestep (equation 14), and its sigma; both (B,).
+
+        ``shrunk`` other than 1 is not part of the original recipe and changes nothing but the picture's size.
+        """
         assert self.schedule is not None
         noise = torch.randn(x.shape, generator=generator, device=x.device)
         timestep = torch.randint(0, len(self.abar), (x.shape[0],), generator=generator, device=x.device)

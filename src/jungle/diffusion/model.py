@@ -26,6 +26,7 @@ class Model:
     classes: tuple[str, ...]
     step: int
     hash: str  # of the weights
+    data: str  # fingerprint of the photos, "" where it is not known
     device: torch.device
     note: str = ""  # what was inferred, for somebody else's file
 
@@ -59,7 +60,14 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
         else:
             kind = FlowDenoiser if recipe.objective == "flow" else EdmDenoiser
             denoiser = kind(UNet(recipe.net, classes), recipe, compute.dtype)
-    denoiser.net.to(compute.device, memory_format=torch.channels_last)
+    return _placed(denoiser, compute)
+
+
+def _placed(denoiser: Trainable, compute: Compute) -> Trainable:
+    denoiser.net.to(compute.device)
+    for parameter in denoiser.net.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return denoiser
 
 
@@ -93,18 +101,21 @@ def load(path: Path, compute: Compute, image_size: int = 0, weights: str = "best
         try:
             denoiser.net.load_state_dict(tensors)
         except RuntimeError as error:
-            raise BadCheckpoint(f"{path} does not hold the weights its description promises ({str(error).splitlines()[-1].strip()}): train again.") from None
+            raise BadCheckpoint(
+                f"{path} does not hold the weights its description promises ({str(error).splitlines()[-1].strip()}): train again."
+            ) from None
         denoiser.net.eval()
-        return Model(denoiser, found.recipe, found.classes, found.step, fingerprint(tensors), compute.device)
+        return Model(denoiser, found.recipe, found.classes, found.step, fingerprint(tensors), found.data, compute.device)
     return _load_foreign(path, found, compute, image_size)
 
 
 def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, image_size: int) -> Model:
     known = foreign.recognise(state)
     if known is None:
-        raise BadCheckpoint(f"{path} holds no network that jungle knows: it opens its own models and state dicts of diffusers' UNet2DModel.")
-    denoiser = known.denoiser(compute.dtype)
-    denoiser.net.to(compute.device, memory_format=torch.channels_last)
+        raise BadCheckpoint(
+            f"{path} holds no network that jungle knows: it opens its own models and state dicts of diffusers' UNet2DModel."
+        )
+    denoiser = _placed(known.denoiser(compute.dtype), compute)
     denoiser.net.eval()
     recipe = dataclasses.replace(find("faithful"), name="imported", image_size=image_size or 64)
-    return Model(denoiser, recipe, (), 0, fingerprint(known.state), compute.device, known.summary)
+    return Model(denoiser, recipe, (), 0, fingerprint(known.state), "", compute.device, known.summary)

@@ -7,6 +7,7 @@ x = clean + sigma * noise and serve every :class:`~jungle.diffusion.denoiser.Den
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -168,7 +169,7 @@ def sample(
 
     x = guided.start(draw(), levels[0])
     previous: tuple[Tensor, float] | None = None
-    for index, (s, t) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for index, (s, t) in enumerate(pairwise(levels)):
         clean = denoise(x, s)
         x = SOLVERS[recipe.solver](Move(denoise, draw, x, clean, s, t, previous))
         previous = (clean, s)

@@ -5,6 +5,7 @@ Every random number of update n is a function of (seed, n), so a run that stops 
 
 import copy
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,11 +85,11 @@ def learning_rate(recipe: Recipe, step: int, total: int) -> float:
     """Linear warm-up, then constant, inverse square root (EDM2, arXiv 2312.02696, section 2.5), or "wsd": constant, and
     linear to zero over the last 40 % (MiniCPM, arXiv 2404.06395, section 4.2).
     """
-    warm = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
+    warm: float = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
     if recipe.decay == "wsd":
         return recipe.lr * warm * min(1.0, (1 - step / max(total, 1)) / 0.4)
     if recipe.decay == "rsqrt":
-        return recipe.lr * warm / max(1.0, step / max(0.1 * total, 1)) ** 0.5
+        return recipe.lr * warm / math.sqrt(max(1.0, step / max(0.1 * total, 1)))
     return recipe.lr * warm
 
 
@@ -121,9 +122,9 @@ def _out_of_memory(error: RuntimeError) -> bool:
 def _gradients(model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator, shrunk: int) -> tuple[Tensor, Tensor]:
     """Backward through the batch in pieces of ``micro``; returns loss and sigma of each item (B,)."""
     losses, sigmas = [], []
-    for piece, piece_mix in zip(x.split(micro), mix.split(micro), strict=True):
+    for piece, piece_mix in zip(torch.split(x, micro), torch.split(mix, micro), strict=True):
         loss, sigma = model.loss(piece, piece_mix, generator, shrunk)
-        (loss.sum() / x.shape[0]).backward()
+        torch.autograd.backward(loss.sum() / x.shape[0])
         losses.append(loss.detach())
         sigmas.append(sigma)
     return torch.cat(losses), torch.cat(sigmas)
@@ -178,7 +179,9 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
         if not (np.isfinite(mean) and bool(norm.isfinite())):
             rollbacks, scale, failed = state.rollbacks + 1, state.lr_scale / 2, state.step
             if rollbacks > MAX_ROLLBACKS:
-                raise JungleError(f"Training broke down {rollbacks} times (a loss that is not a number): start again with -o lr={recipe.lr / 10:g}.")
+                raise JungleError(
+                    f"Training broke down {rollbacks} times (a loss that is not a number): start again with -o lr={recipe.lr / 10:g}."
+                )
             state.unpack(model.net, copy.deepcopy(good))
             state.rollbacks, state.lr_scale = rollbacks, scale
             note = f"The loss of update {failed} was not a number: back to update {state.step}, learning rate halved."

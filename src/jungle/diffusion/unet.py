@@ -147,10 +147,7 @@ class Stage(nn.Module):
         super().__init__()
         attention = level in recipe.attention
         dropout = recipe.dropout if level == len(recipe.widths) - 1 else 0.0
-        blocks = (
-            Block(recipe.widths[level], recipe, attention=attention, dropout=dropout)
-            for _ in range(recipe.blocks[level])
-        )
+        blocks = (Block(recipe.widths[level], recipe, attention=attention, dropout=dropout) for _ in range(recipe.blocks[level]))
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ..diffusion.train import BANDS, Batches, Progress, State
 from ..diffusion.denoiser import Trainable
+from ..diffusion.train import BANDS, Batches, Progress, State
 from ..recipes import Recipe
 from .evaluate import looks_wrong
 from .photos import PhotoSet
@@ -96,10 +96,14 @@ class Health:
             f"in {self.seconds / 60:.1f} minutes, {speed:.0f} images a second.",
         ]
         if self.rollbacks:
-            lines.append(f"Training broke down {self.rollbacks} times and was rescued with a lower learning rate: next time start with a lower -o lr.")
+            lines.append(
+                f"Training broke down {self.rollbacks} times and was rescued with a lower rate: next time start with a lower -o lr."
+            )
         if self.comparison:
             kept = "raw" if self.comparison.raw < 0.99 * self.comparison.averaged else "averaged"
-            lines.append(f"Loss with raw weights {self.comparison.raw:.4f}, with averaged weights {self.comparison.averaged:.4f}: the {kept} ones paint.")
+            lines.append(
+                f"Loss with raw weights {self.comparison.raw:.4f}, averaged {self.comparison.averaged:.4f}: the {kept} ones paint."
+            )
         lines.append(self.trouble or "The preview looks like pictures: neither noise nor one flat colour.")
         lines.append(self._advice(speed))
         return "\n".join(lines) + "\n"
@@ -110,4 +114,6 @@ class Health:
         aim = SHAPES if self.images < SHAPES else 3 * SHAPES
         what = "shapes appear" if aim == SHAPES else "animals appear"
         hours = (aim - self.images) / max(speed, 1e-9) / 3600
-        return f"After about {aim:,} training images {what}: that is {hours:.1f} hours more at this speed (a longer --minutes in a new --out)."
+        return (
+            f"After about {aim:,} training images {what}: that is {hours:.1f} hours more at this speed (a longer --minutes in a new --out)."
+        )

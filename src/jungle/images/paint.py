@@ -78,7 +78,10 @@ def png(pixels: np.ndarray, picture: Picture) -> bytes:
     info.add_text("Source", "trainedAlgorithmicMedia: painted by a diffusion model, not a photograph")
     info.add_text("Software", "jungle")
     mix = ",".join(f"{name}={share:g}" for name, share in picture.mix.items()) or "any animal"
-    info.add_text("Comment", f"seed {picture.seed}; {mix}; model {picture.model}; {picture.solver}, {picture.steps} steps, guidance {picture.guidance:g}")
+    info.add_text(
+        "Comment",
+        f"seed {picture.seed}; {mix}; model {picture.model}; {picture.solver}, {picture.steps} steps, guidance {picture.guidance:g}",
+    )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info, optimize=True)
     return buffer.getvalue()

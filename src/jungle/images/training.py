@@ -1,10 +1,10 @@
 """``jungle train`` for photos: data, loop, checkpoints, previews and the health report of one run folder.
 
-    animal_diffusion_model.pth    the model, usable at any moment
-    animal_diffusion_model.state  what going on needs
-    stats.jsonl                   one line every few seconds
-    preview.png, previews/        the same seeds, painted every few minutes
-    report.txt                    how it went, in plain words
+animal_diffusion_model.pth    the model, usable at any moment
+animal_diffusion_model.state  what going on needs
+stats.jsonl                   one line every few seconds
+preview.png, previews/        the same seeds, painted every few minutes
+report.txt                    how it went, in plain words
 """
 
 import json
@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..diffusion import checkpoint, model
-from ..diffusion.budget import TimeBudget
+from ..diffusion.budget import TimeBudget, mean_cost
 from ..diffusion.device import Compute
 from ..diffusion.train import BANDS, Progress, State, begin, seed_of, train
 from ..errors import BadInput
@@ -33,6 +33,7 @@ SAVE_SECONDS = 115.0  # at most two minutes of work are ever lost
 PREVIEW_SECONDS = 180.0
 STATS_SECONDS = 5.0
 PREVIEWS = 12
+SPEEDS = "speed.json"
 PREVIEW_SAMPLING = SampleRecipe(steps=16)
 
 
@@ -79,31 +80,57 @@ class Feed:
         return x, torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
 
 
+def _speeds(cache: Path) -> dict[str, float]:
+    """Seconds an update at full size that earlier runs measured on this machine."""
+    try:
+        known = json.loads((cache / SPEEDS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _speed_key(recipe: Recipe, compute: Compute) -> str:
+    return digest(recipe.network, repr(recipe.net), recipe.size, recipe.batch, str(compute))
+
+
+def known_speed(cache: Path, recipe: Recipe, compute: Compute) -> float | None:
+    """Training images a second over a whole run, as an earlier run on this machine measured it; None before the first."""
+    seconds = _speeds(cache).get(_speed_key(recipe, compute))
+    return None if seconds is None else recipe.batch / (seconds * mean_cost(recipe.small_share))
+
+
 class Run:
     """One training run in one folder. Opening a folder that holds the same run goes on with it.
 
     Args:
         minutes: time budget; 0 = as many updates as the recipe says.
         clock: seconds, monotonic; ``started`` is its value when the command began.
-        speeds: file that remembers seconds an update by machine and recipe, for the plan of the next run.
+        cache: folder that remembers seconds an update by machine and recipe, for the plan of the next run.
 
     Raises:
         BadInput: the folder holds another run, or the recipe asks for nothing to be trained.
     """
 
     def __init__(
-        self, out: Path, photos: PhotoSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float, speeds: Path
+        self,
+        out: Path,
+        photos: PhotoSet,
+        recipe: Recipe,
+        compute: Compute,
+        minutes: float,
+        clock: Callable[[], float],
+        started: float,
+        cache: Path,
     ) -> None:
-        self.out, self.photos, self.recipe, self.compute, self.clock, self.speeds = make_folder(out), photos, recipe, compute, clock, speeds
+        self.out, self.photos, self.recipe, self.compute, self.clock, self.cache = make_folder(out), photos, recipe, compute, clock, cache
         self.feed = Feed(photos, recipe, compute.device)
         self.model = model.build(recipe, len(photos.classes), compute)
         self.key = digest(recipe.to_json(), photos.fingerprint, str(compute.dtype), minutes)
         total = recipe.steps or max(1, round(recipe.epochs * self.feed.updates_an_epoch))
         self.state: State = begin(self.model, recipe, recipe.steps or 10**9 if minutes else total)
         self.resumed_at = self._resume()
-        self.speed_key = digest(recipe.network, repr(recipe.net), recipe.size, recipe.batch, str(compute), "speed")
         spent = float(self.state.extra.get("seconds", 0.0))
-        known = self.state.extra.get("seconds_an_update") or self._known_speeds().get(self.speed_key)
+        known = self.state.extra.get("seconds_an_update") or _speeds(cache).get(_speed_key(recipe, compute))
         self.budget = TimeBudget(minutes, clock, started, spent, known, recipe.small_share)
         self.minutes = minutes
         self._saved = self._previewed = self._noted = clock()
@@ -115,17 +142,11 @@ class Run:
             return 0
         if packed.pop("key", None) != self.key:
             raise BadInput(
-                f"{self.out} holds a run with another recipe, other photos or another time: choose another --out, or delete {self.out} to start anew."
+                f"{self.out} holds a run with another recipe, other photos or another time: "
+                f"choose another --out, or delete {self.out} to start anew."
             )
         self.state.unpack(self.model.net, packed)
         return self.state.step
-
-    def _known_speeds(self) -> dict[str, float]:
-        try:
-            known = json.loads(self.speeds.read_text())
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
 
     @property
     def finished(self) -> bool:
@@ -152,7 +173,8 @@ class Run:
         self.state.total = self.budget.plan(self.state.step, self.state.total)
         self.state.extra["seconds_an_update"] = self.budget.known_seconds
         if self.budget.known_seconds != before and self.budget.known_seconds:
-            write_json(self.speeds, self._known_speeds() | {self.speed_key: self.budget.known_seconds})
+            key = _speed_key(self.recipe, self.compute)
+            write_json(self.cache / SPEEDS, _speeds(self.cache) | {key: self.budget.known_seconds})
 
     def _log(self, progress: Progress) -> None:
         self._window.append(progress)
@@ -189,7 +211,7 @@ class Run:
         if self.state.ema:
             self.model.net.load_state_dict(self.state.ema)
         self.model.net.eval()
-        quick = model.Model(self.model, self.recipe, self.photos.classes, self.state.step, "", self.compute.device)
+        quick = model.Model(self.model, self.recipe, self.photos.classes, self.state.step, "", "", self.compute.device)
         try:
             pictures = np.stack([picture for _, picture in paint(quick, self._preview_wishes(), PREVIEW_SAMPLING)])
         finally:

@@ -39,7 +39,14 @@ def write_site(folder: Path, animals: Sequence[tuple[Species, Picture]]) -> Path
     for species, picture in animals:
         image = f"site/{species.slug}.webp"
         width, height = enlarge(folder / picture.file, folder / image)
-        card = {"image": image, "width": width, "height": height, "name": species.name, "words": in_words(species.mix), "seed": picture.seed}
+        card = {
+            "image": image,
+            "width": width,
+            "height": height,
+            "name": species.name,
+            "words": in_words(species.mix),
+            "seed": picture.seed,
+        }
         cards.append(card)
     text = resources.files(__package__).joinpath("templates/index.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(text)

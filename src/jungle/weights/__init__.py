@@ -13,5 +13,7 @@ def shipped(name: str) -> Path:
     """
     path = Path(__file__).with_name(name)
     if not path.is_file():
-        raise MissingExtra(f"The shipped model {name} is missing from this installation: install jungle again, or name a model of yours with --model.")
+        raise MissingExtra(
+            f"The shipped model {name} is missing from this installation: install jungle again, or name a model of yours with --model."
+        )
     return path
