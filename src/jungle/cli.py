@@ -28,25 +28,28 @@ def cache() -> Path:
     return Path(os.environ.get("JUNGLE_CACHE") or platformdirs.user_cache_dir("jungle", appauthor=False))
 
 
-def open_model(shared: Shared, path: str, device: str = "", image_size: int = 0) -> "Model":
-    """The model at ``path``, the one in this folder, or the shipped one, in that order."""
+def open_model(shared: Shared, path: str, device: str = "", hints: dict[str, str] | None = None, folder: Path = Path()) -> "Model":
+    """The model at ``path``, that of ``folder``/jungle.toml, the one in ``folder``, in this folder, or the shipped one, in that order."""
+    from . import config
     from .diffusion import device as devices
     from .diffusion import model
     from .weights import shipped
 
     compute = devices.choose(shared.device or device)
-    file = Path(path) if path else Path(MODEL) if Path(MODEL).is_file() else shipped("photo64.safetensors")
-    loaded = model.load(file, compute, image_size)
+    named = path or (config.read(folder).model and str(folder / config.read(folder).model))
+    near = [file for file in (folder / MODEL, Path(MODEL)) if file.is_file()]
+    file = Path(named) if named else near[0] if near else shipped("photo64.safetensors")
+    loaded = model.load(file, compute, hints)
     say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
     return loaded
 
 
-def sampling(model: "Model", options: dict[str, str], **given: Any) -> "SampleRecipe":
-    """The model's own way to sample, changed by jungle.toml, -o and the options that were given."""
+def sampling(model: "Model", options: dict[str, str], folder: Path = Path(), **given: Any) -> "SampleRecipe":
+    """The model's own way to sample, changed by ``folder``/jungle.toml, -o and the options that were given."""
     from . import config, recipes
 
     named = {key: str(value) for key, value in given.items() if value is not None}
-    return recipes.override(model.recipe.sample, config.read(Path()).images | options | named)
+    return recipes.override(model.recipe.sample, config.read(folder).images | options | named)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -66,17 +69,22 @@ def cli() -> None:
 @common
 def make(shared: Shared, source: str | None, out: str, count: int, seed: int, model: str, recipe: str, minutes: float) -> None:
     """Species, pictures and a page, from nothing, or trained on the photos of SOURCE first."""
+    from . import config, recipes, store
     from .images import gallery as pictures
     from .publish import chain
 
+    pictures.check_numbers(count, seed)  # all that can be wrong is refused before anything is trained or written
+    recipes.override(recipes.SampleRecipe(), shared.options)
+    store.check_place(Path(out))
+    config.read(Path(out))
     if source:
         if not run_training(shared, source, out, recipe, minutes, seed, {}):
             return
         model = str(Path(out) / MODEL)
-    painter = open_model(shared, model)
-    pictures.choose(painter, count, seed)  # refuses a wrong count or seed before anything is written
+    painter = open_model(shared, model, folder=Path(out))
+    recipe_of_pictures = sampling(painter, shared.options, Path(out))
     with bar(count, "picture", shared.quiet) as progress:
-        page, gallery = chain.make(painter, Path(out), count, seed, sampling(painter, shared.options), lambda done: progress.update(1))
+        page, gallery = chain.make(painter, Path(out), count, seed, recipe_of_pictures, lambda done: progress.update(1))
     if gallery.trouble:
         say(f"Look at them closely: {gallery.trouble}", shared.quiet)
     answer(
@@ -110,11 +118,13 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
     from .diffusion import device as devices
     from .images import photos, sources
     from .images.training import Run
+    from .store import check_place
 
     if not 0 <= minutes <= 100_000:
         raise BadInput(f"--minutes {minutes}: use a number of minutes above 0, or leave it out.")
     wanted = recipes.override(recipes.find(recipe), {"seed": str(seed)} | options)
     compute = devices.choose(shared.device)
+    check_place(Path(out))
     stop = Stop()
     folder = sources.resolve(source, cache())
     with bar(0, "photo", shared.quiet) as progress:
@@ -134,7 +144,9 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
                 run.save()
                 say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", False)
                 return None
-    return run.finish()
+    health = run.finish()
+    stop.end()
+    return health
 
 
 @cli.command()
@@ -157,18 +169,21 @@ def images(
     solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str,
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
-    from . import config, recipes
+    from . import config
+    from .diffusion.model import HINTS
     from .images import gallery
+    from .store import check_place
 
-    options = dict(shared.options)
-    image_size = recipes.whole("image_size", options.pop("image_size", "0"))
-    painter = open_model(shared, model, "cpu:float32" if faithful else "", image_size)
+    hints = {key: value for key, value in shared.options.items() if key in HINTS}
+    options = {key: value for key, value in shared.options.items() if key not in HINTS}
+    painter = open_model(shared, model, "cpu:float32" if faithful else "", hints)
     if export:
         answer(shared.as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
         return
     if faithful:
         options = {"solver": "ddpm", "steps": "1000", "guidance": "1", "batch": "1"} | options
     recipe = sampling(painter, options, steps=steps, solver=solver, guidance=guidance)
+    check_place(Path(out))
     known = config.read(Path())
     base = known.seed if seed is None else seed
     chosen = gallery.choose(painter, of or count, base, mix, species, known.species, keep, of)
@@ -176,7 +191,7 @@ def images(
         result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1))
     if result.trouble:
         say(f"Look at them closely: {result.trouble}", shared.quiet)
-    text = f"{len(result.pictures)} pictures in {out}, and {out}.zip" + (f": the best of {of} by score" if keep else "")
+    text = f"{len(result.pictures)} pictures in {Path(out)}, and their zip beside it" + (f": the best of {of} by score" if keep else "")
     answer(shared.as_json, text, out=out, trouble=result.trouble, pictures=[one.to_json() for one in result.pictures])
 
 
@@ -191,7 +206,9 @@ def images(
 def evaluate(shared: Shared, model: str, data: str, count: int, seed: int, out: str, space: str) -> None:
     """How good a model is, against the photos it was trained on; every score with its real-against-real floor."""
     from .images import judging, photos, sources
+    from .store import check_place
 
+    check_place(Path(out))
     painter = open_model(shared, model)
     recipe = sampling(painter, shared.options)
     with bar(0, "photo", shared.quiet) as progress:
@@ -233,8 +250,11 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-    except (JungleError, click.ClickException) as error:
-        fail(error.format_message() if isinstance(error, click.ClickException) else str(error), 2)
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        fail(f"{error.format_message().rstrip('.')}; see  {context.command_path if context else 'jungle'} --help.", 2)
+    except JungleError as error:
+        fail(str(error), 2)
     except (KeyboardInterrupt, click.Abort):
         fail("stopped.", 130)
     except BrokenPipeError:

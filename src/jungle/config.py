@@ -14,6 +14,7 @@ seed = 7
 mix = { cat = 0.6, panda = 0.4 }
 """
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -41,9 +42,11 @@ class Config:
 
 
 def _is(value: Any, kind: type, what: str, where: Path) -> Any:
+    if value is None:
+        raise BadInput(f"{where}: {what} is missing; add it.")
     if not isinstance(value, kind) or isinstance(value, bool):
         words = {int: "a whole number", str: "text in quotes", dict: "a table", list: "a list of tables"}
-        raise BadInput(f"{where}: {what} must be {words[kind]}, not {value!r}; mend that line.")
+        raise BadInput(f"{where}: {what} must be {words[kind]}, not {value!r:.60}; mend that line.")
     return value
 
 
@@ -61,8 +64,8 @@ def _species(entry: Any, where: Path) -> Species:
         raise BadInput(f"{where}: slug = '{slug}' must be made of a-z, 0-9 and single '-', for example 'cat-panda'.")
     mix = _is(table.get("mix", {}), dict, f"mix of '{slug}'", where)
     for name, share in mix.items():
-        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share < float("inf"):
-            raise BadInput(f"{where}: the share of {name} in the mix of '{slug}' must be a number from 0 up, not {share!r}.")
+        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share <= 1e9:
+            raise BadInput(f"{where}: the share of {name} in the mix of '{slug}' must be a number from 0 to 1000000000, not {share!r:.40}.")
     seed = _is(table.get("seed", 0), int, f"seed of '{slug}'", where)
     if not 0 <= seed < 2**63:
         raise BadInput(f"{where}: seed of '{slug}' must be a whole number from 0 to 2^63 - 1, not {seed}.")
@@ -81,8 +84,9 @@ def read(folder: Path) -> Config:
         table = tomllib.loads(where.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(f"{where} cannot be read as TOML ({error}): mend it, or delete it to start anew.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"{where} cannot be read as TOML ({reason}): mend it, or delete it to start anew.") from None
     unknown = sorted(set(table) - {"seed", "recipe", "model", "train", "images", "species"})
     if unknown:
         raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold seed, recipe, model, [train], [images] and [[species]].")
@@ -100,10 +104,17 @@ def read(folder: Path) -> Config:
     )  # fmt: skip
 
 
+def _quoted(text: str) -> str:
+    """A TOML string; its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def write_species(folder: Path, seed: int, species: tuple[Species, ...]) -> None:
-    """A new ``jungle.toml`` with these species, for a person to edit."""
-    lines = ["# The animals of this jungle. Change a name, a seed or a mix, and run  jungle make  again.", f"seed = {seed}", ""]
+    """``jungle.toml`` with these species, for a person to edit; what a file that is there already says stays as it is."""
+    where = folder / NAME
+    lines = ["# The animals of this jungle. Change a name, a seed or a mix, and run  jungle make  again."]
+    lines = [where.read_text(encoding="utf-8").rstrip("\n"), "", *lines] if where.exists() else [*lines, f"seed = {seed}", ""]
     for one in species:
-        mix = ", ".join(f'"{name}" = {share:g}' for name, share in one.mix.items())
-        lines += ["[[species]]", f'slug = "{one.slug}"', f'name = "{one.name}"', f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]
-    write_bytes(folder / NAME, "\n".join(lines).encode())
+        mix = ", ".join(f"{_quoted(name)} = {share:g}" for name, share in one.mix.items())
+        lines += ["[[species]]", f'slug = "{one.slug}"', f"name = {_quoted(one.name)}", f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]
+    write_bytes(where, "\n".join(lines).encode())

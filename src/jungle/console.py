@@ -93,8 +93,12 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self)
+        self._before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(self) -> None:
+        """Let the signals do again what they did before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def __call__(self, number: int, frame: object) -> None:
         """Handle the signal."""

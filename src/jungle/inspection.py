@@ -11,6 +11,7 @@ from .diffusion import device as devices
 from .diffusion import model
 from .errors import BadInput
 from .images import photos, preflight, sources
+from .images.opening import Unreadable
 from .recipes import Recipe
 
 MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
@@ -41,7 +42,7 @@ def inspect(
 def _model(path: Path, wish: str) -> tuple[str, dict[str, Any]]:
     found = model.load(path, devices.choose(wish))
     parameters = sum(p.numel() for p in found.denoiser.net.parameters())
-    high, wide = found.recipe.size
+    high, wide = found.size
     facts = {
         "file": str(path), "kind": "model", "recipe": found.recipe.name, "width": wide, "height": high, "classes": list(found.classes),
         "updates": found.step, "parameters": parameters, "hash": found.hash, "note": found.note,
@@ -54,12 +55,12 @@ def _model(path: Path, wish: str) -> tuple[str, dict[str, Any]]:
 
 def _picture(path: Path) -> tuple[str, dict[str, Any]]:
     try:
+        photos.open_photo(path, (64, 64))
         with Image.open(path) as picture:
             facts = {"file": str(path), "kind": "picture", "format": picture.format, "width": picture.width, "height": picture.height}
             notes = {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
-        photos.open_photo(path, (64, 64))
-    except (OSError, ValueError, Image.DecompressionBombError, BadInput) as error:
-        raise BadInput(f"{path} is neither a picture, a model nor a folder of photos ({error}).") from None
+    except Unreadable as error:
+        raise BadInput(f"{path} is neither a picture, a model nor a folder of photos ({error.reason}).") from None
     lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."] + [
         f"{key}: {value}" for key, value in sorted(notes.items())
     ]

@@ -17,6 +17,7 @@ from .errors import BadInput
 Order = Literal["balanced", "path", "shuffled"]
 Aspect = Literal["1:1", "3:2", "4:3"]
 Crop = Literal["crop", "squash"]
+Corners = Literal["skip", "keep"]
 Augment = Literal["safe", "flip", "original", "none"]
 Network = Literal["unet", "unet2d"]
 Objective = Literal["edm", "flow", "ddpm"]
@@ -48,7 +49,9 @@ class SampleRecipe:
         _require(1 <= self.steps <= 10_000, f"steps={self.steps}: sampling takes 1 to 10000 steps (25 is a good start).")
         _require(0 <= self.guidance <= 50, f"guidance={self.guidance}: use a number from 0 to 50 (1 means none, 1.5 to 3 is usual).")
         _require(0 < self.sigma_min < self.sigma_max, f"sigma_min={self.sigma_min} must be above 0 and below sigma_max={self.sigma_max}.")
-        _require(self.rho > 0, f"rho={self.rho} must be above 0 (7 is usual).")
+        _require(self.sigma_min >= 1e-6, f"sigma_min={self.sigma_min}: use at least 0.000001 (0.002 is usual).")
+        _require(self.sigma_max <= 1e6, f"sigma_max={self.sigma_max}: use at most 1000000 (80 is usual).")
+        _require(0.1 <= self.rho <= 100, f"rho={self.rho}: use a number from 0.1 to 100 (7 is usual).")
         _require(0 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 pictures at once, or 0 for a good choice.")
 
 
@@ -78,6 +81,7 @@ class Recipe:
     image_size: int = 64  # short side in pixels
     aspect: Aspect = "1:1"  # width:height
     crop: Crop = "crop"
+    corners: Corners = "skip"  # photos with dark, empty corners; generated pictures would have them too
     limit: int = 0  # at most so many photos; 0 = all
     order: Order = "balanced"  # which photos a limit keeps
     augment: Augment = "safe"
@@ -119,6 +123,12 @@ class Recipe:
         _require(
             0 <= self.micro_batch <= self.batch, f"micro_batch={self.micro_batch}: use 1 to batch={self.batch}, or 0 for the whole batch."
         )
+        _require(0 <= self.seed < 2**63, f"seed={self.seed}: use a whole number from 0 to 2^63 - 1.")
+        _require(-10 <= self.p_mean <= 10, f"p_mean={self.p_mean}: use a number from -10 to 10 (0.4 is usual).")
+        _require(0 < self.p_std <= 10, f"p_std={self.p_std}: use a number above 0 and at most 10 (1.4 is usual).")
+        _require(0 < self.sigma_data <= 100, f"sigma_data={self.sigma_data}: use the deviation of the pictures, above 0 (0.5 is usual).")
+        _require(0 <= self.beta2 < 1, f"beta2={self.beta2}: use a share from 0 to below 1 (0.99 is usual).")
+        _require(0 <= self.weight_decay <= 10, f"weight_decay={self.weight_decay}: use a number from 0 to 10 (0.01 is usual).")
         _require(0 < self.lr <= 1, f"lr={self.lr}: use a learning rate above 0 and at most 1 (0.001 is usual).")
         _require(0 <= self.balance <= 1, f"balance={self.balance}: use 0 (as found) to 1 (every class equally often).")
         _require(0 <= self.ema < 0.29, f"ema={self.ema}: use 0 (off) to 0.28 (relative width of the average; 0.1 is usual).")
@@ -145,7 +155,25 @@ class Recipe:
         net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.get("net", {}).items()}
         values["net"] = NetRecipe(**net)
         values["sample"] = SampleRecipe(**values.get("sample", {}))
-        return cls(**values)
+        made = cls(**values)
+        for part in (made, made.net, made.sample):
+            _check_kinds(part)
+        return made
+
+
+def _check_kinds(recipe: "Recipe | NetRecipe | SampleRecipe") -> None:
+    """Refuse values of another kind than their field, as a damaged description may hold."""
+    for name, kind in typing.get_type_hints(type(recipe)).items():
+        value = getattr(recipe, name)
+        if typing.get_origin(kind) is Literal:
+            ok = value in typing.get_args(kind)
+        elif typing.get_origin(kind) is tuple:
+            ok = isinstance(value, tuple) and all(isinstance(one, int) for one in value)
+        elif kind is float:
+            ok = isinstance(value, int | float) and math.isfinite(value)
+        else:
+            ok = isinstance(value, kind)
+        _require(ok, f"{name} is {value!r}")
 
 
 R = TypeVar("R", Recipe, SampleRecipe)
@@ -160,7 +188,7 @@ def _convert(recipe: R, key: str, text: str) -> Any:
     try:
         value = kind(text)
     except ValueError:
-        raise BadInput(f"{key}={text}: '{text}' is not {'a whole number' if kind is int else 'a number'}.") from None
+        raise BadInput(f"{key}={text:.60}: '{text:.60}' is not {'a whole number' if kind is int else 'a number'}.") from None
     _require(not isinstance(value, float) or math.isfinite(value), f"{key}={text}: use a finite number.")
     return value
 
@@ -209,7 +237,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(name="photo64", augment="flip", steps=20_000),
         # The original recipe of this project, figure by figure: DDPM, 63 M parameters, lr 2e-5, no EMA.
         Recipe(
-            name="faithful", crop="squash", limit=1024, order="path", augment="original", balance=0.0,
+            name="faithful", crop="squash", corners="keep", limit=1024, order="path", augment="original", balance=0.0,
             network="unet2d", objective="ddpm", small_share=0.0, batch=16, epochs=30, lr=2e-5, warmup=0, decay="constant",
             beta2=0.999, weight_decay=0.01, clip=0.0, ema=0.0, drop_mix=0.0,
             sample=SampleRecipe(steps=1000, solver="ddpm", guidance=1.0, batch=1),

@@ -25,6 +25,19 @@ def digest(*parts: object) -> str:
     return hasher.hexdigest()
 
 
+def check_place(folder: Path) -> None:
+    """Refuse, before any work is done and without making it, a folder that cannot be made or written.
+
+    Raises:
+        BadInput: a file is in the way, or the rights are missing.
+    """
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(nearest):
+        raise BadInput(f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place with --out.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadInput(f"Cannot write into {nearest} (no permission): choose another place with --out.")
+
+
 def make_folder(folder: Path) -> Path:
     """The folder, made if need be.
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .. import __version__
-from ..errors import BadCheckpoint
+from ..errors import BadCheckpoint, BadInput
 from ..recipes import Recipe
 from ..store import write_atomic, write_json
 from .foreign import read_pth
@@ -35,6 +35,7 @@ class Checkpoint:
     data: str  # fingerprint of the photos
     weights: Mapping[str, Tensor]
     ema: Mapping[str, Tensor]
+    shrunk: int = 1  # 2 while the run is in its first part, which works at half size
     version: str = __version__
 
     @property
@@ -50,28 +51,46 @@ class Checkpoint:
             "classes": list(self.classes),
             "step": self.step,
             "data": self.data,
+            "shrunk": self.shrunk,
         }
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file atomically; for a ``unet2d`` network as a bare state dict with a .json beside it."""
     if checkpoint.recipe.network == "unet2d":
-        write_atomic(path, lambda file: torch.save(dict(checkpoint.best), file))
+        write_atomic(path, lambda file: _save(dict(checkpoint.best), file))
         write_json(path.with_suffix(".json"), checkpoint.about())
         return
     content = checkpoint.about() | {"weights": dict(checkpoint.weights), "ema": dict(checkpoint.ema)}
-    write_atomic(path, lambda file: torch.save(content, file))
+    write_atomic(path, lambda file: _save(content, file))
+
+
+def _save(content: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:  # given a path, torch.save would write its (temporary) name into the file
+        torch.save(content, file)
 
 
 def _describe(about: Mapping[str, Any], weights: Any, ema: Any, path: Path) -> Checkpoint:
     try:
         recipe = Recipe.from_json(about["recipe"])
-        return Checkpoint(recipe, tuple(about["classes"]), int(about["step"]), str(about["data"]), weights, ema, str(about["jungle"]))
-    except (KeyError, TypeError, ValueError) as error:
+        classes = tuple(about["classes"])
+        if not all(isinstance(name, str) for name in classes):
+            raise TypeError("classes")
+        step, data, shrunk = int(about["step"]), str(about["data"]), int(about.get("shrunk", 1))
+        made = Checkpoint(recipe, classes, step, data, dict(weights), dict(ema), shrunk, str(about["jungle"]))
+    except (KeyError, TypeError, ValueError, AttributeError, BadInput) as error:
+        absent, reason = isinstance(error, KeyError), "an entry is unknown or of the wrong kind"
+        reason = f"{error} is missing" if absent else str(error).rstrip(".") if isinstance(error, BadInput) else reason
         raise BadCheckpoint(
             f"{path} was written by jungle {about.get('jungle', '?')} and this is {__version__}, which cannot read its description "
-            f"({type(error).__name__}: {error}): install the version that wrote it, or train again."
+            f"({reason}): install the version that wrote it, or train again."
         ) from None
+    for name, value in (*made.weights.items(), *made.ema.items()):
+        if not isinstance(value, Tensor) or not bool(value.isfinite().all()):
+            raise BadCheckpoint(
+                f"{path}: the weights '{name}' are not finite numbers, its training broke: take an earlier model, or train again."
+            )
+    return made
 
 
 def read_safetensors(path: Path) -> Checkpoint:
@@ -117,7 +136,7 @@ def read(path: Path) -> Checkpoint | dict[str, Tensor]:
 
 def save_state(path: Path, packed: Mapping[str, Any], key: str) -> None:
     """Write a training state; ``key`` names the run it belongs to."""
-    write_atomic(path, lambda file: torch.save({"key": key, **packed}, file))
+    write_atomic(path, lambda file: _save({"key": key, **packed}, file))
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
@@ -126,4 +145,9 @@ def read_state(path: Path) -> dict[str, Any] | None:
     Raises:
         BadCheckpoint: the file is damaged.
     """
-    return read_pth(path) if path.is_file() else None
+    try:
+        return read_pth(path) if path.is_file() else None
+    except BadCheckpoint:
+        raise BadCheckpoint(
+            f"{path} is damaged, so the run cannot go on: choose another --out, or delete that file and the model beside it to start anew."
+        ) from None

@@ -59,8 +59,8 @@ def draw_sigma(x: Tensor, mean: float, deviation: float, generator: torch.Genera
     return (normal * deviation + mean).exp()
 
 
-class EdmDenoiser(nn.Module):
-    """Preconditioning and loss of Karras et al. 2022 (arXiv 2206.00364), table 1.
+class OwnDenoiser(nn.Module):
+    """What our two objectives share.
 
     Args:
         net: maps (x scaled to unit variance, log(sigma)/4, mix) to an image.
@@ -75,69 +75,63 @@ class EdmDenoiser(nn.Module):
         self.schedule: Tensor | None = None
         self.sigma_data, self.p_mean, self.p_std = recipe.sigma_data, recipe.p_mean, recipe.p_std
         self.sigma_min, self.sigma_max = recipe.sample.sigma_min, recipe.sample.sigma_max
+        self.shrunk = 1
 
-    def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
-        """The expected clean image (B, C, H, W), float32 (equation 7)."""
-        return self._clean(x, sigma, sigma, mix)
-
-    def _clean(self, x: Tensor, sigma: Tensor, told: Tensor, mix: Tensor) -> Tensor:
-        s, d = expand(sigma), self.sigma_data
-        c_skip = d**2 / (s**2 + d**2)
-        c_out = s * d / (s**2 + d**2).sqrt()
-        c_in = 1 / (s**2 + d**2).sqrt()
-        inside = (c_in * x).to(self.dtype, memory_format=torch.channels_last)
-        out: Tensor = self.net(inside, told.log() / 4, mix)
-        return c_skip * x + c_out * out.float()
+    def shrink(self, shrunk: int) -> None:
+        """From now on denoise pictures that are shrunk so many times, as the first part of a run trains it to."""
+        self.sigma_max *= self.shrunk / shrunk
+        self.shrunk = shrunk
 
     def start(self, noise: Tensor, sigma: float) -> Tensor:
         """Unit noise times sigma."""
         return noise * sigma
 
+    def ask(self, inside: Tensor, told: Tensor, mix: Tensor) -> Tensor:
+        """What the network answers (B, C, H, W) float32 to unit-variance pictures and the noise level it is told."""
+        out: Tensor = self.net(inside.to(self.dtype, memory_format=torch.channels_last), told.log() / 4, mix)
+        return out.float()
+
+
+class EdmDenoiser(OwnDenoiser):
+    """Preconditioning and loss of Karras et al. 2022 (arXiv 2206.00364), table 1."""
+
+    def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
+        """The expected clean image (B, C, H, W), float32 (equation 7)."""
+        s, d = expand(sigma), self.sigma_data
+        c_skip = d**2 / (s**2 + d**2)
+        c_out = s * d / (s**2 + d**2).sqrt()
+        c_in = 1 / (s**2 + d**2).sqrt()
+        return c_skip * x + c_out * self.ask(c_in * x, sigma * self.shrunk, mix)
+
     def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
         """Equation 8, sigma log-normal: lambda(sigma) * mean squared error of each item, and sigma; both (B,)."""
+        self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
         sigma = told / shrunk
         noise = torch.randn(x.shape, generator=generator, device=x.device) * expand(sigma)
-        clean = self._clean(x + noise, sigma, told, mix)
         weight = (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
-        return weight * (clean - x).square().mean(dim=(1, 2, 3)), told
+        return weight * (self(x + noise, sigma, mix) - x).square().mean(dim=(1, 2, 3)), told
 
 
-class FlowDenoiser(nn.Module):
+class FlowDenoiser(OwnDenoiser):
     """Flow matching on straight paths with logit-normal times (arXiv 2403.03206, sections 2 and 3.1).
 
     The path z = (1 - t) x + t noise is EDM's x + sigma noise divided by 1 + sigma, with sigma = t / (1 - t): so the
-    same samplers serve both. Arguments as for :class:`EdmDenoiser`; ``p_mean`` and ``p_std`` are those of logit(t) = log(sigma).
+    same samplers serve both. ``p_mean`` and ``p_std`` are those of logit(t) = log(sigma); 2 z has about unit variance.
     """
-
-    def __init__(self, net: nn.Module, recipe: Recipe, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        self.net = net
-        self.dtype = dtype
-        self.schedule: Tensor | None = None
-        self.p_mean, self.p_std = recipe.p_mean, recipe.p_std
-        self.sigma_min, self.sigma_max = recipe.sample.sigma_min, recipe.sample.sigma_max
-
-    def _velocity(self, z: Tensor, told: Tensor, mix: Tensor) -> Tensor:
-        inside = (2 * z).to(self.dtype, memory_format=torch.channels_last)  # brings pictures to unit variance
-        out: Tensor = self.net(inside, told.log() / 4, mix)
-        return out.float()
 
     def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The expected clean image (B, C, H, W), float32: z - t * velocity."""
         s = expand(sigma)
         z = x / (1 + s)
-        return z - s / (1 + s) * self._velocity(z, sigma, mix)
-
-    def start(self, noise: Tensor, sigma: float) -> Tensor:
-        """Unit noise times sigma."""
-        return noise * sigma
+        return z - s / (1 + s) * self.ask(2 * z, sigma * self.shrunk, mix)
 
     def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
         """Mean squared error of the velocity noise - x of each item, and sigma; both (B,)."""
+        self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
         noise = torch.randn(x.shape, generator=generator, device=x.device)
         sigma = told / shrunk
         t = expand(sigma / (1 + sigma))
-        velocity = self._velocity((1 - t) * x + t * noise, told, mix)
+        velocity = self.ask(2 * ((1 - t) * x + t * noise), told, mix)
         return (velocity - (noise - x)).square().mean(dim=(1, 2, 3)), told

@@ -31,8 +31,8 @@ def choose(wish: str = "") -> Compute:
     Raises:
         BadInput: an unknown or absent device.
     """
-    name, _, dtype_name = wish.partition(":")
-    if dtype_name and dtype_name not in DTYPES:
+    name, sign, dtype_name = wish.partition(":")
+    if sign and dtype_name not in DTYPES:
         raise BadInput(f"--device {wish}: '{dtype_name}' is not a number format; use {' or '.join(DTYPES)}.")
     name = name or ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

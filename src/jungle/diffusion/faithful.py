@@ -97,8 +97,6 @@ class DdpmDenoiser(nn.Module):
         betas, steps: the noise schedule it was trained on.
         prediction: what the network returns: the noise, v (arXiv 2202.00512) or the clean image.
         clip: clamp the clean estimate to [-1, 1], as DDPMScheduler's ``clip_sample`` does.
-        steady: without gradients on a CPU, fill a batch of fewer items than threads (at least 4) with copies. For fewer items
-            oneDNN splits its sums another way, and an item's bytes would depend on the batch. False for single pictures.
     """
 
     abar: Tensor  # (T,) float32
@@ -111,12 +109,11 @@ class DdpmDenoiser(nn.Module):
         steps: int = 1000,
         prediction: Prediction = "epsilon",
         clip: bool = True,
-        steady: bool = True,
     ) -> None:
         super().__init__()
         self.net = net
         retune(net)
-        self.dtype, self.prediction, self.clip, self.steady = dtype, prediction, clip, steady
+        self.dtype, self.prediction, self.clip = dtype, prediction, clip
         self.abar = alpha_bar(betas, steps)
         exact = self.abar.double()
         self.schedule: Tensor | None = ((1 - exact) / exact).sqrt().float()  # (T,), rising
@@ -163,13 +160,6 @@ class DdpmDenoiser(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The expected clean image (B, C, H, W), float32; ``mix`` matters only to a network with classes of its own."""
-        missing = max(4, torch.get_num_threads()) - len(x)
-        if self.steady and missing > 0 and x.device.type == "cpu" and not torch.is_grad_enabled():
-            filled = (torch.cat([value, value[-1:].expand(missing, *value.shape[1:])]) for value in (x, sigma, mix))
-            return self._clean(*filled)[: len(x)]
-        return self._clean(x, sigma, mix)
-
-    def _clean(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         root = expand((1 + sigma**2).sqrt())  # 1 / sqrt(abar)
         noisy = x / root
         out = self._network(noisy, self.timestep(sigma), mix)

@@ -122,7 +122,7 @@ def _load(path: Path) -> Any:
 
 def _line(error: BaseException) -> str:
     """The first sentence of ``error``, at most 120 characters."""
-    text = re.split(r"\n|\. ", str(error).strip())[0]
+    text = re.split(r"\n|\. ", str(getattr(error, "strerror", None) or error).strip())[0]
     return text[:120].rstrip(".: ") or type(error).__name__
 
 

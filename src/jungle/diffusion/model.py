@@ -2,19 +2,41 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import BadCheckpoint, BadInput
-from ..recipes import Recipe, find
+from ..recipes import Recipe, find, override, whole
 from . import checkpoint, foreign
-from .denoiser import EdmDenoiser, FlowDenoiser, Trainable
+from .denoiser import EdmDenoiser, FlowDenoiser, OwnDenoiser, Trainable
 from .device import Compute
 from .train import seed_of
 from .unet import UNet
+
+HINTS: dict[str, tuple[str, ...]] = {
+    "image_size": (),
+    "timesteps": (),
+    "head_dim": (),
+    "betas": ("linear", "scaled_linear", "squaredcos_cap_v2"),
+    "prediction": ("epsilon", "v_prediction", "sample"),
+}
+
+
+def hint(key: str, hints: Mapping[str, str]) -> Any:
+    """The choice for ``key``, the first one by default.
+
+    Raises:
+        BadInput: there is no such choice.
+    """
+    choice = hints.get(key, HINTS[key][0])
+    if choice not in HINTS[key]:
+        raise BadInput(f"{key}={choice}: choose one of {', '.join(HINTS[key])}.")
+    return choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +51,13 @@ class Model:
     data: str  # fingerprint of the photos, "" where it is not known
     device: torch.device
     note: str = ""  # what was inferred, for somebody else's file
+    shrunk: int = 1  # 2: saved in the first part of its training, paints at half size
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels of the pictures it paints."""
+        high, wide = self.recipe.size
+        return high // self.shrunk, wide // self.shrunk
 
     def mix(self, shares: dict[str, float]) -> Tensor:
         """Class weights (K,) that sum to 1; an empty mix means any animal (all zeros).
@@ -79,16 +108,19 @@ def fingerprint(weights: dict[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def load(path: Path, compute: Compute, image_size: int = 0, weights: str = "best") -> Model:
+def load(path: Path, compute: Compute, hints: Mapping[str, str] | None = None, weights: str = "best") -> Model:
     """Open any model file: ours, safetensors, or a bare ``UNet2DModel`` state dict.
 
     Args:
-        image_size: only for files that do not say at which size they were trained.
+        hints: what other people's files do not say: image_size, betas (linear, scaled_linear, squaredcos_cap_v2), timesteps,
+            prediction (epsilon, v_prediction, sample) and head_dim; see HINTS.
         weights: "best" (averaged where there are averages) or "raw".
 
     Raises:
         BadCheckpoint: the file cannot be used, or was trained at another size than ``image_size``.
     """
+    hints = hints or {}
+    image_size = whole("image_size", hints.get("image_size", "0"))
     found = checkpoint.read(path)
     if isinstance(found, checkpoint.Checkpoint):
         if image_size and image_size != found.recipe.image_size:
@@ -96,26 +128,41 @@ def load(path: Path, compute: Compute, image_size: int = 0, weights: str = "best
                 f"{path} was trained at image_size={found.recipe.image_size} and paints noise at {image_size}: leave image_size out, "
                 "and enlarge the pictures afterwards."
             )
-        denoiser = build(found.recipe, len(found.classes), compute)
         tensors = dict(found.best if weights == "best" else found.weights)
         try:
+            denoiser = build(found.recipe, len(found.classes), compute)
             denoiser.net.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise BadCheckpoint(
-                f"{path} does not hold the weights its description promises ({str(error).splitlines()[-1].strip()}): train again."
-            ) from None
+        except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:  # what torch says to shapes that do not fit
+            reason = (str(error).splitlines() or [""])[-1].strip(" .")[:200]
+            raise BadCheckpoint(f"{path} does not hold the network that its description promises ({reason}): train again.") from None
         denoiser.net.eval()
-        return Model(denoiser, found.recipe, found.classes, found.step, fingerprint(tensors), found.data, compute.device)
-    return _load_foreign(path, found, compute, image_size)
+        note = (
+            "It was saved in the first part of its training, which works at half size, so it paints small pictures."
+            if found.shrunk > 1
+            else ""
+        )
+        if isinstance(denoiser, OwnDenoiser):
+            denoiser.shrink(found.shrunk)
+        name = fingerprint(tensors)
+        return Model(denoiser, found.recipe, found.classes, found.step, name, found.data, compute.device, note, found.shrunk)
+    return _load_foreign(path, found, compute, hints)
 
 
-def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, image_size: int) -> Model:
-    known = foreign.recognise(state)
+def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, hints: Mapping[str, str]) -> Model:
+    recipe = override(find("faithful"), {"image_size": hints.get("image_size", "64")})
+    known = foreign.recognise(
+        state,
+        size=recipe.image_size,
+        betas=hint("betas", hints),
+        steps=whole("timesteps", hints.get("timesteps", "0")),
+        prediction=hint("prediction", hints),
+        head_dim=whole("head_dim", hints.get("head_dim", "8")),
+    )
     if known is None:
         raise BadCheckpoint(
             f"{path} holds no network that jungle knows: it opens its own models and state dicts of diffusers' UNet2DModel."
         )
     denoiser = _placed(known.denoiser(compute.dtype), compute)
     denoiser.net.eval()
-    recipe = dataclasses.replace(find("faithful"), name="imported", image_size=image_size or 64)
+    recipe = dataclasses.replace(recipe, name="imported")
     return Model(denoiser, recipe, (), 0, fingerprint(known.state), "", compute.device, known.summary)

@@ -143,6 +143,7 @@ def sample(
     shape: tuple[int, int, int],
     recipe: SampleRecipe,
     weak: Denoiser | None = None,
+    least: int = 1,
 ) -> Iterator[Step]:
     """Draw one item for each seed, yielding after every solver step; the last step's ``x`` is the result.
 
@@ -152,6 +153,7 @@ def sample(
         mix: (B, K) on the device to work on.
         shape: (C, H, W) of one item.
         weak: see :class:`Guided`.
+        least: smaller batches are filled up with copies to so many items inside the network, see ``paint.least_batch``.
 
     Raises:
         BadInput: see :func:`noise_levels`.
@@ -165,7 +167,9 @@ def sample(
         return torch.stack([torch.randn(shape, generator=g) for g in generators]).to(device)
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
-        return guided(x, torch.full((x.shape[0],), sigma, device=device), mix)
+        missing = max(0, least - x.shape[0])
+        full, full_mix = (torch.cat([v, v[-1:].expand(missing, *v.shape[1:])]) if missing else v for v in (x, mix))
+        return guided(full, torch.full((full.shape[0],), sigma, device=device), full_mix)[: x.shape[0]]
 
     x = guided.start(draw(), levels[0])
     previous: tuple[Tensor, float] | None = None

@@ -155,6 +155,11 @@ def _bands(loss: Tensor, sigma: Tensor) -> tuple[tuple[float, ...], tuple[int, .
     return tuple(total.tolist()), tuple(count.tolist())
 
 
+def shrunk_at(recipe: Recipe, state: State) -> int:
+    """How many times the pictures of the next update are shrunk: 2 in the first part of the run, then 1."""
+    return 2 if CALIBRATION <= state.step < recipe.small_share * state.total else 1
+
+
 def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> Iterator[Progress]:
     """Train until ``state.step`` reaches ``state.total``, yielding after each update.
 
@@ -170,7 +175,7 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
         draw = torch.Generator(device).manual_seed(seed)
         x, mix = batches(state.step, draw)
         keep = torch.rand(len(mix), generator=draw, device=device) >= recipe.drop_mix
-        shrunk = 2 if CALIBRATION <= state.step < recipe.small_share * state.total else 1
+        shrunk = shrunk_at(recipe, state)
         if shrunk > 1:
             x = nn.functional.avg_pool2d(x, shrunk)
         loss, sigma, note = _attempt(model, x, mix * keep[:, None], state, seed_of(recipe.seed, -1 - state.step), shrunk)

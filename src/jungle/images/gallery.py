@@ -41,13 +41,28 @@ def parse_mix(text: str) -> dict[str, float]:
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.strip().partition("=")
+        name = name.strip()
+        if name in shares:
+            raise BadInput(f"--mix {text}: {name} is there twice; write each class once, for example --mix cat=0.6,panda=0.4.")
         try:
-            shares[name.strip()] = float(share) if share else 1.0
+            shares[name] = float(share) if share else 1.0
         except ValueError:
             raise BadInput(f"--mix {text}: '{share}' is not a number; write for example --mix cat=0.6,panda=0.4.") from None
-        if not name or not np.isfinite(shares[name.strip()]):
+        if not name or not np.isfinite(shares[name]):
             raise BadInput(f"--mix {text}: write a class and its share, for example --mix cat=0.6,panda=0.4.")
     return shares
+
+
+def check_numbers(count: int, seed: int, name: str = "--count") -> None:
+    """Refuse a number of pictures, called ``name`` by the user, or a seed that is out of range.
+
+    Raises:
+        BadInput: it is.
+    """
+    if not 1 <= count <= MOST:
+        raise BadInput(f"{name} {count}: use 1 to {MOST} pictures.")
+    if not 0 <= seed <= HIGHEST_SEED - MOST:
+        raise BadInput(f"--seed {seed}: use a whole number from 0 to {HIGHEST_SEED - MOST}.")
 
 
 def choose(
@@ -65,10 +80,7 @@ def choose(
     Raises:
         BadInput: a number out of range, an unknown species, or options that contradict each other.
     """
-    if not 1 <= count <= MOST:
-        raise BadInput(f"--count {count}: use 1 to {MOST} pictures.")
-    if not 0 <= seed <= HIGHEST_SEED - MOST:
-        raise BadInput(f"--seed {seed}: use a whole number from 0 to {HIGHEST_SEED - MOST}.")
+    check_numbers(count, seed, "--of" if of else "--count")
     if (keep or of) and not 1 <= keep <= of:
         raise BadInput(
             f"--keep {keep} --of {of}: give both, and keep at least 1 and at most as many as are painted, for example --keep 50 --of 200."

@@ -8,7 +8,7 @@ import numpy as np
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..recipes import SampleRecipe
-from ..store import make_folder, write_bytes
+from ..store import make_folder, write_atomic, write_bytes
 from . import copies
 from .evaluate import Scores, evaluate
 from .features import Dino, FeatureSpace
@@ -54,5 +54,6 @@ def evaluate_model(
     write_bytes(out / "scores.json", scores.to_json().encode())
     write_bytes(out / "report.txt", (scores.to_text() + "\n").encode())
     write_bytes(out / "closest_pairs.png", copies.sheet(pictures, photos.images, scores.matches))
-    contact_sheet(pictures[:100]).save(out / "pictures.png")
+    sheet = contact_sheet(pictures[:100])
+    write_atomic(out / "pictures.png", lambda file: sheet.save(file, "PNG"))
     return scores

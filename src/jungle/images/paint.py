@@ -36,19 +36,30 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
+def least_batch(device: torch.device, recipe: SampleRecipe) -> int:
+    """The smallest batch whose items do not depend on it.
+
+    On a CPU, for fewer items than threads, oneDNN splits its sums in another way and the last bits change (measured:
+    docs/LOG.md). The original loop is always one picture at a time, so it needs no company.
+    """
+    original = recipe.solver == "ddpm" and recipe.batch == 1
+    return 1 if original or device.type != "cpu" else max(4, torch.get_num_threads())
+
+
 def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Denoiser | None = None) -> Iterator[tuple[int, np.ndarray]]:
     """Paint every wish, yielding (its index, picture (H, W, 3) uint8) as batches finish.
 
     When memory runs out the batch is halved and painted again; the bytes of a picture depend on its wish alone.
     """
     batch = recipe.batch or (64 if model.device.type == "cuda" else 8)
-    shape = (3, *model.recipe.size)
+    shape = (3, *model.size)
+    least = least_batch(model.device, recipe)
     done = 0
     while done < len(wishes):
         part = wishes[done : done + batch]
         mix = torch.stack([wish.mix for wish in part]).to(model.device)
         try:
-            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, weak)
+            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, weak, least)
         except RuntimeError as error:
             if batch == 1 or not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
                 raise
@@ -105,4 +116,5 @@ def write_pictures(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) ->
         write_bytes(out / name, data)
     sheet = contact_sheet(np.stack([pixels for _, pixels in pictures]))
     write_atomic(out / "contact_sheet.png", lambda file: sheet.save(file, "PNG"))
-    write_zip(out.parent / f"{out.name}.zip", files)
+    place = out.absolute() if out.name else out.resolve()  # the current folder has a name too
+    write_zip(place.parent / f"{place.name}.zip", files)

@@ -31,9 +31,11 @@ from ..store import new_folder
 from .digests import digests
 from .folders import Found, Photo, Skipped, scan
 from .opening import Unreadable, open_photo, open_sized
+from .suspect import dark_corners
 
 __all__ = ["Found", "Photo", "PhotoSet", "Skipped", "Unreadable", "choose", "decode_all", "load", "need_space", "open_photo", "scan"]
 
+TURNED = "its corners are dark and empty, as of a picture turned on black, and a model would learn them; -o corners=keep uses it"
 FEWEST = 2  # photos below which nothing can be learnt
 WORKERS = 2  # Pillow decodes outside the interpreter's lock, so threads are enough
 CHUNK = 256  # photos in flight, so that memory does not grow with their number
@@ -119,7 +121,7 @@ def decode_all(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator
 
 
 def _key(root: Path, photos: Sequence[Photo], recipe: Recipe, cache: Path) -> str:
-    result = hashlib.blake2b(json.dumps([_VERSION, recipe.size, recipe.crop]).encode(), digest_size=16)
+    result = hashlib.blake2b(json.dumps([_VERSION, recipe.size, recipe.crop, recipe.corners]).encode(), digest_size=16)
     contents = digests((root / photo.path for photo in photos), cache)
     for photo, content in zip(photos, contents, strict=True):
         result.update(json.dumps([*photo, content]).encode())
@@ -143,6 +145,8 @@ def _decode(root: Path, photos: Sequence[Photo], recipe: Recipe, file: BinaryIO,
     for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
         if isinstance(result, Unreadable):
             skipped.append(Skipped(photo.path, result.reason))
+        elif recipe.corners == "skip" and dark_corners(result[0][None])[0]:
+            skipped.append(Skipped(photo.path, TURNED))
         else:
             pixels, facts = result
             file.write(pixels.tobytes())
@@ -199,7 +203,7 @@ def load(folder: Path, recipe: Recipe, cache: Path, progress: Progress | None = 
     """The photos of ``folder`` as the recipe wants them, from the cache or decoded now.
 
     Args:
-        recipe: its ``size``, ``crop``, ``limit``, ``order`` and ``seed`` decide.
+        recipe: its ``size``, ``crop``, ``corners``, ``limit``, ``order`` and ``seed`` decide.
         cache: a folder for decoded photos; safe to delete.
         progress: called with (done, total) while photos are decoded; not called when they come from the cache.
 

@@ -7,6 +7,7 @@ hf:OWNER/NAME           downloaded by ``huggingface_hub``: folders of pictures, 
 """
 
 import contextlib
+import os
 import re
 import shutil
 import stat
@@ -44,10 +45,10 @@ def resolve(source: str, cache: Path) -> Path:
         return _hugging_face(handle, cache)
     if "://" in source:
         raise BadInput(f"'{source}' is a web address: download it and give the folder or zip, or write kaggle:OWNER/NAME or hf:OWNER/NAME.")
-    path = Path(source).expanduser()
-    if source and path.is_dir():
+    path = Path(os.path.expanduser(source))
+    if source and os.path.isdir(path):  # unlike Path.is_dir, no error for a name that is too long
         return path
-    if source and path.is_file():
+    if source and os.path.isfile(path):
         return unzip(path, cache)
     raise BadInput(f"There is no folder or zip '{source}': check the spelling, or write kaggle:OWNER/NAME or hf:OWNER/NAME.")
 
@@ -113,7 +114,7 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> N
 
 
 def _require_handle(kind: str, handle: str, pattern: str) -> None:
-    if not re.fullmatch(pattern, handle):
+    if not re.fullmatch(pattern, handle) or not {".", ".."}.isdisjoint(handle.split("/")):
         raise BadInput(f"'{kind}:{handle}' is not a data set: write {kind}:OWNER/NAME as in its web address.")
 
 

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from ..diffusion import checkpoint, model
 from ..diffusion.budget import TimeBudget, mean_cost
+from ..diffusion.denoiser import OwnDenoiser
 from ..diffusion.device import Compute
-from ..diffusion.train import BANDS, Progress, State, begin, seed_of, train
+from ..diffusion.train import BANDS, Progress, State, begin, seed_of, shrunk_at, train
 from ..errors import BadInput
 from ..recipes import Recipe, SampleRecipe
 from ..store import digest, make_folder, write_atomic, write_bytes, write_json
@@ -34,6 +35,7 @@ PREVIEW_SECONDS = 180.0
 STATS_SECONDS = 5.0
 PREVIEWS = 12
 SPEEDS = "speed.json"
+STATE_NAME = "animal_diffusion_model.state"
 PREVIEW_SAMPLING = SampleRecipe(steps=16)
 
 
@@ -137,14 +139,20 @@ class Run:
         self._window: list[Progress] = []
 
     def _resume(self) -> int:
-        packed = checkpoint.read_state(self.out / "animal_diffusion_model.state")
+        packed = checkpoint.read_state(self.out / STATE_NAME)
         if packed is None:
+            if (self.out / checkpoint.MODEL_NAME).exists():
+                raise BadInput(
+                    f"{self.out} holds a model, {checkpoint.MODEL_NAME}, without a run to go on with: choose another --out, or move it."
+                )
             return 0
         if packed.pop("key", None) != self.key:
             raise BadInput(
                 f"{self.out} holds a run with another recipe, other photos or another time: "
-                f"choose another --out, or delete {self.out} to start anew."
+                f"choose another --out, or delete {checkpoint.MODEL_NAME} and {STATE_NAME} in it to start anew."
             )
+        for part in self.out.glob(".animal_diffusion_model.*.part"):
+            part.unlink()  # what a kill -9 in the middle of a save leaves
         self.state.unpack(self.model.net, packed)
         return self.state.step
 
@@ -187,16 +195,17 @@ class Run:
         self._window.clear()
 
     def save(self) -> None:
-        """Model and training state, atomically."""
+        """Training state and model, atomically; the state first, because a model without one is somebody else's."""
         self.state.extra["seconds"] = self.budget.used()
+        checkpoint.save_state(self.out / STATE_NAME, self.state.pack(self.model.net), self.key)
         self._save_model(self.state.ema)
-        checkpoint.save_state(self.out / "animal_diffusion_model.state", self.state.pack(self.model.net), self.key)
         self._saved = self.clock()
 
     def _save_model(self, ema: dict[str, Tensor]) -> None:
         weights = {name: value.cpu() for name, value in self.model.net.state_dict().items()}
         averaged = {name: value.cpu() for name, value in ema.items()}
-        made = checkpoint.Checkpoint(self.recipe, self.photos.classes, self.state.step, self.photos.fingerprint, weights, averaged)
+        shrunk = shrunk_at(self.recipe, self.state)
+        made = checkpoint.Checkpoint(self.recipe, self.photos.classes, self.state.step, self.photos.fingerprint, weights, averaged, shrunk)
         checkpoint.save(self.out / checkpoint.MODEL_NAME, made)
 
     def _preview_wishes(self) -> list[Wish]:
@@ -211,13 +220,16 @@ class Run:
         if self.state.ema:
             self.model.net.load_state_dict(self.state.ema)
         self.model.net.eval()
-        quick = model.Model(self.model, self.recipe, self.photos.classes, self.state.step, "", "", self.compute.device)
+        shrunk, step = shrunk_at(self.recipe, self.state), self.state.step
+        now = model.Model(self.model, self.recipe, self.photos.classes, step, "", "", self.compute.device, shrunk=shrunk)
+        if isinstance(self.model, OwnDenoiser):
+            self.model.shrink(shrunk)
         try:
-            pictures = np.stack([picture for _, picture in paint(quick, self._preview_wishes(), PREVIEW_SAMPLING)])
+            pictures = np.stack([picture for _, picture in paint(now, self._preview_wishes(), PREVIEW_SAMPLING)])
         finally:
             self.model.net.load_state_dict(raw)
             self.model.net.train()
-        sheet: Image.Image = contact_sheet(pictures, columns=PREVIEWS, scale=2)
+        sheet: Image.Image = contact_sheet(pictures, columns=PREVIEWS, scale=2 * shrunk)
         for path in (self.out / "preview.png", self.out / "previews" / f"update_{self.state.step:07d}.png"):
             write_atomic(path, lambda file: sheet.save(file, "PNG"))
         return pictures
