@@ -1,0 +1,487 @@
+"""The command line from end to end, with the smallest recipe on drawn photos: everything a person does, and what it leaves."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import zipfile
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from jungle import cli
+from jungle.errors import MissingExtra
+from jungle.weights import shipped
+
+REPOSITORY = Path(__file__).parent.parent
+MODEL = "animal_diffusion_model.pth"
+TRAIN = "train photos --recipe tiny --out run --device cpu:float32"
+
+
+class Done(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Standard output as the one JSON object that it must be."""
+
+        def refuse(name: str) -> None:
+            raise AssertionError(f"{name} is no JSON")
+
+        value = json.loads(self.out, parse_constant=refuse)
+        assert isinstance(value, dict)
+        assert self.out.count("\n") == 1
+        return value
+
+
+Jungle = Callable[[str], Done]
+
+
+@pytest.fixture
+def jungle(drawn_photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Jungle:
+    """Run a command line in this process, in a folder that holds ``photos``."""
+    monkeypatch.chdir(drawn_photos.parent)
+
+    def run(line: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["jungle", *shlex.split(line)])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model, trained by the command line on a few drawn photos."""
+    folder = tmp_path_factory.mktemp("trained")
+    draw(folder / "photos")
+    environment = os.environ | {"JUNGLE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", "jungle", *TRAIN.split()], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def draw(folder: Path) -> None:
+    source = np.random.default_rng(3)
+    for name in ("bar", "check", "disc"):
+        (folder / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = np.repeat(np.repeat(source.integers(0, 256, (4, 4, 3)), 5, 0), 5, 1)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def needs(name: str) -> None:
+    """Skip where a shipped file is absent."""
+    try:
+        shipped(name)
+    except MissingExtra as error:
+        pytest.skip(str(error))
+
+
+# ---------------------------------------------------------------------------------------------------------------- one walk through it
+
+
+def test_train(jungle: Jungle) -> None:
+    done = jungle(TRAIN)
+    assert done.code == 0
+    assert "24 photos of 3 classes, recipe tiny, on cpu in float32" in done.err
+    assert f"Model: run/{MODEL}" in done.out
+    assert Path("run/report.txt").read_text() in done.out
+    assert sorted(tree(Path("run"))) == sorted(
+        [MODEL, "animal_diffusion_model.state", "preview.png", "previews/update_0000020.png", "report.txt", "stats.jsonl"]
+    )
+    assert [json.loads(line) for line in Path("run/stats.jsonl").read_text().splitlines()]
+    content = torch.load(f"run/{MODEL}", weights_only=True)
+    assert content["classes"] == ["bar", "check", "disc"]
+    assert content["step"] == 20
+
+    before = Path(f"run/{MODEL}").read_bytes()
+    again = jungle(f"{TRAIN} --json --quiet")
+    assert (again.code, again.err) == (0, "")
+    assert again.json["model"] == f"run/{MODEL}"
+    assert Path(f"run/{MODEL}").read_bytes() == before
+    other = jungle(f"{TRAIN} -o lr=0.5 --quiet")
+    assert other.code == 2
+    assert "another recipe" in other.err
+    assert Path(f"run/{MODEL}").read_bytes() == before
+
+
+def test_a_model_without_a_run_is_never_overwritten(jungle: Jungle, trained: Path) -> None:
+    shutil.copy(trained / MODEL, MODEL)
+    before = Path(MODEL).read_bytes()
+    done = jungle("train photos --recipe tiny --quiet")
+    assert done.code == 2
+    assert MODEL in done.err
+    assert Path(MODEL).read_bytes() == before
+
+
+def test_config_decides_what_the_options_do_not(jungle: Jungle) -> None:
+    Path("jungle.toml").write_text("recipe = 'tiny'\nseed = 5\n[train]\nsteps = 4\nlimit = 12\n[images]\nsteps = 3\nsolver = 'heun'\n")
+    assert jungle("train photos --quiet -o limit=9").code == 0
+    recipe = json.loads(torch.load(MODEL, weights_only=True)["recipe"])
+    assert (recipe["name"], recipe["seed"], recipe["steps"], recipe["limit"]) == ("tiny", 5, 4, 9)
+    picture = jungle("images -n 1 --json --quiet --guidance 2").json["pictures"][0]
+    assert (picture["seed"], picture["steps"], picture["solver"], picture["guidance"]) == (5, 3, "heun", 2.0)
+
+
+def test_the_same_pictures_in_any_batch(jungle: Jungle, trained: Path) -> None:
+    found = []
+    for batch in (1, 3, 8):
+        done = jungle(f"images --model {trained / MODEL} -n 8 -o batch={batch} --out b{batch}/pictures --quiet")
+        assert (done.code, done.err) == (0, "")
+        found.append(tree(Path(f"b{batch}")))
+    assert found[0] == found[1] == found[2]
+    names = [f"fictional_animal_{number}.png" for number in range(1, 9)]
+    assert sorted(found[0]) == sorted(["pictures.zip", "pictures/contact_sheet.png", *(f"pictures/{name}" for name in names)])
+    with zipfile.ZipFile("b1/pictures.zip") as archive:
+        assert archive.namelist() == names
+        assert all(archive.read(name) == found[0][f"pictures/{name}"] for name in names)
+    assert len({found[0][f"pictures/{name}"] for name in names}) == 8
+    with Image.open("b1/pictures/fictional_animal_7.png") as picture:
+        assert picture.size == (16, 16)
+        assert "trainedAlgorithmicMedia" in picture.info["Source"]
+        assert picture.info["Comment"].startswith("seed 6;")
+    jungle(f"images --model {trained / MODEL} -n 1 --seed 6 --out seventh --quiet")
+    assert Path("seventh/fictional_animal_1.png").read_bytes() == found[0]["pictures/fictional_animal_7.png"]
+
+
+def test_the_zip_lies_beside_any_folder(jungle: Jungle, trained: Path) -> None:
+    Path("inside").mkdir()
+    for told in ("slash/", "."):
+        jungle(f"images -C inside --model {trained / MODEL} -n 1 --out {told} --quiet")
+        os.chdir("..")
+    assert Path("inside/slash.zip").is_file()
+    assert Path("inside.zip").is_file()
+    assert not list(Path().rglob(".zip"))
+
+
+def test_mix_and_species(jungle: Jungle, trained: Path) -> None:
+    shutil.copy(trained / MODEL, MODEL)
+    Path("jungle.toml").write_text("[[species]]\nslug = 'canda'\nseed = 40\nmix = { bar = 0.5, disc = 1.5 }\n")
+    mixed = jungle("images -n 2 --mix bar=0.25,disc=0.75 --seed 40 --out mixed --json --quiet").json["pictures"]
+    species = jungle("images -n 2 --species canda --out species --json --quiet").json["pictures"]
+    other = jungle("images -n 2 --mix check --seed 40 --out other --json --quiet").json["pictures"]
+    assert [one["seed"] for one in mixed] == [one["seed"] for one in species] == [one["seed"] for one in other] == [40, 41]
+    assert mixed[0]["mix"] == {"bar": 0.25, "disc": 0.75}
+    assert species[0]["species"] == "canda"
+    for number in (1, 2):
+        pixels = [np.asarray(Image.open(f"{name}/fictional_animal_{number}.png")) for name in ("mixed", "species", "other")]
+        assert (pixels[0] == pixels[1]).all()
+        assert (pixels[0] != pixels[2]).any()
+
+
+def test_keep_the_best(jungle: Jungle, trained: Path) -> None:
+    needs("judge64.safetensors")
+    every = jungle(f"images --model {trained / MODEL} -n 6 --out every --json --quiet").json["pictures"]
+    best = jungle(f"images --model {trained / MODEL} --keep 3 --of 6 --out best --json --quiet").json["pictures"]
+    seeds = [one["seed"] for one in best]
+    assert len(every) == 6
+    assert len(seeds) == 3
+    assert seeds == sorted(set(seeds))
+    assert set(seeds) < set(range(6))
+    assert sorted(path.name for path in Path("best").glob("fictional*")) == [f"fictional_animal_{number}.png" for number in (1, 2, 3)]
+    assert Path("best/fictional_animal_2.png").read_bytes() == Path(f"every/fictional_animal_{seeds[1] + 1}.png").read_bytes()
+
+
+def test_export_paints_the_same_kind_of_pictures(jungle: Jungle, trained: Path) -> None:
+    done = jungle(f"images --model {trained / MODEL} --export safetensors --out exported --json --quiet")
+    file = Path(done.json["file"])
+    assert file == Path("exported/animal_diffusion_model.safetensors")
+    assert 2 * file.stat().st_size < (trained / MODEL).stat().st_size
+    for name, model in (("own", trained / MODEL), ("theirs", file)):
+        painted = jungle(f"images --model {model} -n 4 --out {name} --device cpu:float32 --quiet -o steps=12")
+        assert painted.code == 0
+    for number in range(1, 5):
+        own, theirs = (np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"), dtype=float) for name in ("own", "theirs"))
+        assert np.abs(own - theirs).mean() < 0.1 * own.std()  # bfloat16 keeps 8 bits
+
+
+class Sources(HTMLParser):
+    """The addresses a page loads or links to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.images: list[str] = []
+        self.others: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "img":
+            self.images.append(values["src"] or "")
+        elif tag in {"script", "link", "iframe", "source", "video", "audio"}:
+            self.others.append(values.get("src") or values.get("href") or "")
+
+
+def test_make(jungle: Jungle, trained: Path) -> None:
+    told = f"make --model {trained / MODEL} -n 5"
+    first = jungle(f"{told} --out one --json --quiet")
+    assert first.json["page"] == "one/index.html"
+    assert first.json["pictures"] == 5
+    assert jungle(f"{told} --out two --quiet").code == 0
+    assert tree(Path("one")) == tree(Path("two"))
+
+    parser = Sources()
+    page = Path("one/index.html").read_text(encoding="utf-8")
+    parser.feed(page)
+    assert len(parser.images) == len(set(parser.images)) == 5
+    assert all(Path("one", source).is_file() for source in parser.images)
+    assert all(address.startswith("data:") for address in parser.others)
+    assert "http" not in re.sub(r"http://www\.w3\.org/\S+", "", page)
+    assert len(tomllib.loads(Path("one/jungle.toml").read_text())["species"]) == 5
+    before = tree(Path("one"))
+    assert jungle(f"{told} --out one --quiet").code == 0
+    assert tree(Path("one")) == before
+
+
+def test_make_keeps_the_species_of_a_person(jungle: Jungle, trained: Path) -> None:
+    written = "# mine\nseed = 3\n[[species]]\nslug = 'grumble'\nname = 'Gr<u>mble & Sons'\nseed = 9\nmix = { disc = 1 }\n"
+    Path("mine").mkdir()
+    Path("mine/jungle.toml").write_text(written)
+    assert jungle(f"make --model {trained / MODEL} -n 5 --out mine --quiet").code == 0
+    assert Path("mine/jungle.toml").read_text() == written
+    page = Path("mine/index.html").read_text()
+    assert page.count("<img") == 1
+    assert "Gr&lt;u&gt;mble &amp; Sons" in page
+    assert "100 % disc" in page
+    animals = json.loads(Path("mine/manifest.json").read_text())["animals"]
+    assert animals[0]["picture"]["seed"] == 9
+
+
+def test_make_keeps_the_rest_of_a_toml_without_species(jungle: Jungle, trained: Path) -> None:
+    written = "# mine\nseed = 3\n[images]\nsteps = 4\n"
+    Path("mine").mkdir()
+    Path("mine/jungle.toml").write_text(written)
+    assert jungle(f"make --model {trained / MODEL} -n 2 --out mine --quiet").code == 0
+    text = Path("mine/jungle.toml").read_text()
+    assert text.startswith(written)
+    assert tomllib.loads(text)["species"][0]["seed"] == 3
+    assert {one["picture"]["steps"] for one in json.loads(Path("mine/manifest.json").read_text())["animals"]} == {4}
+
+
+def test_make_with_odd_class_names(jungle: Jungle) -> None:
+    Path("photos/bar").rename('photos/b"a\\r')
+    Path("photos/disc").rename("photos/großer Löwe 🦁")
+    done = jungle("make photos --recipe tiny --minutes 0 -n 3 --out odd --quiet --json -o steps=2")
+    assert (done.code, done.err) == (0, "")
+    names = {name for one in tomllib.loads(Path("odd/jungle.toml").read_text(encoding="utf-8"))["species"] for name in one["mix"]}
+    assert names <= {'b"a\\r', "check", "großer Löwe 🦁"}
+    assert jungle(f"make --model odd/{MODEL} --out odd --quiet").code == 0
+
+
+def test_inspect(jungle: Jungle, trained: Path) -> None:
+    folder = jungle("inspect photos --json --quiet -o image_size=16")
+    assert folder.err == ""
+    assert "24" in folder.out
+    assert "24 photos" in jungle("inspect photos").out
+    model = jungle(f"inspect {trained / MODEL} --json --quiet")
+    assert (model.json["kind"], model.json["classes"], model.json["updates"]) == ("model", ["bar", "check", "disc"], 20)
+    assert "tiny" in jungle(f"inspect {trained / MODEL}").out
+    jungle(f"images --model {trained / MODEL} -n 1 --out pictures --quiet")
+    picture = jungle("inspect pictures/fictional_animal_1.png --json --quiet")
+    assert (picture.json["kind"], picture.json["width"], picture.json["height"]) == ("picture", 16, 16)
+    assert model.json["hash"] in picture.json["notes"]["Comment"]
+    assert "trainedAlgorithmicMedia" in jungle("inspect pictures/fictional_animal_1.png").out
+
+
+def test_evaluate(jungle: Jungle, trained: Path) -> None:
+    needs("judge64.safetensors")
+    done = jungle(f"evaluate {trained / MODEL} --data photos -n 12 --out scores --json --quiet -o steps=2")
+    assert (done.code, done.err) == (0, "")
+    assert done.json == json.loads(Path("scores/scores.json").read_text())
+    assert sorted(tree(Path("scores"))) == ["closest_pairs.png", "pictures.png", "report.txt", "scores.json"]
+    for name in ("closest_pairs", "pictures"):
+        with Image.open(f"scores/{name}.png") as picture:
+            picture.load()
+
+
+def test_doctor(jungle: Jungle) -> None:
+    done = jungle("doctor --json --quiet")
+    assert done.err == ""
+    topics = {one["topic"]: one["ok"] for one in done.json["findings"]}
+    assert topics["jungle"] is True
+    assert {"device", "memory", "disk"} <= topics.keys()
+    assert jungle("doctor").out.count("\n") == len(topics)
+
+
+def test_help_and_version(jungle: Jungle) -> None:
+    assert "make" in jungle("").out
+    assert jungle("--version").out.startswith("jungle ")
+    for name in cli.cli.commands:
+        done = jungle(f"{name} --help")
+        assert (done.code, done.err) == (0, "")
+        assert f"jungle {name}" in done.out
+
+
+def test_debug_shows_the_traceback_and_the_sentence(jungle: Jungle) -> None:
+    done = jungle("images --model nothing.pth --debug --quiet")
+    assert done.code == 2
+    assert "Traceback" in done.err
+    assert done.err.splitlines()[-1].startswith("jungle: There is no model file nothing.pth")
+
+
+# ---------------------------------------------------------------------------------------------------------------- what is written about it
+
+
+def test_the_command_line_page_is_fresh() -> None:
+    done = subprocess.run([sys.executable, REPOSITORY / "docs" / "make_cli.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def written_commands() -> list[str]:
+    """Every ``jungle ...`` line inside a code block of the README and the pages of docs."""
+    found = []
+    for page in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]:
+        if page.name in {"cli.md", "LOG.md"} or not page.is_file():
+            continue
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [f"{page.name}: {line.strip()}" for line in lines if re.match(r"\s*(\$ )?(\.venv/bin/)?jungle\b", line)]
+    return found
+
+
+def parse(line: str) -> None:
+    """Let click parse a command line without running it."""
+    words = shlex.split(line, comments=True)
+    words = words[words.index(next(word for word in words if word.endswith("jungle"))) + 1 :]
+    if not words or words[0].startswith("-"):
+        return
+    command = cli.cli.commands[words[0]]
+    command.make_context(words[0], words[1:], parent=click.Context(cli.cli, info_name="jungle"), resilient_parsing=False)
+
+
+@pytest.mark.parametrize("line", written_commands() or ["none: jungle"])
+def test_written_commands_exist(line: str) -> None:
+    told = line.partition(": ")[2].removeprefix("$ ")
+    told = re.split(r"\s+(?:&&|\||>|\(|->)", told)[0]
+    if "--help" not in told and "--version" not in told:
+        parse(told)
+
+
+@pytest.mark.parametrize("line", ["jungle train", "jungle paint", "jungle images --colour red", "jungle make -n many"])
+def test_a_wrong_written_command_is_found(line: str) -> None:
+    with pytest.raises((click.UsageError, KeyError)):
+        parse(line)
+
+
+# ---------------------------------------------------------------------------------------------------------------- signals and time
+
+
+def start(folder: Path, line: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"JUNGLE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "jungle", *line.split()]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Wait until ``path`` exists or the process has ended."""
+    end = time.monotonic() + seconds
+    while not path.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    content = torch.load(folder / MODEL, weights_only=True)
+    return {f"{part}.{name}": value for part in ("weights", "ema") for name, value in content[part].items()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
+    folder = drawn_photos.parent
+    told = "train photos --recipe tiny --out run -o steps=400 -o checkpoint_every=20"
+    process = start(folder, told)
+    wait_for(folder / "run" / MODEL, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out == ""
+    assert "Traceback" not in err
+    found = re.search(r"Stopped at update (\d+); the model is in run. The same command goes on from here.", err)
+    assert found, err
+    assert int(found[1]) < 400
+    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] == int(found[1])
+    assert not list((folder / "run").glob(".*.part"))
+
+    out, err = start(folder, told).communicate(timeout=120)
+    assert f"going on at update {found[1]}." in err
+    assert "Model: run" in out
+    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] == 400
+
+
+@pytest.mark.slow
+def test_killed_five_times(drawn_photos: Path) -> None:
+    """kill -9 at random moments; the weights at the end equal those of a run that nobody touched, bit for bit."""
+    folder = drawn_photos.parent
+    told = "train photos --recipe tiny --device cpu:float32 -o steps=60 -o checkpoint_every=5 --quiet --out"
+    process = start(folder, f"{told} straight")
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    chance = np.random.default_rng()  # another moment in each run of the tests
+    killed, reached = 0, []
+    state = folder / "killed" / "animal_diffusion_model.state"
+    for number in range(5):
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        process = start(folder, f"{told} killed")
+        end = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < end and (state.stat().st_mtime_ns if state.exists() else 0) == before:
+            time.sleep(0.002)  # at least one save each time, so that the run goes forward
+        time.sleep(float(chance.uniform(0, 0.05)))
+        process.kill()
+        process.communicate(timeout=60)
+        killed += process.returncode == -signal.SIGKILL
+        reached.append(torch.load(folder / "killed" / MODEL, weights_only=True)["step"] if (folder / "killed" / MODEL).exists() else 0)
+        assert reached == sorted(reached), number
+    process = start(folder, f"{told} killed")
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert killed >= 3, f"most runs ended before they were killed: {reached}"
+    assert same(weights(folder / "straight"), weights(folder / "killed"))
+    assert not list((folder / "killed").glob(".*.part"))
+
+
+@pytest.mark.slow
+def test_minutes(drawn_photos: Path) -> None:
+    folder = drawn_photos.parent
+    began = time.monotonic()
+    process = start(folder, "train photos --recipe tiny --minutes 0.2 -o steps=0 --out run --json --quiet")
+    out, err = process.communicate(timeout=180)
+    seconds = time.monotonic() - began
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(out)["model"] == f"run/{MODEL}"
+    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] > 20
+    assert seconds < 12 * 1.1 + 30, f"0.2 minutes took {seconds:.0f} seconds"  # the start of Python on a busy machine aside
+    assert Path(folder / "run" / "preview.png").is_file()
