@@ -29,7 +29,7 @@ import torch
 
 MEASURED_STEPS = 50  # of the 1000 of the original loop; the rest is extrapolated, and said so
 TRAIN_BATCH, PAINT_BATCH = 16, 8
-EXAMPLE_BLOCKS = {
+EXAMPLE_BLOCKS: dict[str, Any] = {
     "block_out_channels": (128, 128, 256, 256, 512, 512),
     "down_block_types": ("DownBlock2D",) * 4 + ("AttnDownBlock2D", "DownBlock2D"),
     "up_block_types": ("UpBlock2D", "AttnUpBlock2D") + ("UpBlock2D",) * 4,
@@ -226,9 +226,8 @@ def growth(threads: int) -> None:
     """How painting and training grow with the picture, and drawing a batch with the number of photos."""
     for size in (32, 64, 128):
         paint_row, train_row = spawn("paint", "own", size, threads), spawn("train", "own", size, threads)
-        print(
-            f"{size:4}x{size:<4} {paint_row['seconds']:8.3f} s a picture {train_row['rate']:8.1f} training images a s {train_row['gib']:6.2f} GiB"
-        )
+        figures = f"{paint_row['seconds']:8.3f} s a picture {train_row['rate']:8.1f} training images a s"
+        print(f"{size:4}x{size:<4} {figures} {train_row['gib']:6.2f} GiB")
     for count in (1_000, 10_000, 100_000, 1_000_000):
         seconds, gib = feed_cost(count)
         print(f"{count:9,} photos: {seconds * 1e3:7.2f} ms to draw a batch of 32, {gib:.2f} GiB peak")

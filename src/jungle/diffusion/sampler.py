@@ -153,7 +153,7 @@ def sample(
         mix: (B, K) on the device to work on.
         shape: (C, H, W) of one item.
         weak: see :class:`Guided`.
-        least: smaller batches are filled up with copies to so many items inside the network, see ``paint.least_batch``.
+        least: smaller batches are filled up with copies to so many items inside the network, see ``images.paint.lot``.
 
     Raises:
         BadInput: see :func:`noise_levels`.

@@ -36,14 +36,18 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def least_batch(device: torch.device, recipe: SampleRecipe) -> int:
-    """The smallest batch whose items do not depend on it.
+def lot(device: torch.device, recipe: SampleRecipe) -> tuple[int, int]:
+    """How many pictures to paint at once, and how many items the network must see at least.
 
-    On a CPU, for fewer items than threads, oneDNN splits its sums in another way and the last bits change (measured:
-    docs/LOG.md). The original loop is always one picture at a time, so it needs no company.
+    On a CPU the last bits of a picture depend on the number of items that oneDNN sees (measured: docs/LOG.md), so the number
+    is always the same there, and short batches are filled up with copies. The original loop is always one picture at a time.
     """
-    original = recipe.solver == "ddpm" and recipe.batch == 1
-    return 1 if original or device.type != "cpu" else max(4, torch.get_num_threads())
+    if recipe.solver == "ddpm" and recipe.batch == 1:
+        return 1, 1
+    if device.type != "cpu":
+        return recipe.batch or 64, 1
+    fixed = max(4, torch.get_num_threads())
+    return min(recipe.batch or fixed, fixed), fixed
 
 
 def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Denoiser | None = None) -> Iterator[tuple[int, np.ndarray]]:
@@ -51,9 +55,8 @@ def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Deno
 
     When memory runs out the batch is halved and painted again; the bytes of a picture depend on its wish alone.
     """
-    batch = recipe.batch or (64 if model.device.type == "cuda" else 8)
+    batch, least = lot(model.device, recipe)
     shape = (3, *model.size)
-    least = least_batch(model.device, recipe)
     done = 0
     while done < len(wishes):
         part = wishes[done : done + batch]
