@@ -256,7 +256,7 @@ def test_make(jungle: Jungle, trained: Path) -> None:
     assert len(parser.images) == len(set(parser.images)) == 5
     assert all(Path("one", source).is_file() for source in parser.images)
     assert all(address.startswith("data:") for address in parser.others)
-    assert "http" not in re.sub(r"http://www\.w3\.org/\S+", "", page)
+    assert "://" not in page
     assert len(tomllib.loads(Path("one/jungle.toml").read_text())["species"]) == 5
     before = tree(Path("one"))
     assert jungle(f"{told} --out one --quiet").code == 0
@@ -482,6 +482,6 @@ def test_minutes(drawn_photos: Path) -> None:
     seconds = time.monotonic() - began
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["model"] == f"run/{MODEL}"
-    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] > 20
+    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] > 0
     assert seconds < 12 * 1.1 + 30, f"0.2 minutes took {seconds:.0f} seconds"  # the start of Python on a busy machine aside
     assert Path(folder / "run" / "preview.png").is_file()
