@@ -107,7 +107,9 @@ def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, se
     health = run_training(
         shared, source, out, recipe or known.recipe or "quick", minutes, known.seed if seed is None else seed, known.train | shared.options
     )
-    if health:
+    if health is None:
+        answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
+    else:
         answer(shared.as_json, health.to_text() + f"Model: {Path(out) / MODEL}", model=Path(out) / MODEL, **dataclasses.asdict(health))
 
 
@@ -125,13 +127,13 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
     wanted = recipes.override(recipes.find(recipe), {"seed": str(seed)} | options)
     compute = devices.choose(shared.device)
     check_place(Path(out))
-    stop = Stop()
     folder = sources.resolve(source, cache())
     with bar(0, "photo", shared.quiet) as progress:
         loaded = photos.load(folder, wanted, cache(), follow(progress))
-    for skipped in loaded.skipped:
-        say(f"Skipped {skipped.path}: {skipped.reason}", shared.quiet)
     run = Run(Path(out), loaded, wanted, compute, minutes, time.monotonic, started, cache())
+    for line in run.list_skipped():
+        say(line, shared.quiet)
+    stop = Stop()
     goes_on = f", going on at update {run.resumed_at}" if run.resumed_at else ""
     say(f"{len(loaded.labels)} photos of {len(loaded.classes)} classes, recipe {recipe}, on {compute}{goes_on}.", shared.quiet)
     with bar(run.state.total if not minutes else 0, "update", shared.quiet) as progress:

@@ -234,7 +234,7 @@ RECIPES: dict[str, Recipe] = {
         # Ten minutes on a laptop.
         Recipe(name="quick"),
         # The shipped model.
-        Recipe(name="photo64", augment="flip", steps=20_000),
+        Recipe(name="photo64", augment="flip", epochs=65),
         # The original recipe of this project, figure by figure: DDPM, 63 M parameters, lr 2e-5, no EMA.
         Recipe(
             name="faithful", crop="squash", corners="keep", limit=1024, order="path", augment="original", balance=0.0,

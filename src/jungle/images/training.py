@@ -5,6 +5,7 @@ animal_diffusion_model.state  what going on needs
 stats.jsonl                   one line every few seconds
 preview.png, previews/        the same seeds, painted every few minutes
 report.txt                    how it went, in plain words
+    skipped.txt                   photos that were not used, and why
 """
 
 import json
@@ -155,6 +156,17 @@ class Run:
             part.unlink()  # what a kill -9 in the middle of a save leaves
         self.state.unpack(self.model.net, packed)
         return self.state.step
+
+    def list_skipped(self) -> list[str]:
+        """One line for each reason why photos were skipped, with a few names; every name goes into skipped.txt."""
+        reasons: dict[str, list[str]] = {}
+        for path, reason in self.photos.skipped:
+            reasons.setdefault(reason, []).append(path)
+        if reasons:
+            text = "".join(f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths)
+            write_bytes(self.out / "skipped.txt", text.encode())
+        few = {reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "") for reason, paths in reasons.items()}
+        return [f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()]
 
     @property
     def finished(self) -> bool:
