@@ -37,7 +37,7 @@ class SampleRecipe:
 
     steps: int = 25
     solver: Solver = "dpm2m"
-    guidance: float = 1.5  # 1.0 means none
+    guidance: float = 3.0  # 1.0 means none
     guidance_low: float = 0.0  # guidance acts only where low < sigma <= high (arXiv 2404.07724)
     guidance_high: float = 1e9
     sigma_min: float = 0.002
