@@ -313,3 +313,24 @@ def test_network_gradients_and_shapes(tmp_path: Path) -> None:
         out = net(x, torch.zeros(2), torch.eye(4)[:2])
     assert out.shape == (2, 3, 32, 48)
     assert float(out.abs().max()) == 0.0  # a new network says nothing
+
+
+def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path) -> None:
+    """The small part tells the network twice the noise it sees; a model saved then must be painted with in the same way."""
+    from jungle.diffusion import checkpoint
+    from jungle.images.paint import Wish, paint
+
+    recipe = dataclasses.replace(TINY, image_size=32, small_share=0.5)
+    denoiser = model.build(recipe, 3, CPU)
+    state = begin(denoiser, recipe, 30)
+    seen = list(train(denoiser, lambda s, g: (torch.randn((4, 3, 32, 32), generator=g), torch.eye(3)[[0, 1, 2, 0]]), recipe, state))
+    assert len(seen) == 30
+    weights = dict(denoiser.net.state_dict())
+    checkpoint.save(tmp_path / "m.pth", checkpoint.Checkpoint(recipe, ("a", "b", "c"), 12, "", weights, {}, shrunk=2))
+    loaded = model.load(tmp_path / "m.pth", CPU)
+    assert loaded.size == (16, 16)
+    assert "half size" in loaded.note
+    ((_, picture),) = paint(loaded, [Wish(0, torch.zeros(3))], SampleRecipe(steps=3))
+    assert picture.shape == (16, 16, 3)
+    x, sigma = torch.randn(2, 3, 16, 16), torch.tensor([0.5, 1.0])
+    assert not torch.equal(loaded.denoiser(x, sigma, torch.zeros(2, 3)), denoiser(x, sigma, torch.zeros(2, 3)))

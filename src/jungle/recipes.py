@@ -240,7 +240,7 @@ RECIPES: dict[str, Recipe] = {
             name="faithful", crop="squash", corners="keep", limit=1024, order="path", augment="original", balance=0.0,
             network="unet2d", objective="ddpm", small_share=0.0, batch=16, epochs=30, lr=2e-5, warmup=0, decay="constant",
             beta2=0.999, weight_decay=0.01, clip=0.0, ema=0.0, drop_mix=0.0,
-            sample=SampleRecipe(steps=1000, solver="ddpm", guidance=1.0, batch=1),
+            sample=SampleRecipe(guidance=1.0),
         ),
     )
 }  # fmt: skip

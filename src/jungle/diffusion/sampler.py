@@ -60,7 +60,8 @@ class Guided:
     def __call__(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The guided clean estimate (B, C, H, W); ``sigma`` is the same for all items."""
         inside = self.recipe.guidance_low < float(sigma[0]) <= self.recipe.guidance_high
-        if self.recipe.guidance == 1.0 or not inside:
+        nothing_to_leave_out = self.weak is None and mix.shape[1] == 0
+        if self.recipe.guidance == 1.0 or not inside or nothing_to_leave_out:
             return self.strong(x, sigma, mix)
         if self.weak is not None:
             weak, strong = self.weak(x, sigma, mix), self.strong(x, sigma, mix)

@@ -14,7 +14,7 @@ from ..recipes import Recipe
 from .evaluate import looks_wrong
 from .photos import PhotoSet
 
-SHAPES = 1_000_000  # training images after which shapes appear (docs/LOG.md); animals need several times that
+RECOGNISABLE = 400_000  # training images of the shipped model at 64x64 (docs/LOG.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,10 @@ class Health:
         return "\n".join(lines) + "\n"
 
     def _advice(self, speed: float) -> str:
-        if self.images >= 3 * SHAPES:
-            return "The run is long enough for animals; what helps now is more photos or a larger network."
-        aim = SHAPES if self.images < SHAPES else 3 * SHAPES
-        what = "shapes appear" if aim == SHAPES else "animals appear"
-        hours = (aim - self.images) / max(speed, 1e-9) / 3600
+        if self.images >= RECOGNISABLE:
+            return "Long enough for recognisable animals; more time and more photos still make them better."
+        minutes = (RECOGNISABLE - self.images) / max(speed, 1e-9) / 60
         return (
-            f"After about {aim:,} training images {what}: that is {hours:.1f} hours more at this speed (a longer --minutes in a new --out)."
+            f"The shipped model saw {RECOGNISABLE:,} training images until animals could be recognised: at this speed that is "
+            f"{minutes:,.0f} minutes more (a longer --minutes in a new --out)."
         )
