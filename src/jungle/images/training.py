@@ -1,10 +1,10 @@
 """``jungle train`` for photos: data, loop, checkpoints, previews and the health report of one run folder.
 
-animal_diffusion_model.pth    the model, usable at any moment
-animal_diffusion_model.state  what going on needs
-stats.jsonl                   one line every few seconds
-preview.png, previews/        the same seeds, painted every few minutes
-report.txt                    how it went, in plain words
+    animal_diffusion_model.pth    the model, usable at any moment
+    animal_diffusion_model.state  what going on needs
+    stats.jsonl                   one line every few seconds
+    preview.png, previews/        the same seeds, painted every few minutes
+    report.txt                    how it went, in plain words
     skipped.txt                   photos that were not used, and why
 """
 
@@ -31,7 +31,7 @@ from .health import Health, compare_averages, describe
 from .paint import Wish, contact_sheet, paint
 from .photos import PhotoSet
 
-SAVE_SECONDS = 115.0  # at most two minutes of work are ever lost
+SAVE_SECONDS = 90.0  # with a preview and a slow update after it still less than two minutes: no more work is ever lost
 PREVIEW_SECONDS = 180.0
 STATS_SECONDS = 5.0
 PREVIEWS = 12
