@@ -30,14 +30,15 @@ docs: .venv/installed-dev
 .venv/torch: constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) "$$(grep '^torch==' constraints.txt)" || $(PIP) "torch>=2.11,<2.14"
+	grep -v '^torch==' constraints.txt >.venv/constraints.txt
 	touch $@
 
 .venv/installed: .venv/torch pyproject.toml
-	$(PIP) --constraint constraints.txt --editable '.[faithful]'
+	$(PIP) --constraint .venv/constraints.txt --editable '.[faithful]'
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --constraint .venv/constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:

@@ -300,13 +300,29 @@ def train_peer(arm: str, photos: Path, minutes: float, out: Path) -> int:
 def score(arm: str, photos: Path, minutes: float, pictures: int, out: Path) -> None:
     """Train an arm for ``minutes``, paint ``pictures`` with our solver (1000 steps would take hours), and judge them."""
     out.mkdir(parents=True, exist_ok=True)
-    if arm == "ours":
+    if (out / "animal_diffusion_model.pth").exists():
+        print(f"{arm}: judging the model that is there")
+    elif arm == "ours":
         command = ["train", str(photos), "--recipe", "quick", "--minutes", str(minutes), "--out", str(out), "--quiet"]
         subprocess.run([sys.executable, "-m", "jungle", *command], check=True)
     else:
         print(f"{arm}: {train_peer(arm, photos, minutes, out)} training images in {minutes} minutes")
-    judge = ["evaluate", str(out / "animal_diffusion_model.pth"), "--data", str(photos), "-n", str(pictures), "--out", str(out / "scores")]
-    subprocess.run([sys.executable, "-m", "jungle", *judge, "--quiet", "-o", "solver=dpm2m", "-o", "steps=25"], check=True)
+    judge(out / "animal_diffusion_model.pth", photos, pictures, out)
+
+
+def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
+    """Score a model: every arm against the same cropped photos, painted by the same solver in 25 evaluations."""
+    from jungle.diffusion.device import choose
+    from jungle.diffusion.model import load
+    from jungle.images import judging
+    from jungle.images import photos as photo_files
+    from jungle.recipes import find
+
+    model, seconds = load(file, choose("")), time.perf_counter()
+    data = photo_files.load(photos, find("photo64"), out / "cache")
+    scores = judging.evaluate_model(model, data, model.recipe.sample, pictures, 0, out / "scores", "judge", lambda done: None)
+    print(scores.to_text())
+    print(f"painted and judged in {time.perf_counter() - seconds:.0f} s")
 
 
 def main() -> None:

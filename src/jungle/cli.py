@@ -61,30 +61,42 @@ def cli() -> None:
 @cli.command()
 @click.argument("source", required=False)
 @click.option("--out", default="my-jungle", metavar="DIR", help="The jungle's folder.")
-@click.option("-n", "--count", default=12, help="How many species.")
-@click.option("--seed", default=0, help="Another seed, another jungle.")
+@click.option("-n", "--count", default=None, type=int, help="How many species; 12 by default.")
+@click.option("--seed", default=None, type=int, help="Another seed, another jungle.")
 @click.option("--model", default="", metavar="FILE", help="Paint with this model instead of the shipped one.")
 @click.option("--recipe", default="quick", metavar="NAME", help="How to train on SOURCE.")
 @click.option("--minutes", default=30.0, metavar="N", help="Time to train on SOURCE.")
 @common
-def make(shared: Shared, source: str | None, out: str, count: int, seed: int, model: str, recipe: str, minutes: float) -> None:
+def make(
+    shared: Shared, source: str | None, out: str, count: int | None, seed: int | None, model: str, recipe: str, minutes: float
+) -> None:  # fmt: skip
     """Species, pictures and a page, from nothing, or trained on the photos of SOURCE first."""
     from . import config, recipes, store
     from .images import gallery as pictures
     from .publish import chain
 
-    pictures.check_numbers(count, seed)  # all that can be wrong is refused before anything is trained or written
+    known = config.read(Path(out))  # all that can be wrong is refused before anything is trained or written
+    base, number = known.seed if seed is None else seed, len(known.species) or count or 12
+    pictures.check_numbers(number if count is None else count, base)
     recipes.override(recipes.SampleRecipe(), shared.options)
     store.check_place(Path(out))
-    config.read(Path(out))
+    if known.species and (count, seed) != (None, None):
+        say(
+            f"{Path(out) / config.NAME} names its species, so --count and --seed change nothing: edit it, or choose another --out.",
+            shared.quiet,
+        )
     if source:
-        if not run_training(shared, source, out, recipe, minutes, seed, {}):
+        if model:
+            raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
+        chain.check_species(known.species, source, cache(), Path(out) / config.NAME)
+        if not run_training(shared, source, out, recipe, minutes, base, {}):
+            answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
             return
         model = str(Path(out) / MODEL)
     painter = open_model(shared, model, folder=Path(out))
     recipe_of_pictures = sampling(painter, shared.options, Path(out))
-    with bar(count, "picture", shared.quiet) as progress:
-        page, gallery = chain.make(painter, Path(out), count, seed, recipe_of_pictures, lambda done: progress.update(1))
+    with bar(number, "picture", shared.quiet) as progress:
+        page, gallery = chain.make(painter, Path(out), number, base, recipe_of_pictures, lambda done: progress.update(1))
     if gallery.trouble:
         say(f"Look at them closely: {gallery.trouble}", shared.quiet)
     answer(
@@ -144,7 +156,7 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
                 say(update.note, shared.quiet)
             if stop.asked:
                 run.save()
-                say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", False)
+                say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", shared.quiet)
                 return None
     health = run.finish()
     stop.end()
@@ -161,6 +173,7 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
 @click.option("--steps", default=None, type=int, help="Noise levels; more is finer and slower.")
 @click.option("--solver", default=None, metavar="NAME", help="dpm2m, heun, ancestral or ddpm.")
 @click.option("--guidance", default=None, type=float, help="How strongly to obey the mix; 1 means none.")
+@click.option("--weak", default="", metavar="FILE", help="Guide away from this weaker model (autoguidance), not from no class.")
 @click.option("--keep", default=0, help="Keep so many of --of, the best by score.")
 @click.option("--of", "of", default=0, help="Paint so many to keep --keep of them.")
 @click.option("--faithful", is_flag=True, help="The original loop: steps 999 to 0, one picture at a time, float32.")
@@ -168,7 +181,7 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
 @common
 def images(
     shared: Shared, model: str, count: int, out: str, seed: int | None, mix: str | None, species: str | None, steps: int | None,
-    solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str,
+    solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str, weak: str,
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
     from . import config
@@ -178,19 +191,20 @@ def images(
 
     hints = {key: value for key, value in shared.options.items() if key in HINTS}
     options = {key: value for key, value in shared.options.items() if key not in HINTS}
-    painter = open_model(shared, model, "cpu:float32" if faithful else "", hints)
+    painter = open_model(shared, model, ":float32" if faithful else "", hints)
     if export:
         answer(shared.as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
         return
     if faithful:
         options = {"solver": "ddpm", "steps": "1000", "guidance": "1", "batch": "1"} | options
+    weaker = gallery.weaker(painter, open_model(shared, weak, hints=hints)) if weak else None
     recipe = sampling(painter, options, steps=steps, solver=solver, guidance=guidance)
     check_place(Path(out))
     known = config.read(Path())
     base = known.seed if seed is None else seed
     chosen = gallery.choose(painter, of or count, base, mix, species, known.species, keep, of)
     with bar(len(chosen), "picture", shared.quiet) as progress:
-        result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1))
+        result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1), weaker)
     if result.trouble:
         say(f"Look at them closely: {result.trouble}", shared.quiet)
     text = f"{len(result.pictures)} pictures in {Path(out)}, and their zip beside it" + (f": the best of {of} by score" if keep else "")
@@ -200,12 +214,12 @@ def images(
 @cli.command()
 @click.argument("model", required=False, default="")
 @click.option("--data", required=True, metavar="SOURCE", help="The photos to compare with.")
-@click.option("-n", "--count", default=500, help="How many pictures to judge.")
+@click.option("-n", "--count", default=None, type=int, help="How many pictures to judge; 500 by default, or half the photos.")
 @click.option("--seed", default=0, help="Seed of the first picture.")
 @click.option("--out", default="evaluation", metavar="DIR", help="Where the scores and the sheet of closest pairs go.")
 @click.option("--space", default="judge", metavar="NAME", help="Feature space: judge (shipped), or a DINOv2 folder or hub name.")
 @common
-def evaluate(shared: Shared, model: str, data: str, count: int, seed: int, out: str, space: str) -> None:
+def evaluate(shared: Shared, model: str, data: str, count: int | None, seed: int, out: str, space: str) -> None:
     """How good a model is, against the photos it was trained on; every score with its real-against-real floor."""
     from .images import judging, photos, sources
     from .store import check_place
@@ -215,8 +229,9 @@ def evaluate(shared: Shared, model: str, data: str, count: int, seed: int, out: 
     recipe = sampling(painter, shared.options)
     with bar(0, "photo", shared.quiet) as progress:
         loaded = photos.load(sources.resolve(data, cache()), dataclasses.replace(painter.recipe, limit=0), cache(), follow(progress))
-    with bar(count, "picture", shared.quiet) as progress:
-        scores = judging.evaluate_model(painter, loaded, recipe, count, seed, Path(out), space, lambda done: progress.update(1))
+    number = min(500, len(loaded) // 2) if count is None else count
+    with bar(number, "picture", shared.quiet) as progress:
+        scores = judging.evaluate_model(painter, loaded, recipe, number, seed, Path(out), space, lambda done: progress.update(1))
     answer(shared.as_json, scores.to_text(), **json.loads(scores.to_json()))
 
 
@@ -227,12 +242,11 @@ def inspect(shared: Shared, file: str) -> None:
     """What is this photo folder, model or picture? A health report in plain words."""
     from . import config, inspection, recipes
     from .diffusion import device as devices
-    from .images.training import known_speed
 
     recipe = recipes.override(recipes.find(config.read(Path()).recipe or "quick"), config.read(Path()).train | shared.options)
-    speed = known_speed(cache(), recipe, devices.choose(shared.device))
+    compute = devices.choose(shared.device)
     with bar(0, "photo", shared.quiet) as progress:
-        text, values = inspection.inspect(file, cache(), shared.device, recipe, speed, follow(progress))
+        text, values = inspection.inspect(file, cache(), compute, recipe, time.perf_counter, follow(progress))
     answer(shared.as_json, text, **values)
 
 

@@ -7,40 +7,47 @@ from typing import Any
 
 from PIL import Image
 
-from .diffusion import device as devices
 from .diffusion import model
+from .diffusion.device import Compute
 from .errors import BadInput
 from .images import photos, preflight, sources
 from .images.opening import Unreadable
+from .images.training import trial
 from .recipes import Recipe
 
 MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
 
 
 def inspect(
-    file: str, cache: Path, wish: str, recipe: Recipe, speed: float | None = None, progress: Callable[[int, int], None] | None = None
+    file: str,
+    cache: Path,
+    compute: Compute,
+    recipe: Recipe,
+    clock: Callable[[], float],
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """The report on ``file`` as text and as plain values.
 
     Args:
-        wish: the device, as ``device.choose`` takes it.
-        recipe: what a photo folder would be trained with.
-        speed: measured training images a second on this machine, None if no run measured it yet.
+        recipe: what a photo folder would be trained with; a few updates on noise tell the time and memory of that.
 
     Raises:
         BadInput: there is no such file or it is none of the things that jungle knows.
     """
     path = Path(file)
     if path.suffix.lower() in MODELS:
-        return _model(path, wish)
+        return _model(path, compute)
     if path.is_file() and path.suffix.lower() != ".zip":
         return _picture(path)
-    report = preflight.inspect(sources.resolve(file, cache), recipe, cache, speed, progress=progress)
+    folder = sources.resolve(file, cache)
+    classes = len({photo.name for photo in photos.scan(folder).photos})
+    speed, memory = trial(recipe, classes, compute, clock) if classes else (None, None)
+    report = preflight.inspect(folder, recipe, cache, speed, memory, progress)
     return report.to_text(), json.loads(report.to_json())
 
 
-def _model(path: Path, wish: str) -> tuple[str, dict[str, Any]]:
-    found = model.load(path, devices.choose(wish))
+def _model(path: Path, compute: Compute) -> tuple[str, dict[str, Any]]:
+    found = model.load(path, compute)
     parameters = sum(p.numel() for p in found.denoiser.net.parameters())
     high, wide = found.size
     facts = {

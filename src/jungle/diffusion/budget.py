@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 CALIBRATION = 10  # updates at full size before the plan is made; the first three are not timed
+OVERRUN = 1.04  # of the time may be used before the plan is cut; a plan that is cut is another run
 SMALL_COST = 0.33  # of an update at half size, against one at full size (measured: 0.28 to 0.36)
 SHARE = 0.88  # of the time is planned, so that an ordinary slowdown does not change the plan
 
@@ -29,6 +30,11 @@ class TimeBudget:
         """Seconds of the budget that are gone."""
         return self.spent + self.clock() - self.started
 
+    def pause(self, seconds: float) -> None:
+        """So much time went into saving or a preview: it counts as used, but not as the speed of training."""
+        if self._mark is not None:
+            self._mark = (self._mark[0], self._mark[1] + seconds)
+
     def plan(self, step: int, total: int) -> int:
         """Call after every update; returns the number of updates the run should have, ``total`` where nothing changes."""
         now = self.clock()
@@ -42,8 +48,9 @@ class TimeBudget:
                 self.known_seconds = self.measured_seconds
             mean = self.known_seconds * mean_cost(self.small_share)
             return min(total, max(step + 1, two_digits(self.minutes * 60 * SHARE / mean)))
-        if step > CALIBRATION and done >= CALIBRATION and (total - step) * seconds / done > self.minutes * 60 - self.used():
-            fitting = int((self.minutes * 60 - self.used()) * done / max(seconds, 1e-9))
+        left = self.minutes * 60 * OVERRUN - self.used()
+        if step > CALIBRATION and done >= 3 * CALIBRATION and (total - step) * seconds / done > left:
+            fitting = int(left * done / max(seconds, 1e-9))
             self._mark = (step, now)
             return min(total, step + max(0, fitting))
         if done >= 20 * CALIBRATION:

@@ -93,11 +93,11 @@ def _describe(about: Mapping[str, Any], weights: Any, ema: Any, path: Path) -> C
     return made
 
 
-def read_safetensors(path: Path) -> Checkpoint:
-    """A model exported or shipped as safetensors, with its description in the file's metadata.
+def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
+    """A model exported or shipped as safetensors, with its description in the file's metadata; bare tensors without one.
 
     Raises:
-        BadCheckpoint: not a safetensors file, or without our description.
+        BadCheckpoint: not a safetensors file.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -106,9 +106,7 @@ def read_safetensors(path: Path) -> Checkpoint:
     except (SafetensorError, OSError, ValueError) as error:
         raise BadCheckpoint(f"{path} cannot be read as safetensors ({error}): copy or export it again.") from None
     if not isinstance(about, dict):
-        raise BadCheckpoint(
-            f"{path} holds weights but no description of their network: export it with  jungle images --export safetensors."
-        )
+        return weights
     return _describe(about, weights, {}, path)
 
 

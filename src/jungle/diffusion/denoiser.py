@@ -4,6 +4,7 @@ Letters: B items, C channels, K classes. ``x`` is (B, C, H, W) float32, the clea
 deviation ``sigma`` (B,); ``mix`` is (B, K) float32, class weights that sum to 1, or all zeros for "any animal".
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -55,7 +56,8 @@ def draw_sigma(x: Tensor, mean: float, deviation: float, generator: torch.Genera
     count = x.shape[0]
     inside = torch.rand(count, generator=generator, device=x.device)
     part = torch.randperm(count, generator=generator, device=x.device)
-    normal: Tensor = torch.special.ndtri((part + inside.clamp(1e-4, 1 - 1e-4)) / count)
+    uniform = (part + inside.clamp(1e-4, 1 - 1e-4)) / count
+    normal: Tensor = math.sqrt(2) * torch.erfinv(2 * uniform - 1)  # the inverse of the normal distribution function
     return (normal * deviation + mean).exp()
 
 

@@ -22,6 +22,11 @@ class Compute:
         return f"{self.device} in {str(self.dtype).removeprefix('torch.')} ({self.why})"
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out, on any device."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+
+
 def choose(wish: str = "") -> Compute:
     """Device and dtype for ``wish``: "" (best here), "cpu", "cuda", "mps", each with an optional ":float32" or ":bfloat16".
 

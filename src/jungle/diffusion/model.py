@@ -51,6 +51,7 @@ class Model:
     data: str  # fingerprint of the photos, "" where it is not known
     device: torch.device
     note: str = ""  # what was inferred, for somebody else's file
+    origin: foreign.ForeignModel | None = None  # what somebody else's file is
     shrunk: int = 1  # 2: saved in the first part of its training, paints at half size
 
     @property
@@ -144,7 +145,8 @@ def load(path: Path, compute: Compute, hints: Mapping[str, str] | None = None, w
         if isinstance(denoiser, OwnDenoiser):
             denoiser.shrink(found.shrunk)
         name = fingerprint(tensors)
-        return Model(denoiser, found.recipe, found.classes, found.step, name, found.data, compute.device, note, found.shrunk)
+        classes = found.classes if found.recipe.network == "unet" else ()  # the faithful network does not know them
+        return Model(denoiser, found.recipe, classes, found.step, name, found.data, compute.device, note, shrunk=found.shrunk)
     return _load_foreign(path, found, compute, hints)
 
 
@@ -165,4 +167,5 @@ def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, hints:
     denoiser = _placed(known.denoiser(compute.dtype), compute)
     denoiser.net.eval()
     recipe = dataclasses.replace(recipe, name="imported")
-    return Model(denoiser, recipe, (), 0, fingerprint(known.state), "", compute.device, known.summary)
+    classes = tuple(str(number) for number in range(known.config.get("num_class_embeds") or 0))
+    return Model(denoiser, recipe, classes, 0, fingerprint(known.state), "", compute.device, known.summary, known)

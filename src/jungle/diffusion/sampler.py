@@ -80,6 +80,10 @@ def noise_levels(denoiser: Denoiser, recipe: SampleRecipe) -> list[float]:
     if recipe.solver == "ddpm":
         return _schedule_levels(denoiser, recipe.steps)
     low, high = max(recipe.sigma_min, denoiser.sigma_min), min(recipe.sigma_max, denoiser.sigma_max)
+    if low >= high:
+        raise BadInput(
+            f"sigma_min={low:g} is not below sigma_max={high:g}, the most noise that this model knows: choose a smaller sigma_min."
+        )
     if recipe.steps == 1:
         return [high, 0.0]
     a, b = high ** (1 / recipe.rho), low ** (1 / recipe.rho)

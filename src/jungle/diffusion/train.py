@@ -18,6 +18,7 @@ from ..errors import JungleError
 from ..recipes import Recipe
 from .budget import CALIBRATION
 from .denoiser import Trainable
+from .device import out_of_memory
 
 Batches = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 """``batches(step, generator)`` -> images (B, C, H, W) float32 in [-1, 1] and mix (B, K), both on the device."""
@@ -101,7 +102,7 @@ def ema_exponent(width: float) -> float:
 
 @torch.no_grad()
 def update_ema(ema: dict[str, Tensor], net: nn.Module, step: int, width: float) -> None:
-    """ema <- beta ema + (1 - beta) weights, beta = (1 - 1/step)^(gamma + 1) (EDM2, equation 121): its length follows the run."""
+    """ema <- beta ema + (1 - beta) weights, beta = (1 - 1/step)^(gamma + 1) (EDM2, equation 127): its length follows the run."""
     beta = (1 - 1 / step) ** (ema_exponent(width) + 1)
     for name, value in net.state_dict().items():
         if value.is_floating_point():
@@ -113,10 +114,6 @@ def update_ema(ema: dict[str, Tensor], net: nn.Module, step: int, width: float) 
 def seed_of(seed: int, step: int) -> int:
     """A 32-bit seed for update ``step``; 32 bits because the CPU generator uses no more."""
     return int.from_bytes(hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=4).digest(), "little")
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _gradients(model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator, shrunk: int) -> tuple[Tensor, Tensor]:
@@ -140,7 +137,7 @@ def _attempt(model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int, 
         try:
             return *_gradients(model, x, mix, state.micro_batch, generator, shrunk), note
         except RuntimeError as error:
-            if not _out_of_memory(error) or state.micro_batch == 1:
+            if not out_of_memory(error) or state.micro_batch == 1:
                 raise
         state.micro_batch = max(1, state.micro_batch // 2)
         if x.device.type == "cuda":

@@ -53,7 +53,11 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) -> the same shape; each picture is normalised alone."""
-        return F.group_norm(x, self.groups, self.weight, self.bias)
+        weight: Tensor | None = self.weight
+        bias: Tensor | None = self.bias
+        if x.device.type != "cpu" and weight is not None and bias is not None:  # only the CPU kernel mixes dtypes
+            weight, bias = weight.to(x.dtype), bias.to(x.dtype)
+        return F.group_norm(x, self.groups, weight, bias)
 
 
 def rowwise(x: Tensor, weight: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def _remembered(path: Path, memo: sqlite3.Connection) -> str:
         stat = path.stat()
     except OSError:
         return ""
-    key = (os.path.abspath(path), stat.st_size, stat.st_mtime_ns)
+    key = (os.fsencode(os.path.abspath(path)), stat.st_size, stat.st_mtime_ns)
     row = memo.execute("SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime = ?", key).fetchone()
     if row:
         return str(row[0])

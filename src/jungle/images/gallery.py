@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from ..diffusion.checkpoint import Checkpoint
+from ..diffusion.denoiser import Denoiser
 from ..diffusion.export import export_diffusers, export_safetensors
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..recipes import SampleRecipe
 from ..records import Picture, Species
 from ..species import parents
+from ..store import write_bytes
 from .evaluate import looks_wrong, rank
 from .judge import Judge
-from .paint import Wish, paint, write_pictures
+from .paint import Wish, collect, paint, png
 
 MOST = 100_000  # pictures in one command
 HIGHEST_SEED = 2**63 - 1
@@ -108,31 +110,55 @@ def paint_animals(
     out: Path,
     keep: int = 0,
     progress: Callable[[int], object] = lambda done: None,
+    weak: Denoiser | None = None,
 ) -> Gallery:
     """Paint one picture of each species and write all (or the ``keep`` best by score) as fictional_animal_N.png into ``out``.
+
+    Each picture is written as soon as it is painted, unless the best are to be chosen; the zip and the sheet come last.
 
     Raises:
         BadInput: an unknown class, or a solver that does not fit the model.
     """
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in species]
-    painted = []
-    for index, pixels in paint(model, wishes, recipe):
+    painted: list[np.ndarray] = []
+    for index, pixels in paint(model, wishes, recipe, weak):
         painted.append(pixels)
+        if not keep:
+            write_bytes(out / name_of(index), png(pixels, _record(model, species[index], recipe, index, pixels)))
         progress(index + 1)
-    chosen = list(range(len(species)))
-    if keep:
-        chosen = best_of(model, np.stack(painted), species, keep)
-    pictures = []
-    for number, index in enumerate(chosen, start=1):
-        one, pixels = species[index], painted[index]
-        record = Picture(
-            file=f"fictional_animal_{number}.png", width=pixels.shape[1], height=pixels.shape[0], seed=one.seed, mix=one.mix,
-            model=model.hash, solver=recipe.solver, steps=recipe.steps, guidance=recipe.guidance, species=one.slug,
-        )  # fmt: skip
-        pictures.append(record)
+    chosen = best_of(model, np.stack(painted), species, keep) if keep else list(range(len(species)))
     kept = np.stack([painted[index] for index in chosen])
-    write_pictures(out, list(zip(pictures, kept, strict=True)))
+    pictures = [_record(model, species[index], recipe, number, painted[index]) for number, index in enumerate(chosen)]
+    if keep:
+        for picture, pixels in zip(pictures, kept, strict=True):
+            write_bytes(out / picture.file, png(pixels, picture))
+    collect(out, list(zip(pictures, kept, strict=True)))
     return Gallery(tuple(pictures), kept, looks_wrong(kept) or "")
+
+
+def name_of(index: int) -> str:
+    """File name of the picture with this index; people count from 1."""
+    return f"fictional_animal_{index + 1}.png"
+
+
+def _record(model: Model, one: Species, recipe: SampleRecipe, index: int, pixels: np.ndarray) -> Picture:
+    return Picture(
+        file=name_of(index), width=pixels.shape[1], height=pixels.shape[0], seed=one.seed, mix=one.mix, model=model.hash,
+        solver=recipe.solver, steps=recipe.steps, guidance=recipe.guidance, species=one.slug,
+    )  # fmt: skip
+
+
+def weaker(model: Model, weak: Model) -> Denoiser:
+    """The denoiser of a weaker model, to guide ``model`` away from.
+
+    Raises:
+        BadInput: it knows other classes or paints another size.
+    """
+    if (weak.classes, weak.size) != (model.classes, model.size):
+        raise BadInput(
+            "--weak: that model knows other animals or paints another size; take a copy of the same model that was trained less."
+        )
+    return weak.denoiser
 
 
 def best_of(model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int) -> list[int]:
@@ -151,16 +177,22 @@ def export(model: Model, form: str, out: Path) -> Path:
     Raises:
         BadInput: an unknown form, or diffusers asked of a network that it does not know.
     """
+    if model.origin is not None and (form == "safetensors" or "num_class_embeds" in model.origin.config):
+        raise BadInput("--export of somebody else's model: only --export diffusers, and only of a network without classes.")
     if form == "safetensors":
         state = {name: value.detach().cpu().contiguous() for name, value in model.denoiser.net.state_dict().items()}
         if model.recipe.network == "unet":
             state = {name: value.bfloat16() for name, value in state.items()}
-        described = Checkpoint(model.recipe, model.classes, model.step, model.data, state, {})
+        described = Checkpoint(model.recipe, model.classes, model.step, model.data, state, {}, model.shrunk)
         export_safetensors(state, out / "animal_diffusion_model.safetensors", {"jungle": json.dumps(described.about(), sort_keys=True)})
         return out / "animal_diffusion_model.safetensors"
     if form != "diffusers":
         raise BadInput(f"--export {form}: choose safetensors or diffusers.")
     if model.recipe.network != "unet2d":
         raise BadInput("--export diffusers: diffusers has no class for this network, only for the faithful one; use --export safetensors.")
-    export_diffusers(model.denoiser.net.state_dict(), out / "animal_diffusion_model", model.recipe.image_size)
-    return out / "animal_diffusion_model"
+    state, folder, size = model.denoiser.net.state_dict(), out / "animal_diffusion_model", model.recipe.image_size
+    if model.origin is None:
+        export_diffusers(state, folder, size)
+    else:
+        export_diffusers(state, folder, size, model.origin.betas, model.origin.steps, model.origin.prediction)
+    return folder

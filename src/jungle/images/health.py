@@ -10,7 +10,6 @@ import torch
 
 from ..diffusion.denoiser import Trainable
 from ..diffusion.train import BANDS, Batches, Progress, State
-from ..recipes import Recipe
 from .evaluate import looks_wrong
 from .photos import PhotoSet
 
@@ -23,6 +22,11 @@ class Comparison:
 
     raw: float
     averaged: float
+
+    @property
+    def raw_is_better(self) -> bool:
+        """By more than one per cent."""
+        return self.raw < 0.99 * self.averaged
 
 
 @torch.no_grad()
@@ -54,9 +58,9 @@ def describe(window: Sequence[Progress]) -> dict[str, Any]:
         "step": last.step,
         "total": last.total,
         "images": last.images,
-        "loss": round(float(np.mean([p.loss for p in window])), 5),
+        "loss": round(float(np.mean([p.loss for p in good])), 5) if good else None,
         "lr": last.lr,
-        "grad_norm": round(last.grad_norm, 4),
+        "grad_norm": round(good[-1].grad_norm, 4) if good else None,
         "band_loss": [round(float(s / c), 5) if c else None for s, c in zip(sums, counts, strict=True)],
         "notes": [p.note for p in window if p.note],
     }
@@ -78,9 +82,7 @@ class Health:
     trouble: str  # what the previews look like, "" if nothing is wrong
 
     @classmethod
-    def of(
-        cls, out: Path, photos: PhotoSet, state: State, recipe: Recipe, previews: np.ndarray, comparison: Comparison | None, seconds: float
-    ) -> Self:
+    def of(cls, out: Path, photos: PhotoSet, state: State, previews: np.ndarray, comparison: Comparison | None, seconds: float) -> Self:
         """Collect the facts of a run that has ended."""
         return cls(
             out, len(photos.labels), len(photos.skipped), len(photos.classes), state.step, state.images, seconds, state.rollbacks,
@@ -100,7 +102,7 @@ class Health:
                 f"Training broke down {self.rollbacks} times and was rescued with a lower rate: next time start with a lower -o lr."
             )
         if self.comparison:
-            kept = "raw" if self.comparison.raw < 0.99 * self.comparison.averaged else "averaged"
+            kept = "raw" if self.comparison.raw_is_better else "averaged"
             lines.append(
                 f"Loss with raw weights {self.comparison.raw:.4f}, averaged {self.comparison.averaged:.4f}: the {kept} ones paint."
             )

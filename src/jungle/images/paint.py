@@ -13,11 +13,12 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ..diffusion.denoiser import Denoiser
+from ..diffusion.device import out_of_memory
 from ..diffusion.model import Model
 from ..diffusion.sampler import sample
 from ..recipes import SampleRecipe
 from ..records import Picture
-from ..store import write_atomic, write_bytes
+from ..store import write_atomic
 
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # the same archive bytes on any day
 
@@ -36,37 +37,35 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def lot(device: torch.device, recipe: SampleRecipe) -> tuple[int, int]:
-    """How many pictures to paint at once, and how many items the network must see at least.
+def lot(device: torch.device, recipe: SampleRecipe) -> int:
+    """How many items the network always sees at once: ``batch`` pictures at most, and copies in the empty places.
 
-    On a CPU the last bits of a picture depend on the number of items that oneDNN sees (measured: docs/LOG.md), so the number
-    is always the same there, and short batches are filled up with copies. The original loop is always one picture at a time.
+    The last bits of a picture depend on the number of items that a convolution or matrix product sees (measured on CPUs:
+    docs/LOG.md), so that number is fixed by the device. The original loop is always one picture at a time.
     """
     if recipe.solver == "ddpm" and recipe.batch == 1:
-        return 1, 1
-    if device.type != "cpu":
-        return recipe.batch or 64, 1
-    fixed = max(4, torch.get_num_threads())
-    return min(recipe.batch or fixed, fixed), fixed
+        return 1
+    return max(4, torch.get_num_threads()) if device.type == "cpu" else 64
 
 
 def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Denoiser | None = None) -> Iterator[tuple[int, np.ndarray]]:
     """Paint every wish, yielding (its index, picture (H, W, 3) uint8) as batches finish.
 
-    When memory runs out the batch is halved and painted again; the bytes of a picture depend on its wish alone.
+    On one device with one number of threads, the bytes of a picture depend on its wish alone. Only when memory runs out is
+    the lot halved, and the last bits may change.
     """
-    batch, least = lot(model.device, recipe)
+    size = lot(model.device, recipe)
     shape = (3, *model.size)
     done = 0
     while done < len(wishes):
-        part = wishes[done : done + batch]
+        part = wishes[done : done + min(recipe.batch or size, size)]
         mix = torch.stack([wish.mix for wish in part]).to(model.device)
         try:
-            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, weak, least)
+            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, weak, size)
         except RuntimeError as error:
-            if batch == 1 or not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            if size == 1 or not out_of_memory(error):
                 raise
-            batch = max(1, batch // 2)
+            size //= 2
             continue
         for offset, picture in enumerate(to_uint8(last.x)):
             yield done + offset, picture
@@ -112,12 +111,15 @@ def write_zip(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
     write_atomic(path, write)
 
 
-def write_pictures(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) -> None:
-    """Write ``pictures`` under their file names into ``out``, ``out``.zip beside it, and ``out``/contact_sheet.png."""
-    files = [(picture.file, png(pixels, picture)) for picture, pixels in pictures]
-    for name, data in files:
-        write_bytes(out / name, data)
-    sheet = contact_sheet(np.stack([pixels for _, pixels in pictures]))
-    write_atomic(out / "contact_sheet.png", lambda file: sheet.save(file, "PNG"))
+def collect(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) -> None:
+    """Beside the folder ``out``, which holds these pictures: ``out``.zip and ``out``.png, a contact sheet.
+
+    Pictures of the same name pattern and a higher number, left by an earlier and longer call, are removed.
+    """
+    for old in out.glob("fictional_animal_*.png"):
+        if old.name not in {picture.file for picture, _ in pictures}:
+            old.unlink()
     place = out.absolute() if out.name else out.resolve()  # the current folder has a name too
-    write_zip(place.parent / f"{place.name}.zip", files)
+    sheet = contact_sheet(np.stack([pixels for _, pixels in pictures]))
+    write_atomic(place.parent / f"{place.name}.png", lambda file: sheet.save(file, "PNG"))
+    write_zip(place.parent / f"{place.name}.zip", [(picture.file, (out / picture.file).read_bytes()) for picture, _ in pictures])

@@ -1,14 +1,15 @@
 """``jungle train`` for photos: data, loop, checkpoints, previews and the health report of one run folder.
 
-    animal_diffusion_model.pth    the model, usable at any moment
-    animal_diffusion_model.state  what going on needs
-    stats.jsonl                   one line every few seconds
-    preview.png, previews/        the same seeds, painted every few minutes
-    report.txt                    how it went, in plain words
-    skipped.txt                   photos that were not used, and why
+animal_diffusion_model.pth    the model, usable at any moment
+animal_diffusion_model.state  what going on needs
+stats.jsonl                   one line every few seconds
+preview.png, previews/        the same seeds, painted every few minutes
+report.txt                    how it went, in plain words
+skipped.txt                   photos that were not used, and why
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ PREVIEW_SECONDS = 180.0
 STATS_SECONDS = 5.0
 PREVIEWS = 12
 SPEEDS = "speed.json"
+UNPLANNED = 10**9  # updates of a run with a time budget, before its first few are timed
 STATE_NAME = "animal_diffusion_model.state"
 PREVIEW_SAMPLING = SampleRecipe(steps=16)
 
@@ -71,7 +73,10 @@ class Feed:
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) float32 in [-1, 1], augmented, and mix (B, K), on the device."""
         chosen = self.indices(step)
-        pixels = torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen])).to(self.device).permute(0, 3, 1, 2)
+        where = self.device
+        if where.type == "mps":  # lacks float64 and bicubic sampling: augment on the CPU
+            where, generator = torch.device("cpu"), torch.Generator().manual_seed(seed_of(self.recipe.seed, step))
+        pixels = torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen])).to(where).permute(0, 3, 1, 2)
         if self.recipe.augment == "original":
             pixels = augment.original(pixels, generator)
         x = pixels.float() / 127.5 - 1
@@ -80,7 +85,7 @@ class Feed:
         elif self.recipe.augment == "flip":
             x = augment.flip(x, generator)
         labels = torch.from_numpy(self.photos.labels[chosen]).to(self.device)
-        return x, torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
+        return x.to(self.device), torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
 
 
 def _speeds(cache: Path) -> dict[str, float]:
@@ -96,10 +101,25 @@ def _speed_key(recipe: Recipe, compute: Compute) -> str:
     return digest(recipe.network, repr(recipe.net), recipe.size, recipe.batch, str(compute))
 
 
-def known_speed(cache: Path, recipe: Recipe, compute: Compute) -> float | None:
-    """Training images a second over a whole run, as an earlier run on this machine measured it; None before the first."""
-    seconds = _speeds(cache).get(_speed_key(recipe, compute))
-    return None if seconds is None else recipe.batch / (seconds * mean_cost(recipe.small_share))
+def trial(recipe: Recipe, classes: int, compute: Compute, clock: Callable[[], float]) -> tuple[float, int | None]:
+    """Training images a second over a whole run, and the peak memory of this process in bytes (None where unknown).
+
+    Measured on four real updates with noise for photos, the first of which does not count.
+    """
+    net = model.build(recipe, classes, compute)
+    x = torch.zeros((recipe.batch, 3, *recipe.size), device=compute.device)
+    mix = torch.zeros((recipe.batch, classes), device=compute.device)
+    updates = train(net, lambda step, generator: (x, mix), recipe, begin(net, recipe, 4))
+    next(updates)
+    start = clock()
+    list(updates)
+    seconds = (clock() - start) / 3
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return recipe.batch / (seconds * mean_cost(recipe.small_share)), None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return recipe.batch / (seconds * mean_cost(recipe.small_share)), peak
 
 
 class Run:
@@ -130,10 +150,11 @@ class Run:
         self.model = model.build(recipe, len(photos.classes), compute)
         self.key = digest(recipe.to_json(), photos.fingerprint, str(compute.dtype), minutes)
         total = recipe.steps or max(1, round(recipe.epochs * self.feed.updates_an_epoch))
-        self.state: State = begin(self.model, recipe, recipe.steps or 10**9 if minutes else total)
+        self.state: State = begin(self.model, recipe, recipe.steps or UNPLANNED if minutes else total)
         self.resumed_at = self._resume()
         spent = float(self.state.extra.get("seconds", 0.0))
         known = self.state.extra.get("seconds_an_update") or _speeds(cache).get(_speed_key(recipe, compute))
+        started = clock() if self.resumed_at else started  # opening photos again is not training
         self.budget = TimeBudget(minutes, clock, started, spent, known, recipe.small_share)
         self.minutes = minutes
         self._saved = self._previewed = self._noted = clock()
@@ -152,6 +173,8 @@ class Run:
                 f"{self.out} holds a run with another recipe, other photos or another time: "
                 f"choose another --out, or delete {checkpoint.MODEL_NAME} and {STATE_NAME} in it to start anew."
             )
+        if packed["total"] >= UNPLANNED:
+            return 0  # stopped in its first seconds, before the plan was made: begin again
         for part in self.out.glob(".animal_diffusion_model.*.part"):
             part.unlink()  # what a kill -9 in the middle of a save leaves
         self.state.unpack(self.model.net, packed)
@@ -164,7 +187,7 @@ class Run:
             reasons.setdefault(reason, []).append(path)
         if reasons:
             text = "".join(f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths)
-            write_bytes(self.out / "skipped.txt", text.encode())
+            write_bytes(self.out / "skipped.txt", text.encode(errors="backslashreplace"))
         few = {reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "") for reason, paths in reasons.items()}
         return [f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()]
 
@@ -186,6 +209,7 @@ class Run:
             if now - self._previewed >= PREVIEW_SECONDS:
                 self.preview()
                 self._previewed = self.clock()
+            self.budget.pause(self.clock() - now)
             yield progress
 
     def _follow_budget(self) -> None:
@@ -226,10 +250,10 @@ class Run:
         number = PREVIEWS if own else PREVIEWS // 3  # the faithful network is 50 times slower
         return [Wish(seed, classes[seed * count // number % count]) for seed in range(number)]
 
-    def preview(self) -> np.ndarray:
-        """Paint the fixed seeds with the averaged weights into preview.png; returns them (N, H, W, 3) uint8."""
+    def preview(self, averaged: bool = True) -> np.ndarray:
+        """Paint the fixed seeds with the averaged or the raw weights into preview.png; returns them (N, H, W, 3) uint8."""
         raw = {name: value.clone() for name, value in self.model.net.state_dict().items()}
-        if self.state.ema:
+        if self.state.ema and averaged:
             self.model.net.load_state_dict(self.state.ema)
         self.model.net.eval()
         shrunk, step = shrunk_at(self.recipe, self.state), self.state.step
@@ -250,8 +274,9 @@ class Run:
         """The last save and preview, the better of raw and averaged weights, and the report."""
         self.save()
         comparison = compare_averages(self.model, self.state, self.feed, seed_of(self.recipe.seed, 10**9))
-        if comparison is not None and comparison.raw < 0.99 * comparison.averaged:
+        averaged = comparison is None or not comparison.raw_is_better
+        if not averaged:
             self._save_model({})
-        health = Health.of(self.out, self.photos, self.state, self.recipe, self.preview(), comparison, self.budget.used())
+        health = Health.of(self.out, self.photos, self.state, self.preview(averaged), comparison, self.budget.used())
         write_bytes(self.out / "report.txt", health.to_text().encode())
         return health
