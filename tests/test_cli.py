@@ -162,7 +162,7 @@ def test_the_same_pictures_in_any_batch(jungle: Jungle, trained: Path) -> None:
         found.append(tree(Path(f"b{batch}")))
     assert found[0] == found[1] == found[2]
     names = [f"fictional_animal_{number}.png" for number in range(1, 9)]
-    assert sorted(found[0]) == sorted(["pictures.zip", "pictures/contact_sheet.png", *(f"pictures/{name}" for name in names)])
+    assert sorted(found[0]) == sorted(["pictures.png", "pictures.zip", *(f"pictures/{name}" for name in names)])
     with zipfile.ZipFile("b1/pictures.zip") as archive:
         assert archive.namelist() == names
         assert all(archive.read(name) == found[0][f"pictures/{name}"] for name in names)

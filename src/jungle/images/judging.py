@@ -12,11 +12,11 @@ from ..store import make_folder, write_atomic, write_bytes
 from . import copies
 from .evaluate import Scores, evaluate
 from .features import Dino, FeatureSpace
+from .gallery import check_numbers
 from .judge import Judge
 from .paint import Wish, contact_sheet, paint
 from .photos import PhotoSet
 
-HIGHEST_SEED = 2**62
 
 
 def evaluate_model(
@@ -36,8 +36,7 @@ def evaluate_model(
         raise BadInput(
             f"--count {count}: judging needs at least 10 pictures and twice as many photos; there are {len(photos.labels)} photos."
         )
-    if not 0 <= seed <= HIGHEST_SEED:
-        raise BadInput(f"--seed {seed}: use a whole number from 0 to {HIGHEST_SEED}.")
+    check_numbers(count, seed)
     judge = Judge.shipped()
     chosen: FeatureSpace = judge if space == "judge" else Dino.load(space)
     make_folder(out)
