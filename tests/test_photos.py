@@ -362,7 +362,7 @@ def test_bucketed_search_finds_what_comparing_all_pairs_finds(monkeypatch: pytes
 
 
 def test_real_photos(real_photos: Path, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(find("quick"), limit=60)
+    recipe = dataclasses.replace(find("quick"), limit=60, corners="keep")
     result = photos.load(real_photos, recipe, tmp_path)
     assert len(result) == 60
     assert len(result.classes) >= 30
