@@ -428,7 +428,7 @@ def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert out == ""
+    assert out == f"Stopped; the model so far: run/{MODEL}\n"
     assert "Traceback" not in err
     found = re.search(r"Stopped at update (\d+); the model is in run. The same command goes on from here.", err)
     assert found, err

@@ -18,7 +18,6 @@ from .paint import Wish, contact_sheet, paint
 from .photos import PhotoSet
 
 
-
 def evaluate_model(
     model: Model, photos: PhotoSet, recipe: SampleRecipe, count: int, seed: int, out: Path, space: str, progress: Callable[[int], object]
 ) -> Scores:
