@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 CALIBRATION = 10  # updates at full size before the plan is made; the first three are not timed
-OVERRUN = 1.04  # of the time may be used before the plan is cut; a plan that is cut is another run
 SMALL_COST = 0.33  # of an update at half size, against one at full size (measured: 0.28 to 0.36)
 SHARE = 0.88  # of the time is planned, so that an ordinary slowdown does not change the plan
+OVERRUN = 1.02  # of the time may be forecast before the plan is cut; a plan that is cut is another run
+CUT_TO = 0.97  # of the time is what a cut plan fits into: the last save, preview and report come after it
+WINDOW = (0.05, 0.2)  # of the time: how long the present speed is measured before it is believed, and then forgotten
 
 
 @dataclass
@@ -23,8 +25,10 @@ class TimeBudget:
     spent: float = 0.0
     known_seconds: float | None = None
     small_share: float = 0.0  # of the updates run at half size
-    measured_seconds: float | None = None
-    _mark: tuple[int, float] | None = None
+    _since: float | None = None  # when the present window began, and its cost in updates at full size
+    _cost: float = 0.0
+    _last: float = 0.0  # when the update before ended
+    _slowest: float = 0.0  # seconds of the slowest update in the window: one hiccup says nothing about the speed
 
     def used(self) -> float:
         """Seconds of the budget that are gone."""
@@ -32,30 +36,47 @@ class TimeBudget:
 
     def pause(self, seconds: float) -> None:
         """So much time went into saving or a preview: it counts as used, but not as the speed of training."""
-        if self._mark is not None:
-            self._mark = (self._mark[0], self._mark[1] + seconds)
+        if self._since is not None:
+            self._since += seconds
+            self._last += seconds
 
     def plan(self, step: int, total: int) -> int:
         """Call after every update; returns the number of updates the run should have, ``total`` where nothing changes."""
-        now = self.clock()
-        if self._mark is None or step < self._mark[0]:
-            self._mark = (step, now) if step >= 3 or self.measured_seconds else None
+        now, seconds = self.clock(), self.minutes * 60
+        if self._since is None or step == 3:
+            self._open_window(now)
             return total
-        done, seconds = step - self._mark[0], now - self._mark[1]
+        self._slowest = max(self._slowest, now - self._last)
+        self._last = now
+        self._cost += SMALL_COST if CALIBRATION < step <= self.small_share * total else 1.0
+        speed = (now - self._since) / self._cost
         if step == CALIBRATION:
-            self.measured_seconds = seconds / max(done, 1)
-            if self.known_seconds is None or not 0.65 < self.measured_seconds / self.known_seconds < 1.35:
-                self.known_seconds = self.measured_seconds
-            mean = self.known_seconds * mean_cost(self.small_share)
-            return min(total, max(step + 1, two_digits(self.minutes * 60 * SHARE / mean)))
-        left = self.minutes * 60 * OVERRUN - self.used()
-        if step > CALIBRATION and done >= 3 * CALIBRATION and (total - step) * seconds / done > left:
-            fitting = int(left * done / max(seconds, 1e-9))
-            self._mark = (step, now)
-            return min(total, step + max(0, fitting))
-        if done >= 20 * CALIBRATION:
-            self._mark = (step, now)
+            self._open_window(now)
+            if self.known_seconds is None or not 0.65 < speed / self.known_seconds < 1.35:
+                self.known_seconds = speed
+            return min(total, max(step + 1, two_digits(seconds * SHARE / (self.known_seconds * mean_cost(self.small_share)))))
+        if step < CALIBRATION or now - self._since < WINDOW[0] * seconds:
+            return total if self.used() < seconds * OVERRUN else step
+        speed = (now - self._since - self._slowest) / max(self._cost - 1.0, SMALL_COST)
+        if self.used() + self._cost_left(step, total) * speed > seconds * OVERRUN:
+            total = min(total, self._affordable(step, max(0.0, seconds * CUT_TO - self.used()) / speed))
+        if now - self._since > WINDOW[1] * seconds:
+            self._open_window(now)
         return total
+
+    def _open_window(self, now: float) -> None:
+        self._since = self._last = now
+        self._cost = self._slowest = 0.0
+
+    def _cost_left(self, step: int, total: int) -> float:
+        """Of updates ``step`` to ``total``, in updates at full size."""
+        small = max(0.0, self.small_share * total - step)
+        return total - step - small * (1 - SMALL_COST)
+
+    def _affordable(self, step: int, cost: float) -> int:
+        """The total whose :meth:`_cost_left` is ``cost``."""
+        total = (cost + SMALL_COST * step) / mean_cost(self.small_share)
+        return int(total) if self.small_share * total > step else step + int(cost)
 
 
 def mean_cost(small_share: float) -> float:
