@@ -22,7 +22,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jungle.images.judge import SIZE, Judge, JudgeNet, save
+from jungle.classifier import Classifier, save
+from jungle.images.judge import SIZE, Judge
 
 CACHED = 80  # side of the stored squares: a quarter more than the judge sees, so that zooming in stays sharp
 BATCH = 64
@@ -90,14 +91,14 @@ def one_cycle(progress: float) -> float:
     return progress / 0.15 if progress < 0.15 else 0.5 + 0.5 * math.cos(math.pi * (progress - 0.15) / 0.85)
 
 
-def train(photos: Photos, minutes: float, steps: int, seed: int) -> tuple[JudgeNet, int]:
+def train(photos: Photos, minutes: float, steps: int, seed: int) -> tuple[Classifier, int]:
     """Train by the clock, or for exactly ``steps`` updates where that is above 0; returns the averaged network and the updates."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     images = torch.from_numpy(photos.images[~photos.held_out])
     labels = torch.from_numpy(photos.labels[~photos.held_out])
     weights = labels.bincount().float().rsqrt()[labels]  # a class of n photos is drawn in proportion to the square root of n
-    net = JudgeNet(len(photos.classes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = Classifier(len(photos.classes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
     decay = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)  # type: ignore[no-untyped-call]
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
@@ -121,11 +122,11 @@ def train(photos: Photos, minutes: float, steps: int, seed: int) -> tuple[JudgeN
         if step % 100 == 0:
             print(f"{progress:4.0%}  step {step}  {size} px  loss {loss.item():.3f}  {time.monotonic() - start:.0f} s", flush=True)
     module: nn.Module = average.module
-    assert isinstance(module, JudgeNet)
+    assert isinstance(module, Classifier)
     return module, step
 
 
-def even_out(net: JudgeNet, photos: Photos) -> None:
+def even_out(net: Classifier, photos: Photos) -> None:
     """Ask less of rare classes: take 0.75 of the log of how often each was drawn off its logit (Menon et al. 2021, arXiv 2007.07314).
 
     On the held-out photos, 0.75 keeps the share of photos that are right and raises the mean of the classes by half.
@@ -137,7 +138,7 @@ def even_out(net: JudgeNet, photos: Photos) -> None:
         last.bias.sub_(0.75 * (drawn / drawn.sum()).log())
 
 
-def accuracy(net: JudgeNet, photos: Photos) -> dict[str, float]:
+def accuracy(net: Classifier, photos: Photos) -> dict[str, float]:
     """Share of held-out photos whose class is the first answer, for each class and as ``all`` (of photos) and ``mean`` (of classes)."""
     answers = Judge(net, photos.classes, "in training").probabilities(photos.images[photos.held_out]).argmax(axis=1)
     labels = photos.labels[photos.held_out]

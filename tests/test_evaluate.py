@@ -17,8 +17,9 @@ from scipy import linalg, ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from jungle import classifier, measures
 from jungle.errors import BadCheckpoint, BadInput, MissingExtra
-from jungle.images import copies, evaluate, features, judge, measures, suspect
+from jungle.images import copies, evaluate, features, judge, suspect
 
 WEIGHTS = Path(str(resources.files("jungle") / "weights" / "judge64.safetensors"))
 
@@ -206,7 +207,7 @@ def test_an_animal_on_black_has_no_dark_corners() -> None:
 def test_judge_is_small_and_says_what_it_is(shipped: judge.Judge) -> None:
     content = WEIGHTS.read_bytes()
     assert len(content) <= 8_000_000
-    metadata = judge.read_metadata(content)
+    metadata = classifier.read_metadata(content)
     assert tuple(json.loads(metadata["classes"])) == shipped.classes
     assert len(shipped.classes) == 38
     assert json.loads(metadata["recipe"])["held_out_accuracy"]["all"] > 0.5
@@ -253,8 +254,8 @@ def test_judge_files_that_are_none(tmp_path: Path) -> None:
 
 def test_a_saved_judge_is_the_same_judge(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = judge.JudgeNet(4)
-    judge.save(tmp_path / "own.safetensors", net, ("a", "b", "c", "d"), {"steps": 0})
+    net = classifier.Classifier(4)
+    classifier.save(tmp_path / "own.safetensors", net, ("a", "b", "c", "d"), {"steps": 0})
     loaded, pictures = judge.Judge.load(tmp_path / "own.safetensors"), clouds(5, 0)
     assert loaded.classes == ("a", "b", "c", "d")
     np.testing.assert_allclose(loaded.features(pictures), judge.Judge(net, loaded.classes, "x").features(pictures), rtol=0.02, atol=0.02)

@@ -17,15 +17,22 @@ PACKAGE = Path(jungle.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 COLUMNS = [
     ["jungle", "jungle.errors", "jungle.records"],
-    ["jungle.recipes", "jungle.store", "jungle.config", "jungle.species", "jungle.weights"],
+    ["jungle.recipes", "jungle.store", "jungle.config", "jungle.species", "jungle.casting", "jungle.weights", "jungle.sheets"],
+    ["jungle.sources", "jungle.folders", "jungle.media", "jungle.digests", "jungle.decoding", "jungle.twins", "jungle.wording"],
+    ["jungle.classifier", "jungle.measures"],
     ["jungle.diffusion"],
-    ["jungle.images"],
+    ["jungle.images", "jungle.sounds", "jungle.language"],
+    ["jungle.mastering"],
+    ["jungle.album"],
     ["jungle.publish"],
     ["jungle.inspection", "jungle.doctor"],
     ["jungle.console"],
+    ["jungle.workbench"],
+    ["jungle.choir"],
     ["jungle.cli"],
     ["jungle.__main__"],
 ]
+SIBLINGS = ("jungle.images", "jungle.sounds", "jungle.language")  # they meet further right
 MAX_FILE, MAX_FUNCTION, MAX_HELP_SECONDS = 300, 60, 0.3
 
 
@@ -69,6 +76,18 @@ def test_imports_go_left(path: Path) -> None:
     assert not wrong, f"{path.name} imports from its right: {wrong}"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_siblings_do_not_know_each_other(path: Path) -> None:
+    own = [name for name in SIBLINGS if module_name(path).startswith(name)]
+    wrong = [name for name in imports(path) if own and name.startswith(SIBLINGS) and not name.startswith(own[0])]
+    assert not wrong, f"{path.name} imports from a sibling: {wrong}"
+
+
+def test_mastering_knows_no_models() -> None:
+    wrong = {path.name: imports(path) for path in FILES if "mastering" in path.parts}
+    assert not [name for names in wrong.values() for name in names if name.startswith(("jungle.diffusion", *SIBLINGS))]
+
+
 def test_no_import_cycle() -> None:
     graph = {module_name(p): imports(p) for p in FILES}
     done: set[str] = set()
@@ -99,9 +118,9 @@ def test_public_list_is_sorted_and_exact() -> None:
     assert all(hasattr(jungle, name) for name in jungle.__all__)
 
 
-def test_diffusers_is_imported_in_two_places() -> None:
+def test_diffusers_is_imported_in_three_places() -> None:
     users = [p.name for p in FILES if "import diffusers" in p.read_text() or "from diffusers" in p.read_text()]
-    assert users == ["export.py", "faithful.py"]
+    assert users == ["export.py", "faithful.py", "pipelines.py"]
 
 
 def test_options_are_frozen() -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from jungle import digests
 from jungle.errors import BadInput
-from jungle.images import digests, photos, preflight
-from jungle.images.folders import scan
+from jungle.folders import scan
+from jungle.images import photos, preflight
 from jungle.images.opening import Unreadable, open_photo
 from jungle.recipes import Recipe, find
 
@@ -44,7 +45,7 @@ def fill(folder: Path, *paths: str) -> Path:
 
 
 def labelled(folder: Path) -> list[tuple[str, str]]:
-    return [tuple(photo) for photo in scan(folder).photos]
+    return [tuple(photo) for photo in scan(folder).files]
 
 
 # Which files, which classes
@@ -87,14 +88,14 @@ def test_loose_photos_are_listed_and_wrong_names_are_found_by_content(tmp_path: 
     (tmp_path / "owl" / "a.png").rename(tmp_path / "owl" / "photo.download")
     (tmp_path / "fox" / "notes.txt").write_text("not a photo")
     found = scan(tmp_path)
-    assert [photo.path for photo in found.photos] == ["fox/b.png", "owl/photo.download"]
+    assert [photo.path for photo in found.files] == ["fox/b.png", "owl/photo.download"]
     assert [(s.path, "beside" in s.reason) for s in found.skipped] == [("cover.png", True)]
 
 
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     fill(tmp_path, "owl/a.png", "fox/b.png")
     (tmp_path / "owl" / "again").symlink_to(tmp_path, target_is_directory=True)
-    assert {photo.path for photo in scan(tmp_path).photos} == {"owl/a.png", "fox/b.png"}
+    assert {photo.path for photo in scan(tmp_path).files} == {"owl/a.png", "fox/b.png"}
 
 
 # Opening

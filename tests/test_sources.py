@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from jungle.errors import BadInput, MissingExtra
-from jungle.images.folders import scan
-from jungle.images.sources import resolve
+from jungle.folders import scan
+from jungle.sources import resolve
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -38,7 +38,7 @@ def zipped(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLAT
 
 
 def found(folder: Path) -> list[tuple[str, str]]:
-    return [tuple(photo) for photo in scan(folder).photos]
+    return [tuple(photo) for photo in scan(folder).files]
 
 
 ANIMALS = {"raw-img/cane/1.png": png(1), "raw-img/gatto/1.png": png(2), "translate.py": b"x = 1"}

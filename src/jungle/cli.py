@@ -6,50 +6,14 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from . import __version__
-from .console import Shared, Stop, answer, bar, common, fail, follow, say
+from .console import Shared, answer, bar, common, fail, follow, say
 from .errors import BadInput, JungleError
-
-if TYPE_CHECKING:
-    from .diffusion.model import Model
-    from .recipes import SampleRecipe
-
-MODEL = "animal_diffusion_model.pth"
-
-
-def cache() -> Path:
-    """Where decoded photos are kept: JUNGLE_CACHE, or the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("JUNGLE_CACHE") or platformdirs.user_cache_dir("jungle", appauthor=False))
-
-
-def open_model(shared: Shared, path: str, device: str = "", hints: dict[str, str] | None = None, folder: Path = Path()) -> "Model":
-    """The model at ``path``, that of ``folder``/jungle.toml, the one in ``folder``, in this folder, or the shipped one, in that order."""
-    from . import config
-    from .diffusion import device as devices
-    from .diffusion import model
-    from .weights import shipped
-
-    compute = devices.choose(shared.device or device)
-    named = path or (config.read(folder).model and str(folder / config.read(folder).model))
-    near = [file for file in (folder / MODEL, Path(MODEL)) if file.is_file()]
-    file = Path(named) if named else near[0] if near else shipped("photo64.safetensors")
-    loaded = model.load(file, compute, hints)
-    say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
-    return loaded
-
-
-def sampling(model: "Model", options: dict[str, str], folder: Path = Path(), **given: Any) -> "SampleRecipe":
-    """The model's own way to sample, changed by ``folder``/jungle.toml, -o and the options that were given."""
-    from . import config, recipes
-
-    named = {key: str(value) for key, value in given.items() if value is not None}
-    return recipes.override(model.recipe.sample, config.read(folder).images | options | named)
+from .workbench import MODEL, cache, open_model, run_training, sampling
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -71,13 +35,12 @@ def make(
     shared: Shared, source: str | None, out: str, count: int | None, seed: int | None, model: str, recipe: str, minutes: float
 ) -> None:  # fmt: skip
     """Species, pictures and a page, from nothing, or trained on the photos of SOURCE first."""
-    from . import config, recipes, store
-    from .images import gallery as pictures
+    from . import casting, config, recipes, store
     from .publish import chain
 
     known = config.read(Path(out))  # all that can be wrong is refused before anything is trained or written
     base, number = known.seed if seed is None else seed, len(known.species) or count or 12
-    pictures.check_numbers(number if count is None else count, base)
+    casting.check_numbers(number if count is None else count, base)
     recipes.override(recipes.SampleRecipe(), shared.options)
     store.check_place(Path(out))
     if known.species and (count, seed) != (None, None):
@@ -125,44 +88,6 @@ def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, se
         answer(shared.as_json, health.to_text() + f"Model: {Path(out) / MODEL}", model=Path(out) / MODEL, **dataclasses.asdict(health))
 
 
-def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: float, seed: int, options: dict[str, str]) -> Any:
-    """Train to the end and return the health report, or save and return None when asked to stop."""
-    started = time.monotonic()
-    from . import recipes
-    from .diffusion import device as devices
-    from .images import photos, sources
-    from .images.training import Run
-    from .store import check_place
-
-    if not 0 <= minutes <= 100_000:
-        raise BadInput(f"--minutes {minutes}: use a number of minutes above 0, or leave it out.")
-    wanted = recipes.override(recipes.find(recipe), {"seed": str(seed)} | options)
-    compute = devices.choose(shared.device)
-    check_place(Path(out))
-    folder = sources.resolve(source, cache())
-    with bar(0, "photo", shared.quiet) as progress:
-        loaded = photos.load(folder, wanted, cache(), follow(progress))
-    run = Run(Path(out), loaded, wanted, compute, minutes, time.monotonic, started, cache())
-    for line in run.list_skipped():
-        say(line, shared.quiet)
-    stop = Stop()
-    goes_on = f", going on at update {run.resumed_at}" if run.resumed_at else ""
-    say(f"{len(loaded.labels)} photos of {len(loaded.classes)} classes, recipe {recipe}, on {compute}{goes_on}.", shared.quiet)
-    with bar(run.state.total if not minutes else 0, "update", shared.quiet) as progress:
-        for update in run.steps():
-            follow(progress)(update.step, update.total if update.total < 10**9 else 0)
-            progress.set_postfix(loss=f"{update.loss:.3f}", refresh=False)
-            if update.note:
-                say(update.note, shared.quiet)
-            if stop.asked:
-                run.save()
-                say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", shared.quiet)
-                return None
-    health = run.finish()
-    stop.end()
-    return health
-
-
 @cli.command()
 @click.option("--model", default="", metavar="FILE", help="A model; the one in this folder, or the shipped one, by default.")
 @click.option("-n", "--count", default=50, help="How many pictures.")
@@ -184,7 +109,7 @@ def images(
     solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str, weak: str,
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
-    from . import config
+    from . import casting, config
     from .diffusion.model import HINTS
     from .images import gallery
     from .store import check_place
@@ -202,13 +127,50 @@ def images(
     check_place(Path(out))
     known = config.read(Path())
     base = known.seed if seed is None else seed
-    chosen = gallery.choose(painter, of or count, base, mix, species, known.species, keep, of)
+    chosen = casting.choose(painter.classes, of or count, base, mix, species, known.species, keep, of)
+    for one in chosen:
+        painter.mix(one.mix)  # refuses classes that the model does not know
     with bar(len(chosen), "picture", shared.quiet) as progress:
         result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1), weaker)
     if result.trouble:
         say(f"Look at them closely: {result.trouble}", shared.quiet)
     text = f"{len(result.pictures)} pictures in {Path(out)}, and their zip beside it" + (f": the best of {of} by score" if keep else "")
     answer(shared.as_json, text, out=out, trouble=result.trouble, pictures=[one.to_json() for one in result.pictures])
+
+
+@cli.command()
+@click.option("--engine", default="embedded", type=click.Choice(["embedded", "stable-audio"]), help="Ours, or Stable Audio Open.")
+@click.option("--model", default="", metavar="FILE", help="A model of recordings; sounds/, or the shipped one, by default.")
+@click.option("-n", "--count", default=None, type=int, help="How many calls; 12 by default, 4 with stable-audio.")
+@click.option("--out", default="sounds", metavar="DIR", help="Folder of the calls.")
+@click.option("--seed", default=None, type=int, help="Seed of the first call; the next has the next.")
+@click.option("--mix", default=None, metavar="A=0.6,B=0.4", help="Whose voices are mixed, and how strongly.")
+@click.option("--species", default=None, metavar="SLUG", help="A species of jungle.toml.")
+@click.option("--seconds", default=0.0, metavar="N", help="Length of a call; its natural one by default.")
+@click.option("--takes", default=3, help="Takes of each call, of which the best is kept.")
+@click.option("--prompt", default="", help="What stable-audio shall make; built from the mix by default.")
+@click.option("--negative", default=None, help="What stable-audio shall avoid.")
+@click.option("--steps", default=None, type=int, help="Noise levels; more is finer and slower.")
+@click.option("--guidance", default=None, type=float, help="How strongly to obey the mix or the prompt; 1 means none.")
+@click.option("--faithful", is_flag=True, help="The original recipe of stable-audio: four prompts of 5, 10, 15 and 20 s, 200 steps.")
+@click.option("--speak", is_flag=True, help="Also let each creature speak: animal_speech_1.wav ...")
+@common
+def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
+    """Make calls, master them and write them: animal_sound_1.wav ..., FLAC, Opus and M4A of each, and all takes."""
+    from . import album, choir
+    from .sounds.ear import Ear
+    from .store import check_place
+
+    check_place(Path(out))
+    maker, wanted, reference = choir.assemble(shared, **wishes)
+    with bar(sum(one.request.takes for one in wanted), "take", shared.quiet) as progress:
+        calls = album.make_album(maker, wanted, Path(out), Ear.shipped(), reference, progress.update)
+    spoken = album.speak(Path(out), calls) if speak else []
+    for call in calls:
+        for flag in call.flags:
+            say(f"{call.file}: {flag}", shared.quiet)
+    text = f"{len(calls)} calls in {Path(out)}, {sum(bool(call.flags) for call in calls)} of them flagged"
+    answer(shared.as_json, text, out=out, calls=[call.to_json() for call in calls], spoken=spoken)
 
 
 @cli.command()
@@ -221,7 +183,8 @@ def images(
 @common
 def evaluate(shared: Shared, model: str, data: str, count: int | None, seed: int, out: str, space: str) -> None:
     """How good a model is, against the photos it was trained on; every score with its real-against-real floor."""
-    from .images import judging, photos, sources
+    from . import sources
+    from .images import judging, photos
     from .store import check_place
 
     check_place(Path(out))

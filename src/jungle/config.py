@@ -3,10 +3,13 @@
 seed = 0
 recipe = "quick"              # for jungle train
 model = "run/animal_diffusion_model.pth"
+sound_model = "sounds/animal_diffusion_model.pth"
 [train]                       # the keys of -o for training
 limit = 1024
 [images]                      # the keys of -o for painting
 guidance = 2.0
+[sounds]                      # the keys of -o for calls
+steps = 20
 [[species]]
 slug = "canda"
 name = "Canda"
@@ -36,8 +39,10 @@ class Config:
     seed: int = 0
     recipe: str = ""
     model: str = ""
+    sound_model: str = ""
     train: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
+    sounds: dict[str, str] = field(default_factory=dict)
     species: tuple[Species, ...] = ()
 
 
@@ -87,9 +92,10 @@ def read(folder: Path) -> Config:
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{where} cannot be read as TOML ({reason}): mend it, or delete it to start anew.") from None
-    unknown = sorted(set(table) - {"seed", "recipe", "model", "train", "images", "species"})
+    unknown = sorted(set(table) - {"seed", "recipe", "model", "sound_model", "train", "images", "sounds", "species"})
     if unknown:
-        raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold seed, recipe, model, [train], [images] and [[species]].")
+        known = "seed, recipe, model, sound_model, [train], [images], [sounds] and [[species]]"
+        raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold {known}.")
     seed = _is(table.get("seed", 0), int, "seed", where)
     if not 0 <= seed < 2**63:
         raise BadInput(f"{where}: seed must be a whole number from 0 to 2^63 - 1, not {seed}.")
@@ -98,10 +104,9 @@ def read(folder: Path) -> Config:
     for slug in slugs:
         if slugs.count(slug) > 1:
             raise BadInput(f"{where}: the slug '{slug}' is used {slugs.count(slug)} times; give each species its own.")
-    return Config(
-        seed, _is(table.get("recipe", ""), str, "recipe", where), _is(table.get("model", ""), str, "model", where),
-        _options(table.get("train", {}), "train", where), _options(table.get("images", {}), "images", where), species,
-    )  # fmt: skip
+    texts = {key: _is(table.get(key, ""), str, key, where) for key in ("recipe", "model", "sound_model")}
+    options = {key: _options(table.get(key, {}), key, where) for key in ("train", "images", "sounds")}
+    return Config(seed=seed, species=species, **texts, **options)  # type: ignore[arg-type]
 
 
 def _quoted(text: str) -> str:

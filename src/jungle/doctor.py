@@ -11,13 +11,16 @@ from pathlib import Path
 
 from . import __version__
 from .diffusion.device import choose
+from .errors import JungleError
+from .sounds.access import DISK_GIB, MEMORY_GIB, STABLE_AUDIO, TOKENS_PAGE, Token, check_access, find_token, lacks, model_page
 
 EXTRAS = {
-    "diffusers": ("faithful", "the faithful recipe and other people's UNet2DModel files"),
+    "diffusers": ("faithful", "the faithful recipe, other people's UNet2DModel files and Stable Audio"),
     "kagglehub": ("kaggle", "photos from kaggle:OWNER/NAME"),
     "huggingface_hub": ("hf", "photos from hf:OWNER/NAME"),
     "datasets": ("hf", "photos from hf:OWNER/NAME kept as tables"),
-    "transformers": ("dinov2", "scores in the DINOv2 feature space"),
+    "transformers": ("dinov2", "scores in the DINOv2 feature space and Stable Audio"),
+    "torchsde": ("stable-audio", "Stable Audio's own solver (without it, a deterministic one)"),
 }
 
 
@@ -38,8 +41,11 @@ def memory_gib() -> float | None:
         return None
 
 
-def examine(folder: Path, device: str, environment: Mapping[str, str], home: Path) -> list[Finding]:
-    """Look at the device, memory, disk, optional libraries and tokens. Nothing is downloaded, no token is shown."""
+def examine(folder: Path, device: str, environment: Mapping[str, str], home: Path, ask: bool = False) -> list[Finding]:
+    """Look at the device, memory, disk, optional libraries and tokens. Nothing is downloaded, no token is shown.
+
+    The network is not used, unless ``ask`` lets the hub be asked whether the licence of Stable Audio is accepted.
+    """
     free = shutil.disk_usage(folder).free / 2**30
     memory = memory_gib()
     findings = [
@@ -61,20 +67,35 @@ def examine(folder: Path, device: str, environment: Mapping[str, str], home: Pat
     kaggle = bool(environment.get("KAGGLE_API_TOKEN") or environment.get("KAGGLE_KEY")) or any(
         (home / ".kaggle" / name).is_file() for name in ("kaggle.json", "access_token")
     )
-    face = bool(environment.get("HF_TOKEN")) or (Path(environment.get("HF_HOME", home / ".cache/huggingface")) / "token").is_file()
+    token = find_token(environment, home, folder)
     findings.append(
         Finding(
             "Kaggle token", True if kaggle else None, "found" if kaggle else "none; public data sets need none, others: kaggle.com/settings"
         )
     )
-    findings.append(
-        Finding(
-            "Hugging Face token",
-            True if face else None,
-            "found" if face else "none; public data sets need none, others: huggingface.co/settings/tokens",
-        )
-    )
+    where = f"found in {token.where}" if token else f"none; public data sets need none, others: {TOKENS_PAGE}"
+    findings.append(Finding("Hugging Face token", True if token else None, where))
+    findings.append(_stable_audio(token, free, memory, ask))
     return findings
+
+
+def _stable_audio(token: Token | None, free: float, memory: float | None, ask: bool) -> Finding:
+    """Whether Stable Audio can make calls here, as far as can be told."""
+    missing = [module for module in ("diffusers", "transformers") if importlib.util.find_spec(module) is None]
+    wants = [f"pip install 'jungle[stable-audio]' ({', '.join(missing)})"] if missing else []
+    if token is None:
+        wants.append(f"a token from {TOKENS_PAGE}")
+    wants += lacks(free, memory)
+    licence = f"its licence must be accepted once at {model_page(STABLE_AUDIO)}"
+    if ask:
+        try:
+            check_access(STABLE_AUDIO, token)
+        except JungleError as error:
+            return Finding("Stable Audio", None, f"optional; {error}")
+        licence = "its licence is accepted"
+    if wants:
+        return Finding("Stable Audio", None, f"optional; it wants {', '.join(wants)}; {licence}")
+    return Finding("Stable Audio", True, f"{DISK_GIB:.0f} GiB of disk and {MEMORY_GIB:.0f} GiB of memory are there; {licence}")
 
 
 def to_text(findings: list[Finding]) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 from PIL import Image
 
+from . import sources
 from .diffusion import model
 from .diffusion.device import Compute
+from .diffusion.run import trial
 from .errors import BadInput
-from .images import photos, preflight, sources
+from .images import photos, preflight
 from .images.opening import Unreadable
-from .images.training import trial
 from .recipes import Recipe
 
 MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}

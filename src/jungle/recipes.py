@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from .errors import BadInput
 
+Media = Literal["photos", "recordings"]
 Order = Literal["balanced", "path", "shuffled"]
 Aspect = Literal["1:1", "3:2", "4:3"]
 Crop = Literal["crop", "squash"]
@@ -77,8 +78,9 @@ class Recipe:
     """Everything that decides a training run, apart from the photos and the device."""
 
     name: str
+    media: Media = "photos"
     # data
-    image_size: int = 64  # short side in pixels
+    image_size: int = 64  # short side in pixels; of recordings, the number of frequencies
     aspect: Aspect = "1:1"  # width:height
     crop: Crop = "crop"
     corners: Corners = "skip"  # photos with dark, empty corners; generated pictures would have them too
@@ -223,6 +225,13 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     return dataclasses.replace(recipe, **changes)
 
 
+# Recordings become pictures of 256 frequencies and 2.05 s (sounds/spectrogram.py). A patch of 8 x 8 is 250 Hz and 64 ms.
+CALL = Recipe(
+    name="call", media="recordings", image_size=256, epochs=200, p_mean=1.0, lr=2e-3, warmup=100,
+    net=NetRecipe(image_channels=1, patch=8, widths=(128, 256, 384), blocks=(1, 2, 3), attention=(2,)),
+    sample=SampleRecipe(guidance=2.0, sigma_max=160.0),
+)  # fmt: skip
+
 RECIPES: dict[str, Recipe] = {
     r.name: r
     for r in (
@@ -246,12 +255,26 @@ RECIPES: dict[str, Recipe] = {
 }  # fmt: skip
 
 
-def find(name: str) -> Recipe:
-    """The recipe of that name.
+CALL_RECIPES: dict[str, Recipe] = {
+    r.name: r
+    for r in (
+        dataclasses.replace(
+            CALL, name="tiny", batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6),
+            net=NetRecipe(image_channels=1, patch=16, widths=(16, 32), blocks=(1, 1), attention=(), embedding=32),
+        ),
+        dataclasses.replace(CALL, name="quick"),
+        CALL,
+    )
+}  # fmt: skip
+
+
+def find(name: str, media: Media = "photos") -> Recipe:
+    """The recipe of that name for photos or for recordings.
 
     Raises:
         BadInput: there is none; the sentence lists what there is.
     """
-    if name not in RECIPES:
-        raise BadInput(f"There is no recipe '{name}'; choose one of {', '.join(RECIPES)}.")
-    return RECIPES[name]
+    known = RECIPES if media == "photos" else CALL_RECIPES
+    if name not in known:
+        raise BadInput(f"There is no recipe '{name}' for {media}; choose one of {', '.join(known)}.")
+    return known[name]

@@ -11,9 +11,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import BadInput
+
+T = TypeVar("T")
 
 
 def digest(*parts: object) -> str:
@@ -97,3 +99,36 @@ def new_folder(folder: Path) -> Iterator[Path]:
         temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def need_space(folder: Path, count: int, files: str) -> None:
+    """Refuse early if the disk of ``folder`` has fewer than ``count`` bytes left; ``files`` is the word for what fills it.
+
+    Raises:
+        BadInput: it has.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if count > free:
+        needed = f"has {free / 1e9:.1f} GB left, but {count / 1e9:.1f} GB are needed"
+        raise BadInput(f"The disk of '{folder}' {needed}: free some space or use fewer {files}.")
+
+
+def cached(cache: Path, read: Callable[[], T | None], build: Callable[[], object]) -> T:
+    """What ``read`` finds in the folder ``cache``; where that is None, ``build`` makes it first.
+
+    Raises:
+        BadInput: the cache cannot be written, or does not keep what is written.
+    """
+    result = read()
+    if result is None:
+        try:
+            build()
+        except OSError as problem:
+            reason = problem.strerror or type(problem).__name__
+            raise BadInput(f"The cache folder '{cache}' cannot be written ({reason}): free some space or choose another one.") from problem
+        result = read()
+    if result is None:
+        raise BadInput(f"The cache folder '{cache}' does not keep what is written to it: choose another one.")
+    return result

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..measures import BLOCK, Floats, blocks, nearest
 from .features import FeatureSpace
 from .judge import square
-from .measures import BLOCK, Floats, blocks, nearest
 
 PIXELS = 16  # side that pixels are compared at
 

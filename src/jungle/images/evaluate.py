@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
+from ..measures import BLOCK, Floats, KernelDistance, Manifold, blocks, enough_for_frechet, frechet, nearest
 from .copies import Match, closest
 from .features import FeatureSpace
 from .judge import Judge
-from .measures import BLOCK, Floats, KernelDistance, Manifold, blocks, enough_for_frechet, frechet, nearest
 from .suspect import dark_corners, looks_wrong
 
 __all__ = ["Score", "Scores", "dark_corners", "dominant", "evaluate", "looks_wrong", "rank"]

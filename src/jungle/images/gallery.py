@@ -1,6 +1,5 @@
 """``jungle images``: which pictures to paint, painting them, keeping the best, and saying when they look wrong."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,15 @@ import numpy as np
 from ..diffusion.checkpoint import Checkpoint
 from ..diffusion.denoiser import Denoiser
 from ..diffusion.export import export_diffusers, export_safetensors
+from ..diffusion.lots import Wish
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..recipes import SampleRecipe
 from ..records import Picture, Species
-from ..species import parents
 from ..store import write_bytes
 from .evaluate import looks_wrong, rank
 from .judge import Judge
-from .paint import Wish, collect, paint, png
-
-MOST = 100_000  # pictures in one command
-HIGHEST_SEED = 2**63 - 1
+from .paint import collect, paint, png
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,75 +28,6 @@ class Gallery:
     pictures: tuple[Picture, ...]
     pixels: np.ndarray
     trouble: str
-
-
-def parse_mix(text: str) -> dict[str, float]:
-    """``cat=0.6,panda=0.4`` -> shares; a name alone counts 1.
-
-    Raises:
-        BadInput: a share that is not a number.
-    """
-    shares: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, share = part.strip().partition("=")
-        name = name.strip()
-        if name in shares:
-            raise BadInput(f"--mix {text}: {name} is there twice; write each class once, for example --mix cat=0.6,panda=0.4.")
-        try:
-            shares[name] = float(share) if share else 1.0
-        except ValueError:
-            raise BadInput(f"--mix {text}: '{share}' is not a number; write for example --mix cat=0.6,panda=0.4.") from None
-        if not name or not np.isfinite(shares[name]):
-            raise BadInput(f"--mix {text}: write a class and its share, for example --mix cat=0.6,panda=0.4.")
-    return shares
-
-
-def check_numbers(count: int, seed: int, name: str = "--count") -> None:
-    """Refuse a number of pictures, called ``name`` by the user, or a seed that is out of range.
-
-    Raises:
-        BadInput: it is.
-    """
-    if not 1 <= count <= MOST:
-        raise BadInput(f"{name} {count}: use 1 to {MOST} pictures.")
-    if not 0 <= seed <= HIGHEST_SEED - MOST:
-        raise BadInput(f"--seed {seed}: use a whole number from 0 to {HIGHEST_SEED - MOST}.")
-
-
-def choose(
-    model: Model,
-    count: int,
-    seed: int,
-    mix: str | None = None,
-    slug: str | None = None,
-    known: Sequence[Species] = (),
-    keep: int = 0,
-    of: int = 0,
-) -> list[Species]:
-    """Which animals to paint: ``count`` seeds from ``seed`` on, of one mix, of one known species, or each of its own mix.
-
-    Raises:
-        BadInput: a number out of range, an unknown species, or options that contradict each other.
-    """
-    check_numbers(count, seed, "--of" if of else "--count")
-    if (keep or of) and not 1 <= keep <= of:
-        raise BadInput(
-            f"--keep {keep} --of {of}: give both, and keep at least 1 and at most as many as are painted, for example --keep 50 --of 200."
-        )
-    if slug is None:
-        shares = None if mix is None else parse_mix(mix)
-        model.mix(shares or {})  # refuses classes that the model does not know
-        return [
-            Species(slug="", name="", seed=one, mix=parents(model.classes, one) if shares is None else shares)
-            for one in range(seed, seed + count)
-        ]
-    if mix is not None:
-        raise BadInput("--mix and --species contradict each other: a species of jungle.toml has its own mix; give one of the two.")
-    for one in known:
-        if one.slug == slug:
-            return [dataclasses.replace(one, seed=one.seed + number) for number in range(count)]
-    names = ", ".join(one.slug for one in known) or "none: there is no jungle.toml with species in this folder"
-    raise BadInput(f"--species {slug}: there is no such species; jungle.toml knows {names}.")
 
 
 def paint_animals(

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
+from ..casting import check_numbers
+from ..diffusion.lots import Wish
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..recipes import SampleRecipe
+from ..sheets import contact_sheet
 from ..store import make_folder, write_atomic, write_bytes
 from . import copies
 from .evaluate import Scores, evaluate
 from .features import Dino, FeatureSpace
-from .gallery import check_numbers
 from .judge import Judge
-from .paint import Wish, contact_sheet, paint
+from .paint import paint
 from .photos import PhotoSet
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import BadInput
+from .. import decoding
 from ..recipes import Crop
 
 Colour = tuple[int, int, int]
@@ -28,12 +28,10 @@ _UPRIGHT = {
 _SIDEWAYS = {_UPRIGHT[code] for code in (5, 6, 7, 8)}
 
 
-class Unreadable(BadInput):
+class Unreadable(decoding.Unreadable):
     """A file that cannot be used as a photo; ``reason`` says why in a few words."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"The photo '{path}' cannot be used: {reason}.")
-        self.reason = reason
+    word = "photo"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,37 +11,29 @@ option makes a new cache, an unchanged one is opened in a moment.
 import hashlib
 import json
 import os
-import shutil
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInput
-from ..recipes import Order, Recipe
-from ..store import new_folder
-from .digests import digests
-from .folders import Found, Photo, Skipped, scan
-from .opening import Unreadable, open_photo, open_sized
+from ..decoding import Progress, Unreadable, decode_all
+from ..digests import digests
+from ..folders import File, Skipped, choose, require_enough, scan
+from ..media import PHOTOS
+from ..recipes import Recipe
+from ..store import cached, need_space, new_folder
+from .opening import open_photo, open_sized
 from .suspect import dark_corners
 
-__all__ = ["Found", "Photo", "PhotoSet", "Skipped", "Unreadable", "choose", "decode_all", "load", "need_space", "open_photo", "scan"]
+__all__ = ["PhotoSet", "Skipped", "choose", "load", "open_photo", "scan"]
 
 TURNED = "its corners are dark and empty, as of a picture turned on black, and a model would learn them; -o corners=keep uses it"
-FEWEST = 2  # photos below which nothing can be learnt
-WORKERS = 2  # Pillow decodes outside the interpreter's lock, so threads are enough
-CHUNK = 256  # photos in flight, so that memory does not grow with their number
 _VERSION = 1  # of the decoding; a change makes old caches unused
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,42 +53,6 @@ class PhotoSet:
         return len(self.labels)
 
 
-def choose(names: Sequence[str], limit: int, order: Order, seed: int) -> list[int]:
-    """Which photos a limit keeps, as indices into ``names``, the class of each photo in path order.
-
-    Args:
-        limit: how many at most; 0 = all, in path order.
-        order: ``path`` keeps the first; ``balanced`` takes one of each class in turn, each class in path order;
-            ``shuffled`` draws by ``seed``.
-    """
-    count = len(names)
-    if limit == 0 or limit >= count:
-        return list(range(count))
-    if order == "path":
-        return list(range(limit))
-    if order == "shuffled":
-        return [int(i) for i in np.random.default_rng(seed).permutation(count)[:limit]]
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for index, name in enumerate(names):
-        members[name].append(index)
-    turns = zip_longest(*(members[name] for name in sorted(members)))
-    return list(islice((i for turn in turns for i in turn if i is not None), limit))
-
-
-def need_space(folder: Path, count: int) -> None:
-    """Refuse early if the disk of ``folder`` has fewer than ``count`` bytes left.
-
-    Raises:
-        BadInput: it has.
-    """
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if count > free:
-        needed = f"has {free / 1e9:.1f} GB left, but {count / 1e9:.1f} GB are needed"
-        raise BadInput(f"The disk of '{folder}' {needed}: free some space or use fewer photos.")
-
-
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
     """Pillow's warnings about damaged files; what matters in them comes back as a reason. Filters belong to all threads."""
@@ -105,22 +61,13 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def decode_all(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator[Any]:
-    """``decode`` of each path in order, two at a time; an :class:`Unreadable` is returned in its place."""
-
-    def attempt(path: Path) -> Any:
-        try:
-            return decode(path)
-        except Unreadable as problem:
-            return problem
-
-    rest = iter(paths)
-    with quiet_pillow(), ThreadPoolExecutor(WORKERS) as pool:
-        while chunk := list(islice(rest, CHUNK)):
-            yield from pool.map(attempt, chunk)
+def decode_photos(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator[Any]:
+    """:func:`decode_all` without Pillow's warnings."""
+    with quiet_pillow():
+        yield from decode_all(paths, decode)
 
 
-def _key(root: Path, photos: Sequence[Photo], recipe: Recipe, cache: Path) -> str:
+def _key(root: Path, photos: Sequence[File], recipe: Recipe, cache: Path) -> str:
     result = hashlib.blake2b(json.dumps([_VERSION, recipe.size, recipe.crop, recipe.corners]).encode(), digest_size=16)
     contents = digests((root / photo.path for photo in photos), cache)
     for photo, content in zip(photos, contents, strict=True):
@@ -133,15 +80,15 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _decode(root: Path, photos: Sequence[Photo], recipe: Recipe, file: BinaryIO, progress: Progress | None) -> dict[str, Any]:
+def _decode(root: Path, photos: Sequence[File], recipe: Recipe, file: BinaryIO, progress: Progress | None) -> dict[str, Any]:
     """Write the pictures row by row; returns the manifest."""
     high, wide = recipe.size
-    used: list[Photo] = []
+    used: list[File] = []
     skipped: list[Skipped] = []
     enlarged = 0
     _write_header(file, (len(photos), high, wide, 3))
     start = file.tell()
-    results = decode_all((root / photo.path for photo in photos), lambda path: open_sized(path, recipe.size, recipe.crop))
+    results = decode_photos((root / photo.path for photo in photos), lambda path: open_sized(path, recipe.size, recipe.crop))
     for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
         if isinstance(result, Unreadable):
             skipped.append(Skipped(photo.path, result.reason))
@@ -160,26 +107,16 @@ def _decode(root: Path, photos: Sequence[Photo], recipe: Recipe, file: BinaryIO,
     return {"paths": [p.path for p in used], "names": [p.name for p in used], "skipped": skipped, "enlarged": enlarged}
 
 
-def _require_enough(folder: Path, usable: int, skipped: Sequence[Skipped]) -> None:
-    if usable >= FEWEST:
-        return
-    if not usable and not skipped:
-        raise BadInput(f"The folder '{folder}' holds no photos: it needs JPEG, PNG or WebP files, one sub-folder for each animal.")
-    reasons = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:3]) + ("; ..." if len(skipped) > 3 else "")
-    told = f" ({len(skipped)} skipped: {reasons})" if skipped else ""
-    raise BadInput(f"The folder '{folder}' has {usable} usable photo{'s' * (usable != 1)}, at least {FEWEST} are needed{told}.")
-
-
-def _build(root: Path, photos: Sequence[Photo], recipe: Recipe, home: Path, progress: Progress | None) -> None:
+def _build(root: Path, photos: Sequence[File], recipe: Recipe, home: Path, progress: Progress | None) -> None:
     high, wide = recipe.size
-    need_space(home, len(photos) * high * wide * 3)
+    need_space(home, len(photos) * high * wide * 3, "photos")
     with new_folder(home) as temporary:
         with open(temporary / "images.npy", "wb") as file:
             manifest = _decode(root, photos, recipe, file, progress)
             file.flush()
             os.fsync(file.fileno())
         names = manifest.pop("names")
-        _require_enough(root, len(names), manifest["skipped"])
+        require_enough(root, len(names), manifest["skipped"], PHOTOS)
         manifest["classes"] = sorted(set(names))
         np.save(temporary / "labels.npy", np.searchsorted(manifest["classes"], names).astype(np.int64))
         (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
@@ -211,17 +148,8 @@ def load(folder: Path, recipe: Recipe, cache: Path, progress: Progress | None = 
         BadInput: fewer than two usable photos (with the first reasons), or no room for the cache.
     """
     found = scan(folder)
-    chosen = [found.photos[i] for i in choose([p.name for p in found.photos], recipe.limit, recipe.order, recipe.seed)]
-    _require_enough(folder, len(chosen), found.skipped)
+    chosen = [found.files[i] for i in choose([p.name for p in found.files], recipe.limit, recipe.order, recipe.seed)]
+    require_enough(folder, len(chosen), found.skipped, PHOTOS)
     home = cache / "photos" / _key(folder, chosen, recipe, cache)
-    result = _open(home)
-    if result is None:
-        try:
-            _build(folder, chosen, recipe, home, progress)
-            result = _open(home)
-        except OSError as problem:
-            reason = problem.strerror or type(problem).__name__
-            raise BadInput(f"The cache folder '{cache}' cannot be written ({reason}): free some space or choose another one.") from problem
-        if result is None:
-            raise BadInput(f"The cache folder '{cache}' does not keep what is written to it: choose another one.")
+    result = cached(cache, lambda: _open(home), lambda: _build(folder, chosen, recipe, home, progress))
     return replace(result, skipped=found.skipped + result.skipped)

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..decoding import Progress, Unreadable
+from ..digests import digests
+from ..folders import FEWEST, File, Skipped, scan
 from ..recipes import Recipe
-from .digests import digests
-from .folders import Photo, Skipped, scan
-from .opening import Facts, Unreadable, open_rgb
-from .photos import FEWEST, Progress, decode_all
+from ..twins import connected, repeated
+from ..wording import FEW, bars, bytes_text, counts, duration, plural, skipped_files, twins
+from .opening import Facts, open_rgb
+from .photos import decode_photos
 
 Hashes = NDArray[np.uint64]
 
@@ -25,9 +28,6 @@ PHASH_BITS = 8
 DHASH_BITS = 13
 ALL_PAIRS = 50_000  # photos up to which every pair is compared; beyond, pairs that share 16 bits of the hash
 BLOCK = 512  # rows of the distance table held at once
-FEW = 30  # photos below which a class is hardly learnt
-SHOWN = 5  # examples of anything in the text; the JSON has all
-BAR = 30  # characters
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,12 @@ class Report:
 
     def to_text(self) -> str:
         """The report for people, without a line break at the end."""
+        total, files = plural(self.photos, "photo"), skipped_files(self.skipped)
         if self.photos < FEWEST:
-            return "\n".join([f"{_photos(self.photos)} in {self.folder} can be used: too few to train on.", *self._files()])
-        lines = [f"{_photos(self.photos)} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}", ""]
-        most, width = max(self.classes.values()), max(map(len, self.classes))
-        lines += [f"  {name:{width}} {count:8,}  {'#' * max(1, round(BAR * count / most))}" for name, count in self.classes.items()]
-        return "\n".join([*lines, "", *self._files(), *self._pictures(), *self._twins(), *self._cost()])
-
-    def _files(self) -> list[str]:
-        if not self.skipped:
-            return ["Unreadable: none."]
-        return [f"Skipped: {len(self.skipped):,}.", *_examples([f"{s.path}: {s.reason}" for s in self.skipped])]
+            return "\n".join([f"{total} in {self.folder} can be used: too few to train on.", *files])
+        lines = [f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}", "", *bars(self.classes), ""]
+        same = twins("photo", self.duplicates, self.near, self.disputed)
+        return "\n".join([*lines, *files, *self._pictures(), *same, *self._cost()])
 
     def _pictures(self) -> list[str]:
         small, large = ("{} x {}".format(*size) for size in (self.smallest, self.largest))
@@ -82,51 +77,17 @@ class Report:
         if self.enlarged:
             high, wide = self.size
             lines.append(f"  {self.enlarged:,} are smaller than {wide} x {high} and will be enlarged; they look soft.")
-        lines.append(f"Formats: {_counts(self.formats)}. Modes: {_counts(self.modes)}.")
+        lines.append(f"Formats: {counts(self.formats)}. Modes: {counts(self.modes)}.")
         if self.small_classes:
             lines.append(f"Small classes (under {FEW} photos, hardly learnt): {', '.join(self.small_classes)}.")
         return lines
 
-    def _twins(self) -> list[str]:
-        lines: list[str] = []
-        for title, groups in (("Exact duplicates", self.duplicates), ("Near duplicates", self.near)):
-            extra = sum(len(group) - 1 for group in groups)
-            lines.append(f"{title}: {_photos(extra)} in {len(groups):,} groups." if groups else f"{title}: none.")
-            lines += _examples([" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups])
-        if self.disputed:
-            lines.append(f"The same photo in different classes: {len(self.disputed):,} groups. Decide which class is right.")
-            lines += _examples([" = ".join(group[:3]) for group in self.disputed])
-        return lines
-
     def _cost(self) -> list[str]:
-        lines = [f"Disk for the decoded photos: {_bytes(self.cache_bytes)}; they are read from there and do not fill the memory."]
+        lines = [f"Disk for the decoded photos: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."]
         if self.memory_bytes is not None:
-            lines.append(f"Memory for training: about {_bytes(self.memory_bytes)}.")
-        time = "" if self.seconds is None else f", about {_duration(self.seconds)} on this machine"
+            lines.append(f"Memory for training: about {bytes_text(self.memory_bytes)}.")
+        time = "" if self.seconds is None else f", about {duration(self.seconds)} on this machine"
         return [*lines, f"Training shows {self.images:,} photos{time}."]
-
-
-def _photos(count: int) -> str:
-    return f"{count:,} photo{'s' * (count != 1)}"
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _examples(lines: Sequence[str]) -> list[str]:
-    more = [f"  ... and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-    return [f"  {line}" for line in lines[:SHOWN]] + more
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def _look(path: Path) -> tuple[Facts, int, int]:
@@ -157,9 +118,6 @@ def near_duplicates(phashes: Hashes, dhashes: Hashes) -> list[list[int]]:
     Up to 50,000 photos every pair is compared, block by block. Beyond, only pairs that share a quarter of their pHash:
     all within 3 bits and most of the others.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     left: list[NDArray[np.intp]] = []
     right: list[NDArray[np.intp]] = []
     for group in _candidates(phashes):
@@ -171,19 +129,7 @@ def near_duplicates(phashes: Hashes, dhashes: Hashes) -> list[list[int]]:
             right.append(columns[b[close]])
     if not left:
         return []
-    pairs = np.concatenate(left), np.concatenate(right)
-    _, component = connected_components(coo_array((np.ones(len(pairs[0]), bool), pairs), shape=(len(phashes),) * 2), directed=False)
-    groups: dict[int, list[int]] = {}
-    for index in np.unique(np.concatenate(pairs)):
-        groups.setdefault(int(component[index]), []).append(int(index))
-    return list(groups.values())
-
-
-def _same_bytes(photos: Sequence[Photo], contents: Sequence[str]) -> list[list[int]]:
-    groups: dict[str, list[int]] = {}
-    for index, content in enumerate(contents):
-        groups.setdefault(content, []).append(index)
-    return [group for group in groups.values() if len(group) > 1]
+    return connected(np.concatenate(left), np.concatenate(right), len(phashes))
 
 
 def inspect(
@@ -204,10 +150,10 @@ def inspect(
         progress: called with (done, total).
     """
     found = scan(folder)
-    skipped, used, facts = list(found.skipped), list[Photo](), list[Facts]()
+    skipped, used, facts = list(found.skipped), list[File](), list[Facts]()
     hashes: list[tuple[int, int]] = []
-    results = decode_all((folder / photo.path for photo in found.photos), _look)
-    for done, (photo, result) in enumerate(zip(found.photos, results, strict=True), 1):
+    results = decode_photos((folder / photo.path for photo in found.files), _look)
+    for done, (photo, result) in enumerate(zip(found.files, results, strict=True), 1):
         if isinstance(result, Unreadable):
             skipped.append(Skipped(photo.path, result.reason))
         else:
@@ -215,8 +161,8 @@ def inspect(
             facts.append(result[0])
             hashes.append(result[1:])
         if progress:
-            progress(done, len(found.photos))
-    same = _same_bytes(used, list(digests((folder / photo.path for photo in used), cache)))
+            progress(done, len(found.files))
+    same = repeated(list(digests((folder / photo.path for photo in used), cache)))
     copies = {index for group in same for index in group[1:]}
     unique = np.array([index for index in range(len(used)) if index not in copies], dtype=np.intp)
     phashes, dhashes = np.array(hashes, dtype=np.uint64).reshape(-1, 2)[unique].T
@@ -225,7 +171,7 @@ def inspect(
 
 
 def _report(
-    folder: Path, recipe: Recipe, used: Sequence[Photo], facts: Sequence[Facts], skipped: Sequence[Skipped],
+    folder: Path, recipe: Recipe, used: Sequence[File], facts: Sequence[Facts], skipped: Sequence[Skipped],
     same: list[list[int]], near: list[list[int]], images_per_second: float | None, memory_bytes: int | None,
 ) -> Report:  # fmt: skip
     high, wide = recipe.size

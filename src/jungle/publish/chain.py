@@ -7,11 +7,11 @@ from pathlib import Path
 from .. import config
 from ..diffusion.model import Model
 from ..errors import BadInput
-from ..images.folders import scan
+from ..folders import scan
 from ..images.gallery import Gallery, paint_animals
-from ..images.sources import resolve
 from ..recipes import SampleRecipe
 from ..records import Species
+from ..sources import resolve
 from ..species import invent
 from ..store import make_folder
 from .site import write_site
@@ -27,7 +27,7 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
     """
     if not species:
         return
-    classes = {photo.name for photo in scan(resolve(source, cache)).photos}
+    classes = {photo.name for photo in scan(resolve(source, cache)).files}
     for one in species:
         for name in one.mix:
             if name not in classes:

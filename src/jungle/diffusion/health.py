@@ -1,19 +1,15 @@
-"""The health report of a training run, in plain words."""
+"""How a run goes: statistics of its updates, raw against averaged weights, and the report at its end, in plain words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 
-from ..diffusion.denoiser import Trainable
-from ..diffusion.train import BANDS, Batches, Progress, State
-from .evaluate import looks_wrong
-from .photos import PhotoSet
-
-RECOGNISABLE = 400_000  # training images of the shipped model at 64x64 (docs/LOG.md)
+from .denoiser import Trainable
+from .train import BANDS, Batches, Progress, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,8 @@ class Health:
     """What a finished run tells its owner."""
 
     out: Path
-    photos: int
+    word: str  # what it was trained on: "photos" or "recordings"
+    items: int
     skipped: int
     classes: int
     updates: int
@@ -79,22 +76,15 @@ class Health:
     seconds: float
     rollbacks: int
     comparison: Comparison | None
-    trouble: str  # what the previews look like, "" if nothing is wrong
-
-    @classmethod
-    def of(cls, out: Path, photos: PhotoSet, state: State, previews: np.ndarray, comparison: Comparison | None, seconds: float) -> Self:
-        """Collect the facts of a run that has ended."""
-        return cls(
-            out, len(photos.labels), len(photos.skipped), len(photos.classes), state.step, state.images, seconds, state.rollbacks,
-            comparison, looks_wrong(previews) or "",
-        )  # fmt: skip
+    verdict: str  # what the previews look like
+    recognisable: int  # training images of the shipped model
 
     def to_text(self) -> str:
         """The report, a few short lines."""
         speed = self.images / max(self.seconds, 1e-9)
         lines = [
-            f"Trained on {self.photos:,} photos of {self.classes} classes ({self.skipped} files skipped).",
-            f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.photos:.1f} epochs) "
+            f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} files skipped).",
+            f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.items:.1f} epochs) "
             f"in {self.seconds / 60:.1f} minutes, {speed:.0f} images a second.",
         ]
         if self.rollbacks:
@@ -106,15 +96,15 @@ class Health:
             lines.append(
                 f"Loss with raw weights {self.comparison.raw:.4f}, averaged {self.comparison.averaged:.4f}: the {kept} ones paint."
             )
-        lines.append(self.trouble or "The preview looks like pictures: neither noise nor one flat colour.")
+        lines.append(self.verdict)
         lines.append(self._advice(speed))
         return "\n".join(lines) + "\n"
 
     def _advice(self, speed: float) -> str:
-        if self.images >= RECOGNISABLE:
-            return "Long enough for recognisable animals; more time and more photos still make them better."
-        minutes = (RECOGNISABLE - self.images) / max(speed, 1e-9) / 60
+        if self.images >= self.recognisable:
+            return f"Long enough for recognisable animals; more time and more {self.word} still make them better."
+        minutes = (self.recognisable - self.images) / max(speed, 1e-9) / 60
         return (
-            f"The shipped model saw {RECOGNISABLE:,} training images until animals could be recognised: at this speed that is "
+            f"The shipped model saw {self.recognisable:,} training images until animals could be recognised: at this speed that is "
             f"{minutes:,.0f} minutes more (a longer --minutes in a new --out)."
         )

@@ -1,0 +1,130 @@
+"""Train the ear (``jungle.sounds.ear``) on a folder of recordings, one sub-folder a class.
+
+    python benchmarks/train_ear.py RECORDINGS --out ear.safetensors
+    python benchmarks/train_ear.py RECORDINGS --seed 1 --out other.safetensors     # another network, another share held out
+
+A seventh of the groups of near-duplicates is never trained on; its accuracy is printed and written into the file.
+"""
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from jungle.classifier import Classifier, save
+from jungle.recipes import find
+from jungle.sounds.clips import ClipSet, load
+from jungle.sounds.ear import MELS, SAMPLES, WIDTHS, Ear, hear
+
+BATCH = 48
+LR = 2e-3
+WEIGHT_DECAY = 0.05
+HELD_OUT = 7  # one group of so many
+
+
+def held_out(clips: ClipSet, seed: int) -> np.ndarray:
+    """(N,) bool: the clips of a seventh of the groups, drawn by ``seed``."""
+    groups = np.unique(clips.groups)
+    chosen = np.random.default_rng([seed, 99]).permutation(groups)[: len(groups) // HELD_OUT]
+    return np.isin(clips.groups, chosen)
+
+
+def window(wave: np.ndarray, source: np.random.Generator) -> np.ndarray:
+    """SAMPLES samples from anywhere in a clip, a little faster or slower, sometimes duller, noisier or softer."""
+    speed = source.uniform(0.92, 1.08)
+    spare = int(len(wave) / speed) - SAMPLES
+    begin = int(source.integers(min(0, spare), max(0, spare) + 1))
+    places = (begin + np.arange(SAMPLES)) * speed
+    out = np.interp(places, np.arange(len(wave)), wave, left=0.0, right=0.0)
+    if source.random() < 0.5:
+        out = out + 10 ** (source.uniform(-70, -30) / 20) * np.abs(out).max() * source.standard_normal(SAMPLES)
+    if source.random() < 0.3:  # recordings of few kilohertz must not name their animal
+        spectrum = np.fft.rfft(out)
+        spectrum[int(source.uniform(0.35, 0.9) * len(spectrum)) :] = 0
+        out = np.fft.irfft(spectrum, SAMPLES)
+    return out.astype(np.float32)
+
+
+def spoil(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Hide one band and one stretch of time of each (SpecAugment, Park et al. 2019, arXiv 1904.08779, section 2)."""
+    n, _, high, wide = x.shape
+    rows, columns = torch.arange(high) / high, torch.arange(wide) / wide
+    band = (rows[None] - torch.rand(n, 1, generator=generator)).abs() < 0.08
+    stretch = (columns[None] - torch.rand(n, 1, generator=generator)).abs() < 0.08
+    return x.masked_fill(band[:, None, :, None] | stretch[:, None, None, :], -1.0)
+
+
+def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int) -> Classifier:
+    """The averaged network after ``steps`` updates on everything but the clips that are ``out``."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    usable = np.flatnonzero(~out)
+    labels = clips.labels[usable]
+    weights = np.bincount(labels)[labels] ** -0.5
+    weights /= weights.sum()
+    net = Classifier(len(clips.classes), 1, WIDTHS)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
+    decay = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)  # type: ignore[no-untyped-call]
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
+    start = time.monotonic()
+    for step in range(steps):
+        progress = step / steps
+        for group in optimizer.param_groups:
+            group["lr"] = LR * (progress / 0.1 if progress < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (progress - 0.1) / 0.9))
+        source = np.random.default_rng([seed, step])
+        drawn = source.choice(usable, BATCH, p=weights)
+        waves = np.stack([window(clips.clip(int(i)).astype(np.float32) / 32768, source) for i in drawn])
+        x = spoil(hear(torch.from_numpy(waves)), generator)
+        target = F.one_hot(torch.from_numpy(clips.labels[drawn]), len(clips.classes)).float()
+        share = torch.rand(BATCH, generator=generator) / 3  # mixup, arXiv 1710.09412, the other one at most a third
+        order = torch.randperm(BATCH, generator=generator)
+        x, target = torch.lerp(x, x[order], share.view(-1, 1, 1, 1)), torch.lerp(target, target[order], share.view(-1, 1))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(x)
+        torch.autograd.backward(F.cross_entropy(logits.float(), target, label_smoothing=0.1))
+        optimizer.step()
+        optimizer.zero_grad()
+        average.update_parameters(net)
+        if (step + 1) % 100 == 0:
+            print(f"{step + 1} of {steps}, {time.monotonic() - start:.0f} s", flush=True)
+    module: nn.Module = average.module
+    assert isinstance(module, Classifier)
+    return module
+
+
+def accuracy(ear: Ear, clips: ClipSet, out: np.ndarray) -> dict[str, float]:
+    """Share of held-out clips whose class is the first answer: of clips (``all``), mean over the classes (``mean``), and by class."""
+    chosen = np.flatnonzero(out)
+    _, answers = ear.listen([clips.clip(int(i)).astype(np.float32)[:, None] / 32768 for i in chosen], 16_000)
+    right = answers.argmax(axis=1) == clips.labels[chosen]
+    by_class = {name: float(right[clips.labels[chosen] == k].mean()) for k, name in enumerate(clips.classes) if (clips.labels[chosen] == k).any()}
+    return {"all": float(right.mean()), "mean": float(np.mean(list(by_class.values()))), **by_class}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recordings", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    clips = load(given.recordings, find("call", "recordings"), given.cache)
+    out = held_out(clips, given.seed)
+    net = train(clips, out, given.steps, given.seed)
+    right = accuracy(Ear(net, clips.classes, "in training"), clips, out)
+    recipe = {"steps": given.steps, "seed": given.seed, "batch": BATCH, "lr": LR, "mels": MELS, "held_out_accuracy": right}
+    save(given.out, net, clips.classes, recipe | {"clips": len(clips), "held_out": int(out.sum())})
+    print(json.dumps(right, indent=1))
+
+
+if __name__ == "__main__":
+    main()

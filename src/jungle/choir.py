@@ -1,0 +1,101 @@
+"""Who sings for ``jungle sounds``: the engine, the calls that are wanted of it, and the recordings that it learned from."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import casting, config
+from .album import Wanted
+from .console import Shared, say
+from .errors import BadInput
+from .records import Species
+from .sounds.maker import CallMaker, CallRequest
+from .sounds.reference import Reference
+from .weights import shipped
+from .workbench import SHIPPED, model_file, open_model, sampling
+
+if TYPE_CHECKING:
+    from .sounds.stable_audio import StableAudioMaker
+
+COUNTS = {"embedded": 12, "stable-audio": 4}
+MOST_TAKES = 64
+LONGEST = 600.0  # seconds of one call
+
+
+def assemble(
+    shared: Shared, *, engine: str, model: str, count: int | None, seed: int | None, mix: str | None, species: str | None, seconds: float,
+    takes: int, prompt: str, negative: str | None, steps: int | None, guidance: float | None, faithful: bool,
+) -> tuple[CallMaker, list[Wanted], Reference | None]:  # fmt: skip
+    """The engine, the calls, and the reference of the recordings (None where it is not known).
+
+    Raises:
+        BadInput: a number out of range, an unknown class or species, options that contradict each other, or no access to a model.
+    """
+    known = config.read(Path())
+    base = known.seed if seed is None else seed
+    number = COUNTS[engine] if count is None else count
+    casting.check_numbers(number, base, what="calls")
+    if not 0 <= seconds <= LONGEST:
+        raise BadInput(f"--seconds {seconds:g}: use a length from 0.1 to {LONGEST:g} seconds, or 0 for the natural one.")
+    if 0 < seconds < 0.1:
+        raise BadInput(f"--seconds {seconds:g}: a call takes at least 0.1 seconds; 0 means its natural length.")
+    if not 1 <= takes <= MOST_TAKES:
+        raise BadInput(f"--takes {takes}: use 1 to {MOST_TAKES} takes of each call.")
+    if engine == "embedded":
+        if prompt or negative or faithful:
+            raise BadInput("--prompt, --negative and --faithful belong to --engine stable-audio: add it, or leave them out.")
+        return _embedded(shared, model, number, base, mix, species, seconds, takes, {"steps": steps, "guidance": guidance}, known)
+    maker = _stable_audio(shared, model, faithful, steps, guidance)
+    if faithful:
+        from .sounds.stable_audio import faithful_requests
+
+        return maker, [Wanted(Species(slug="", name="", seed=one.seed), one) for one in faithful_requests(base)], None
+    return maker, _prompted(number, base, mix, species, seconds, takes, prompt, negative, known), None
+
+
+def _embedded(
+    shared: Shared, model: str, number: int, seed: int, mix: str | None, slug: str | None, seconds: float, takes: int,
+    given: dict[str, Any], known: config.Config,
+) -> tuple[CallMaker, list[Wanted], Reference | None]:  # fmt: skip
+    from .sounds.calls import EmbeddedMaker
+
+    singer = open_model(shared, model, media="recordings")
+    maker = EmbeddedMaker(singer, sampling(singer, shared.options, **given))
+    wanted = []
+    for one in casting.choose(singer.classes, number, seed, mix, slug, known.species, what="calls"):
+        if slug is None:
+            singer.mix(one.mix)  # refuses classes that the model does not know
+        request = CallRequest(seed=one.seed, mix=casting.voices(one.mix, singer.classes), seconds=seconds, takes=takes)
+        wanted.append(Wanted(one, request))
+    file = model_file(model, Path(), "recordings")
+    near = file.with_suffix(".reference")
+    ours = file == shipped(SHIPPED["recordings"])
+    return maker, wanted, Reference.load(shipped("call_reference.safetensors") if ours else near)
+
+
+def _stable_audio(shared: Shared, model: str, faithful: bool, steps: int | None, guidance: float | None) -> "StableAudioMaker":
+    from .sounds.access import STABLE_AUDIO, find_token
+    from .sounds.stable_audio import StableAudioMaker
+
+    if shared.options:
+        raise BadInput(f"-o {next(iter(shared.options))}: stable-audio takes --steps and --guidance; leave -o out.")
+    token = find_token(os.environ, Path.home(), Path())
+    given = {key: value for key, value in (("steps", steps), ("guidance", guidance)) if value is not None}
+    maker = StableAudioMaker.open(model or STABLE_AUDIO, shared.device, token=token, faithful=faithful, **given)  # type: ignore[arg-type]
+    say(f"Model {maker.model} on {maker.about}.", shared.quiet)
+    return maker
+
+
+def _prompted(
+    number: int, seed: int, mix: str | None, slug: str | None, seconds: float, takes: int, prompt: str, negative: str | None,
+    known: config.Config,
+) -> list[Wanted]:  # fmt: skip
+    """Calls that follow prompts: the given one, or one built from each animal."""
+    from .sounds.prompts import ACTIONS, DEFAULT_NEGATIVE, build_prompt
+
+    unwanted = DEFAULT_NEGATIVE if negative is None else negative
+    wanted = []
+    for one in casting.choose(tuple(ACTIONS), number, seed, mix, slug, known.species, what="calls"):
+        text = prompt or build_prompt(one.mix, one.seed)
+        wanted.append(Wanted(one, CallRequest(seed=one.seed, prompt=text, negative=unwanted, seconds=seconds, takes=takes)))
+    return wanted

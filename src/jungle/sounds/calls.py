@@ -1,0 +1,66 @@
+"""The embedded engine: calls drawn by our own diffusion model as spectrograms."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import torch
+
+from ..diffusion.lots import Wish, draw
+from ..diffusion.model import Model
+from ..errors import BadInput
+from ..recipes import SampleRecipe
+from . import spectrogram
+from .composing import compose
+from .maker import Audio, CallRequest, Take, take_seed
+
+LONGEST = 4.0  # seconds drawn in one piece; longer calls are composed
+STRIDE = 32  # columns; widths are multiples of it, so that every level of the network can halve them
+
+
+class EmbeddedMaker:
+    """Draws calls with a model trained on recordings.
+
+    On one device with one number of threads, the samples of a take depend on its seed, mix and seconds alone.
+
+    Raises:
+        BadInput: the model was trained on photos.
+    """
+
+    name = "embedded"
+    rate = spectrogram.RATE
+
+    def __init__(self, model: Model, recipe: SampleRecipe) -> None:
+        if model.recipe.media != "recordings":
+            raise BadInput("This model was trained on photos and paints pictures: give one that was trained on recordings, or none.")
+        self._model, self._recipe = model, recipe
+        self.model = model.hash
+
+    def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
+        """All takes of all requests in order, each with the index of its request.
+
+        Raises:
+            BadInput: a class that the model does not know, or a negative length.
+        """
+        jobs = [(index, one, take_seed(one.seed, number)) for index, one in enumerate(requests) for number in range(one.takes)]
+        for width, group in groupby(jobs, lambda job: self._width(job[1].seconds)):
+            some = list(group)
+            wishes = [Wish(seed, self._model.mix(one.mix)) for _, one, seed in some]
+            shrunk = self._model.shrunk
+            for place, item in draw(self._model, wishes, self._recipe, (1, spectrogram.BINS // shrunk, width // shrunk)):
+                index, one, seed = some[place]
+                yield index, Take(self._perform(item, shrunk, one.seconds, seed), self.rate, seed)
+
+    def _width(self, seconds: float) -> int:
+        """Columns to draw for a call of so many seconds."""
+        if not 0 <= seconds < float("inf"):
+            raise BadInput(f"A call of {seconds:g} seconds cannot be made: use a length above 0, or 0 for its natural one.")
+        drawn = min(seconds, LONGEST) * spectrogram.RATE / spectrogram.HOP
+        natural = self._model.recipe.size[1]
+        return natural if seconds == 0 else max(natural, -(-int(drawn + 0.999) // STRIDE) * STRIDE)
+
+    def _perform(self, item: torch.Tensor, shrunk: int, seconds: float, seed: int) -> Audio:
+        image = item[None]
+        if shrunk > 1:
+            image = torch.nn.functional.interpolate(image, scale_factor=shrunk, mode="bilinear", align_corners=False)
+        audio: Audio = spectrogram.to_waves(image)[0].numpy()[:, None]
+        return compose(audio, self.rate, seconds, seed) if seconds else audio

@@ -1,0 +1,73 @@
+"""Takes and their ranking: a score between 0 and 1 that says why, and flags for what must not be published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .detectors import Finding, examine
+from .ear import Ear
+from .maker import Take
+from .reference import COPY, Reference
+
+AGREEMENT, NATURAL = 0.6, 0.4  # weights of the score
+BLEMISH = 0.1  # what a fault that mastering mends takes off
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A take with its verdict. ``flags`` are sentences; a take with a flag is chosen only where every take has one."""
+
+    take: Take
+    score: float  # 0 to 1
+    agreement: float | None  # how far the ear hears the wanted mix, 0 to 1; None where it knows none of its animals
+    natural: float | None  # share of the real recordings that are less typical; None without a reference
+    nearest: tuple[float, str] | None  # similarity to the nearest recording of the training, and its name
+    findings: tuple[Finding, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """The score in words."""
+        parts = []
+        if self.agreement is not None:
+            parts.append(f"sounds {self.agreement:.0%} like the wanted animals")
+        if self.natural is not None:
+            parts.append(f"more typical than {self.natural:.0%} of real recordings")
+        parts += [finding.sentence for finding in self.findings]
+        if self.nearest and self.nearest[0] >= COPY:
+            parts.append(f"a copy of {self.nearest[1]}")
+        return f"{self.score:.2f}: " + "; ".join(part.rstrip(".") for part in parts)
+
+
+def agreement(mix: Mapping[str, float], classes: Sequence[str], heard: NDArray[np.float32]) -> float | None:
+    """The overlap of a wanted mix with the probabilities (K,) that the ear hears: the sum of the smaller shares.
+
+    None where the mix is empty or names an animal that the ear does not know.
+    """
+    if not mix or not set(mix) <= set(classes):
+        return None
+    total = sum(mix.values())
+    return sum(min(share / total, float(heard[list(classes).index(name)])) for name, share in mix.items())
+
+
+def judge(takes: Sequence[Take], mix: Mapping[str, float], ear: Ear, reference: Reference | None) -> list[Judged]:
+    """All takes of one call, the best first; takes without a flag come before the others."""
+    judged = []
+    for take in takes:
+        findings = examine(take.audio, take.rate)
+        fatal = tuple(finding.sentence for finding in findings if finding.fatal)
+        if any(finding.kind in ("not finite", "silence") for finding in findings):
+            judged.append(Judged(take, 0.0, None, None, None, findings, fatal))
+            continue
+        features, heard = ear.listen([take.audio], take.rate)
+        alike = agreement(mix, ear.classes, heard[0])
+        natural = float(reference.typical(features)[0]) if reference else None
+        nearest = reference.nearest(take.audio, take.rate) if reference else None
+        copied = (f"It is a copy of {nearest[1]} ({nearest[0]:.0%} alike).",) if nearest and nearest[0] >= COPY else ()
+        known = [(weight, value) for weight, value in ((AGREEMENT, alike), (NATURAL, natural)) if value is not None]
+        score = sum(weight * value for weight, value in known) / sum(weight for weight, _ in known) if known else 0.5
+        score = max(0.0, score - BLEMISH * len(findings))
+        judged.append(Judged(take, score, alike, natural, nearest, findings, fatal + copied))
+    return sorted(judged, key=lambda one: (bool(one.flags), -one.score))

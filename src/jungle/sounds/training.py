@@ -1,0 +1,72 @@
+"""``jungle train`` for recordings: previews and the health report of one run folder.
+
+preview.png, previews/        spectrograms of the same seeds, drawn every few minutes
+preview.wav                   the same calls, one after the other
+animal_diffusion_model.reference  what the recordings were, to find copies of them
+and what diffusion/run.py writes
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..diffusion.device import Compute
+from ..diffusion.health import Health
+from ..diffusion.model import Model
+from ..diffusion.run import Run
+from ..recipes import Recipe, SampleRecipe
+from ..sheets import contact_sheet
+from ..store import write_atomic
+from .calls import EmbeddedMaker
+from .clips import ClipSet
+from .detectors import examine
+from .ear import Ear
+from .feed import Feed
+from .maker import Audio, CallRequest, Take
+from .reference import NAME, Reference
+from .views import picture
+
+RECOGNISABLE = 150_000  # training clips until most calls could be told (docs/LOG.md)
+PREVIEWS = 10
+PREVIEW_SAMPLING = SampleRecipe(steps=16, guidance=2.0, sigma_max=160.0)
+PAUSE = 0.25  # seconds between two calls of preview.wav
+
+
+def write_wav(path: Path, calls: list[Audio], rate: int) -> None:
+    """Calls one after the other, 16 bit, with pauses."""
+    import soundfile
+
+    pause = np.zeros((int(PAUSE * rate), 1), dtype=np.float32)
+    together = np.concatenate([part for call in calls for part in (call.clip(-1, 1), pause)])
+    write_atomic(path, lambda file: soundfile.write(file, together, rate, format="WAV", subtype="PCM_16"))
+
+
+class CallRun(Run[list[Take]]):
+    """A run on recordings; see :class:`~jungle.diffusion.run.Run`."""
+
+    def __init__(
+        self, out: Path, clips: ClipSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
+        cache: Path,
+    ) -> None:  # fmt: skip
+        super().__init__(out, clips, Feed(clips, recipe, compute.device), recipe, compute, minutes, clock, started, cache)
+        self.clips = clips
+
+    def end(self) -> Health:
+        """Finish, and write the report."""
+        takes, comparison = self.finish()
+        Reference.of(self.clips, Ear.shipped()).save(self.out / NAME)
+        wrong = [finding.sentence for take in takes for finding in examine(take.audio, take.rate) if finding.fatal]
+        verdict = f"{len(wrong)} of {PREVIEWS} preview calls are faulty: {wrong[0]}" if wrong else "The preview calls pass every detector."
+        return self.report(comparison, verdict, RECOGNISABLE)
+
+    def show(self, now: Model) -> list[Take]:
+        """Draw the fixed seeds into preview.png, previews/ and preview.wav; returns them."""
+        maker = EmbeddedMaker(now, PREVIEW_SAMPLING)
+        names = [now.classes[seed * len(now.classes) // PREVIEWS % len(now.classes)] for seed in range(PREVIEWS)]
+        takes = [take for _, take in maker.make([CallRequest(seed=seed, mix={name: 1.0}) for seed, name in enumerate(names)])]
+        sheet = contact_sheet(np.stack([picture(take.audio, take.rate) for take in takes]), columns=PREVIEWS // 2)
+        for path in (self.out / "preview.png", self.out / "previews" / f"update_{now.step:07d}.png"):
+            write_atomic(path, lambda file: sheet.save(file, "PNG"))
+        write_wav(self.out / "preview.wav", [take.audio for take in takes], maker.rate)
+        return takes

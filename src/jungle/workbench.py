@@ -1,0 +1,129 @@
+"""What the commands share: the cache, models, the way to sample, and training with a progress bar."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .console import Shared, Stop, bar, follow, say
+from .errors import BadInput
+
+if TYPE_CHECKING:
+    from .diffusion.health import Health
+    from .diffusion.model import Model
+    from .diffusion.run import Run
+    from .recipes import Media, SampleRecipe
+
+MODEL = "animal_diffusion_model.pth"
+SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
+
+
+def cache() -> Path:
+    """Where decoded photos and recordings are kept: JUNGLE_CACHE, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("JUNGLE_CACHE") or platformdirs.user_cache_dir("jungle", appauthor=False))
+
+
+def model_file(path: str, folder: Path, media: "Media") -> Path:
+    """The model at ``path``, that of ``folder``/jungle.toml, the one in ``folder``, in this folder, or the shipped one, in that order.
+
+    A model of recordings is looked for in the sub-folder ``sounds``, because one of photos may lie beside it.
+    """
+    from . import config
+    from .weights import shipped
+
+    known = config.read(folder)
+    of_config = known.model if media == "photos" else known.sound_model
+    named = path or (of_config and str(folder / of_config))
+    places = (folder, Path()) if media == "photos" else (folder / "sounds", Path("sounds"))
+    near = [place / MODEL for place in places if (place / MODEL).is_file()]
+    return Path(named) if named else near[0] if near else shipped(SHIPPED[media])
+
+
+def open_model(
+    shared: Shared, path: str, device: str = "", hints: dict[str, str] | None = None, folder: Path = Path(), media: "Media" = "photos"
+) -> "Model":
+    """Load :func:`model_file` on the wanted device and say which it is.
+
+    Raises:
+        BadInput: it was trained on the other kind of data.
+    """
+    from .diffusion import device as devices
+    from .diffusion import model
+
+    file = model_file(path, folder, media)
+    compute = devices.choose(shared.device or device)
+    loaded = model.load(file, compute, hints)
+    if loaded.recipe.media != media:
+        other = "jungle sounds" if media == "photos" else "jungle images"
+        raise BadInput(f"{file} was trained on {loaded.recipe.media}, not on {media}: use it with  {other}, or give another --model.")
+    say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
+    return loaded
+
+
+def sampling(model: "Model", options: dict[str, str], folder: Path = Path(), **given: Any) -> "SampleRecipe":
+    """The model's own way to sample, changed by ``folder``/jungle.toml, -o and the options that were given."""
+    from . import config, recipes
+
+    known = config.read(folder)
+    named = {key: str(value) for key, value in given.items() if value is not None}
+    of_config = known.images if model.recipe.media == "photos" else known.sounds
+    return recipes.override(model.recipe.sample, of_config | options | named)
+
+
+def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: float, seed: int, options: dict[str, str]) -> "Health | None":
+    """Train to the end and return the health report, or save and return None when asked to stop."""
+    started = time.monotonic()
+    from . import recipes
+    from .diffusion import device as devices
+    from .folders import kind_of
+    from .sources import resolve
+    from .store import check_place
+
+    if not 0 <= minutes <= 100_000:
+        raise BadInput(f"--minutes {minutes}: use a number of minutes above 0, or leave it out.")
+    if recipe not in recipes.CALL_RECIPES:
+        recipes.find(recipe)  # refused before anything is downloaded
+    compute = devices.choose(shared.device)
+    check_place(Path(out))
+    folder = resolve(source, cache())
+    word = kind_of(folder).word
+    media: Media = "recordings" if word == "recording" else "photos"
+    wanted = recipes.override(recipes.find(recipe, media), {"seed": str(seed)} | options)
+    with bar(0, word, shared.quiet) as progress:
+        if media == "photos":
+            from .images import photos
+            from .images.training import PhotoRun
+
+            data = photos.load(folder, wanted, cache(), follow(progress))
+            run: Run[Any] = PhotoRun(Path(out), data, wanted, compute, minutes, time.monotonic, started, cache())
+        else:
+            from .sounds import clips
+            from .sounds.training import CallRun
+
+            heard = clips.load(folder, wanted, cache(), follow(progress))
+            run = CallRun(Path(out), heard, wanted, compute, minutes, time.monotonic, started, cache())
+    return follow_run(shared, run, out, f"{len(run.data)} {media} of {len(run.data.classes)} classes, recipe {recipe}, on {compute}")
+
+
+def follow_run(shared: Shared, run: "Run[Any]", out: str, what: str) -> "Health | None":
+    """Train ``run`` to its end with a progress bar; None when asked to stop. ``what`` names data, recipe and device."""
+    for line in run.list_skipped():
+        say(line, shared.quiet)
+    stop = Stop()
+    goes_on = f", going on at update {run.resumed_at}" if run.resumed_at else ""
+    say(f"{what}{goes_on}.", shared.quiet)
+    with bar(run.state.total if not run.minutes else 0, "update", shared.quiet) as progress:
+        for update in run.steps():
+            follow(progress)(update.step, update.total if update.total < 10**9 else 0)
+            progress.set_postfix(loss=f"{update.loss:.3f}", refresh=False)
+            if update.note:
+                say(update.note, shared.quiet)
+            if stop.asked:
+                run.save()
+                say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", shared.quiet)
+                return None
+    health = run.end()
+    stop.end()
+    return health
