@@ -22,7 +22,14 @@ soundfile = pytest.importorskip("soundfile")
 
 RATE = 48_000
 CALLS = Path(__file__).resolve().parents[2] / "shared" / "data" / "calls"
-TAGS = {"title": "Löwe „Ö“", "seed": "7", "engine": "embedded", "digital_source_type": "trainedAlgorithmicMedia"}
+TAGS = {
+    "title": "Löwe „Ö“",
+    "artist": "a jungle",
+    "software": "jungle 1",
+    "seed": "7",
+    "engine": "embedded",
+    "digital_source_type": "trainedAlgorithmicMedia",
+}
 
 
 def tone(frequency: float, seconds: float, amplitude: float = 0.5, phase: float = 0.0, rate: int = RATE) -> Audio:
@@ -329,7 +336,7 @@ def test_wav_carries_samples_loop_and_tags(bits: int) -> None:
     assert numbers[7] == 1
     assert (numbers[11], numbers[12] + 1) == (1000, 20_000)  # the last sample played is part of the loop
     with soundfile.SoundFile(io.BytesIO(content)) as file:
-        assert file.title == TAGS["title"]
+        assert (file.title, file.artist, file.software) == (TAGS["title"], TAGS["artist"], TAGS["software"])
         assert json.loads(file.comment) == TAGS
     samples, tags = decoded(content)
     assert len(samples) == len(pcm)
@@ -356,6 +363,8 @@ def test_opus_and_aac_for_the_web() -> None:
     assert rms(samples - clip) < 0.1 * rms(clip)
     assert {key: tags[key] for key in TAGS} == TAGS
     assert tags["loopstart"] == "100"
+    with pytest.raises(BadInput, match="48000 Hz"):
+        opus(clip, 44_100)
     content = aac(clip, RATE, TAGS)
     assert 0 < content.find(b"moov") < content.find(b"mdat")  # plays before the file has arrived
     samples, tags = decoded(content)

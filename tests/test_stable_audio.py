@@ -149,6 +149,8 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioMaker) -> N
         for (_, left), (_, right) in zip(alone, together[1:3], strict=True):
             np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
     assert np.abs(together[1][1].audio - together[2][1].audio).max() > 0.01
+    [(_, plain)] = takes(maker, [others[1]])  # no negative prompt: not the same as an empty one
+    np.testing.assert_allclose(plain.audio, together[3][1].audio, atol=1e-5)
 
 
 def test_the_network_hears_each_takes_own_duration(maker: StableAudioMaker) -> None:

@@ -69,13 +69,15 @@ def make(
 
 @cli.command()
 @click.argument("source")
-@click.option("--recipe", default="", metavar="NAME", help="tiny, quick, photo64 or faithful; quick by default.")
+@click.option(
+    "--recipe", default="", metavar="NAME", help="tiny, quick, photo64, faithful; tiny, quick, call for recordings; quick by default."
+)
 @click.option("--minutes", default=0.0, metavar="N", help="Fit the run into so many minutes.")
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
 @click.option("--seed", default=None, type=int, help="Seed of weights, order and noise.")
 @common
 def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, seed: int | None) -> None:
-    """Train a model on photos: a folder, a zip, kaggle:OWNER/NAME or hf:OWNER/NAME."""
+    """Train a model on photos or recordings: a folder, a zip, kaggle:OWNER/NAME or hf:OWNER/NAME."""
     from . import config
 
     known = config.read(Path())
@@ -175,26 +177,19 @@ def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
 
 @cli.command()
 @click.argument("model", required=False, default="")
-@click.option("--data", required=True, metavar="SOURCE", help="The photos to compare with.")
-@click.option("-n", "--count", default=None, type=int, help="How many pictures to judge; 500 by default, or half the photos.")
-@click.option("--seed", default=0, help="Seed of the first picture.")
-@click.option("--out", default="evaluation", metavar="DIR", help="Where the scores and the sheet of closest pairs go.")
+@click.option("--data", required=True, metavar="SOURCE", help="The photos or recordings to compare with.")
+@click.option("-n", "--count", default=None, type=int, help="How many pictures or calls to judge; 500 or 300 by default.")
+@click.option("--seed", default=0, help="Seed of the first one.")
+@click.option("--out", default="evaluation", metavar="DIR", help="Where scores and sheets go.")
 @click.option("--space", default="judge", metavar="NAME", help="Feature space: judge (shipped), or a DINOv2 folder or hub name.")
 @common
 def evaluate(shared: Shared, model: str, data: str, count: int | None, seed: int, out: str, space: str) -> None:
-    """How good a model is, against the photos it was trained on; every score with its real-against-real floor."""
-    from . import sources
-    from .images import judging, photos
+    """How good a model is, against the photos or recordings it was trained on; every score with its real-against-real floor."""
+    from . import workbench
     from .store import check_place
 
     check_place(Path(out))
-    painter = open_model(shared, model)
-    recipe = sampling(painter, shared.options)
-    with bar(0, "photo", shared.quiet) as progress:
-        loaded = photos.load(sources.resolve(data, cache()), dataclasses.replace(painter.recipe, limit=0), cache(), follow(progress))
-    number = min(500, len(loaded) // 2) if count is None else count
-    with bar(number, "picture", shared.quiet) as progress:
-        scores = judging.evaluate_model(painter, loaded, recipe, number, seed, Path(out), space, lambda done: progress.update(1))
+    scores = workbench.run_evaluation(shared, model, data, count, seed, Path(out), space)
     answer(shared.as_json, scores.to_text(), **json.loads(scores.to_json()))
 
 
@@ -202,14 +197,16 @@ def evaluate(shared: Shared, model: str, data: str, count: int | None, seed: int
 @click.argument("file")
 @common
 def inspect(shared: Shared, file: str) -> None:
-    """What is this photo folder, model or picture? A health report in plain words."""
+    """What is this folder, model, picture or sound? A health report in plain words."""
     from . import config, inspection, recipes
     from .diffusion import device as devices
 
-    recipe = recipes.override(recipes.find(config.read(Path()).recipe or "quick"), config.read(Path()).train | shared.options)
+    name, changes = config.read(Path()).recipe or "quick", config.read(Path()).train | shared.options
     compute = devices.choose(shared.device)
-    with bar(0, "photo", shared.quiet) as progress:
-        text, values = inspection.inspect(file, cache(), compute, recipe, time.perf_counter, follow(progress))
+    with bar(0, "file", shared.quiet) as progress:
+        text, values = inspection.inspect(
+            file, cache(), compute, lambda media: recipes.override(recipes.find(name, media), changes), time.perf_counter, follow(progress)
+        )
     answer(shared.as_json, text, **values)
 
 

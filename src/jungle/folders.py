@@ -55,11 +55,6 @@ class Found:
     files: list[File]
     skipped: list[Skipped]
 
-    @property
-    def photos(self) -> list[File]:
-        """The files, where photos were looked for."""
-        return self.files
-
 
 def is_hidden(path: str) -> bool:
     """Whether any part of a relative path is hidden or made by the macOS archiver."""

@@ -1,5 +1,6 @@
-"""``jungle inspect``: what a photo folder, a model or a picture is, in plain words."""
+"""``jungle inspect``: what a folder, a model, a picture or a sound is, in plain words."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,15 @@ from .diffusion import model
 from .diffusion.device import Compute
 from .diffusion.run import trial
 from .errors import BadInput
+from .folders import kind_of, scan
 from .images import photos, preflight
 from .images.opening import Unreadable
-from .recipes import Recipe
+from .media import HEAD, PHOTOS, RECORDINGS
+from .recipes import Media, Recipe
+from .sounds import preflight as hearing
+from .sounds.detectors import examine
+from .sounds.opening import Unreadable as Unheard
+from .sounds.opening import open_recording
 
 MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
 
@@ -23,14 +30,14 @@ def inspect(
     file: str,
     cache: Path,
     compute: Compute,
-    recipe: Recipe,
+    recipe: Callable[[Media], Recipe],
     clock: Callable[[], float],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """The report on ``file`` as text and as plain values.
 
     Args:
-        recipe: what a photo folder would be trained with; a few updates on noise tell the time and memory of that.
+        recipe: what a folder of photos or recordings would be trained with; a few updates on nothing tell the time and memory.
 
     Raises:
         BadInput: there is no such file or it is none of the things that jungle knows.
@@ -39,12 +46,33 @@ def inspect(
     if path.suffix.lower() in MODELS:
         return _model(path, compute)
     if path.is_file() and path.suffix.lower() != ".zip":
-        return _picture(path)
+        with path.open("rb") as opened:
+            sound = path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(opened.read(HEAD))
+        return _sound(path) if sound else _picture(path)
     folder = sources.resolve(file, cache)
-    classes = len({photo.name for photo in photos.scan(folder).photos})
-    speed, memory = trial(recipe, classes, compute, clock) if classes else (None, None)
-    report = preflight.inspect(folder, recipe, cache, speed, memory, progress)
+    media: Media = "recordings" if scan(folder, RECORDINGS).files and kind_of(folder) is RECORDINGS else "photos"
+    wanted = recipe(media)
+    classes = len({one.name for one in scan(folder, RECORDINGS if media == "recordings" else PHOTOS).files})
+    speed, memory = trial(wanted, classes, compute, clock) if classes else (None, None)
+    report: preflight.Report | hearing.Report
+    if media == "recordings":
+        report = hearing.inspect(folder, wanted, cache, speed, memory, progress)
+    else:
+        report = preflight.inspect(folder, wanted, cache, speed, memory, progress)
     return report.to_text(), json.loads(report.to_json())
+
+
+def _sound(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        audio, rate, facts = open_recording(path)
+    except Unheard as error:
+        raise BadInput(f"{path} cannot be heard ({error.reason}): give a WAV, FLAC or MP3 file.") from None
+    findings = examine(audio, rate)
+    channels = "mono" if facts.channels == 1 else f"{facts.channels} channels"
+    lines = [f"A sound: {facts.encoding}, {facts.rate} Hz, {channels}, {facts.seconds:.2f} s."]
+    lines += [finding.sentence for finding in findings] or ["No faults found."]
+    faults = [dataclasses.asdict(finding) for finding in findings]
+    return "\n".join(lines), {"file": str(path), "kind": "sound", **dataclasses.asdict(facts), "findings": faults}
 
 
 def _model(path: Path, compute: Compute) -> tuple[str, dict[str, Any]]:
@@ -55,7 +83,8 @@ def _model(path: Path, compute: Compute) -> tuple[str, dict[str, Any]]:
         "file": str(path), "kind": "model", "recipe": found.recipe.name, "width": wide, "height": high, "classes": list(found.classes),
         "updates": found.step, "parameters": parameters, "hash": found.hash, "note": found.note,
     }  # fmt: skip
-    text = f"A model of the recipe '{found.recipe.name}': paints {wide}x{high}, {parameters / 1e6:.1f} million parameters, "
+    does = "makes calls" if found.recipe.media == "recordings" else f"paints {wide}x{high}"
+    text = f"A model of the recipe '{found.recipe.name}': {does}, {parameters / 1e6:.1f} million parameters, "
     text += f"{found.step:,} updates, weights {found.hash}.\n" if found.step else f"weights {found.hash}.\n"
     text += f"Its animals: {', '.join(found.classes)}." if found.classes else "It was trained without classes."
     return f"{text}\n{found.note}".strip(), facts

@@ -1,5 +1,6 @@
 """What the commands share: the cache, models, the way to sample, and training with a progress bar."""
 
+import dataclasses
 import os
 import time
 from pathlib import Path
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from .diffusion.health import Health
     from .diffusion.model import Model
     from .diffusion.run import Run
+    from .images.evaluate import Scores
     from .recipes import Media, SampleRecipe
+    from .sounds.evaluate import CallScores
 
 MODEL = "animal_diffusion_model.pth"
 SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
@@ -127,3 +130,35 @@ def follow_run(shared: Shared, run: "Run[Any]", out: str, what: str) -> "Health 
     health = run.end()
     stop.end()
     return health
+
+
+def run_evaluation(shared: Shared, model: str, source: str, count: int | None, seed: int, out: Path, space: str) -> "Scores | CallScores":
+    """Score a model against the photos or recordings of ``source``."""
+    from .folders import kind_of
+    from .sources import resolve
+
+    folder = resolve(source, cache())
+    media: Media = "recordings" if kind_of(folder).word == "recording" else "photos"
+    loaded = open_model(shared, model, media=media)
+    recipe = sampling(loaded, shared.options)
+    whole = dataclasses.replace(loaded.recipe, limit=0)
+    with bar(0, kind_of(folder).word, shared.quiet) as progress:
+        if media == "photos":
+            from .images import judging, photos
+
+            data = photos.load(folder, whole, cache(), follow(progress))
+        else:
+            from .sounds import clips
+
+            heard = clips.load(folder, whole, cache(), follow(progress))
+    if media == "photos":
+        number = min(500, len(data) // 2) if count is None else count
+        with bar(number, "picture", shared.quiet) as progress:
+            return judging.evaluate_model(loaded, data, recipe, number, seed, out, space, lambda done: progress.update(1))
+    from .sounds.calls import EmbeddedMaker
+    from .sounds.ear import Ear
+    from .sounds.evaluate import evaluate
+
+    number = 300 if count is None else count
+    with bar(number, "call", shared.quiet) as progress:
+        return evaluate(EmbeddedMaker(loaded, recipe), heard, Ear.shipped(), number, seed, out, progress.update)

@@ -1,7 +1,7 @@
 """Writers: WAV and FLAC masters, Opus and AAC for the web. The same input gives the same bytes: no dates, no random numbers.
 
-Every file carries the tags it is given: FLAC and Opus each under its own name, and all four formats a title and a comment that holds
-all tags as JSON, because WAV and M4A have no free names that players show.
+Every file carries the tags it is given: FLAC and Opus each under its own name, and all four formats a comment that holds all tags as
+JSON, because WAV and M4A have no free names that players show.
 """
 
 import io
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from ..errors import BadInput, MissingExtra
 from .audio import Audio
+
+INFO = {"title": b"INAM", "artist": b"IART", "software": b"ISFT", "source": b"ISRC", "copyright": b"ICOP", "comment": b"ICMT"}
 
 Pcm = NDArray[np.int16] | NDArray[np.int32]  # (samples, channels); int32 holds 24-bit numbers
 
@@ -49,7 +51,7 @@ def wav(pcm: Pcm, rate: int, loop: tuple[int, int] | None = None, tags: Mapping[
     Args:
         pcm: (samples, channels), from :func:`dithered`.
         loop: [start, end) in samples, written as a ``smpl`` chunk that loops for ever.
-        tags: written as a ``LIST`` chunk of kind ``INFO``: title (INAM), engine (ISFT), and all as JSON (ICMT).
+        tags: written as a ``LIST`` chunk of kind ``INFO``: those that it has names for, and all as JSON in its comment.
     """
     size = 2 if pcm.dtype == np.int16 else 3
     channels = pcm.shape[1]
@@ -62,9 +64,9 @@ def wav(pcm: Pcm, rate: int, loop: tuple[int, int] | None = None, tags: Mapping[
         head = (0, 0, period, 60, 0, 0, 0, 1, 0)  # no maker, middle C, no SMPTE; one loop
         chunks += _chunk(b"smpl", struct.pack("<9I", *head) + struct.pack("<6I", 0, 0, start, end - 1, 0, 0))  # its end is inclusive
     if tags:
-        shown = _shown(tags)
-        named = {b"INAM": shown.get("title"), b"ISFT": tags.get("engine"), b"ICMT": shown["comment"]}
-        chunks += _chunk(b"LIST", b"INFO" + b"".join(_chunk(key, text.encode() + b"\0") for key, text in named.items() if text))
+        told = dict(tags) | _shown(tags)
+        items = (_chunk(name, told[key].encode() + b"\0") for key, name in INFO.items() if key in told)
+        chunks += _chunk(b"LIST", b"INFO" + b"".join(items))
     chunks += _chunk(b"data", samples)
     return _chunk(b"RIFF", b"WAVE" + chunks)
 
@@ -81,9 +83,9 @@ def _inside(loop: tuple[int, int], samples: int) -> tuple[int, int]:
 
 
 def _shown(tags: Mapping[str, str]) -> dict[str, str]:
-    """What every player shows: the title, and a comment with all tags as JSON."""
-    title = {"title": tags["title"]} if "title" in tags else {}
-    return title | {"comment": json.dumps(dict(tags), ensure_ascii=False)}
+    """What every player shows: title and artist, and a comment with all tags as JSON."""
+    plain = {key: tags[key] for key in ("title", "artist", "copyright") if key in tags}
+    return plain | {"comment": json.dumps(dict(tags), ensure_ascii=False)}
 
 
 def _named(tags: Mapping[str, str], loop: tuple[int, int] | None, samples: int) -> dict[str, str]:
@@ -106,11 +108,13 @@ def opus(
     audio: Audio, rate: int = 48_000, loop: tuple[int, int] | None = None, tags: Mapping[str, str] | None = None, bits: int = 96_000
 ) -> bytes:
     """An Opus file in Ogg (RFC 6716, 7845) of float32 (samples, channels) at 48 kHz, ``bits`` a second; decodes to the same length."""
+    if rate != 48_000:
+        raise BadInput(f"Opus is written at 48000 Hz, not at {rate} Hz: master the clip first.")
     return _encoded("ogg", "libopus", audio, "flt", rate, _named(tags or {}, loop, len(audio)), {"b": str(bits)})
 
 
 def aac(audio: Audio, rate: int = 48_000, tags: Mapping[str, str] | None = None, bits: int = 96_000) -> bytes:
-    """An AAC file (.m4a) of float32 (samples, channels), ``bits`` a second; with title and comment. Its edges are not loop-safe.
+    """An AAC file (.m4a) of float32 (samples, channels), ``bits`` a second; with title, artist and comment. Its edges are not loop-safe.
 
     The index lies ahead of the sound, so that a browser starts to play before the file has arrived.
     """

@@ -25,7 +25,7 @@ class Levels:
 
     target: float = -16.0  # LUFS, integrated
     ceiling: float = -1.0  # dBTP
-    most: float = 8.0  # dB the limiter may take from the highest peak; a clip that needs more stays quieter than the target
+    most: float = 10.0  # dB the limiter may take from the highest peak; a clip that needs more stays quieter than the target
 
     def __post_init__(self) -> None:
         if not (-60 <= self.target <= -5 and -20 <= self.ceiling <= 0 and 0 <= self.most <= 24):

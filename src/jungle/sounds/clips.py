@@ -66,6 +66,10 @@ class ClipSet:
         """(samples,) int16 at :data:`RATE`, peak :data:`PEAK` of full scale."""
         return self.waves[self.offsets[index] : self.offsets[index + 1]]
 
+    def sound(self, index: int) -> NDArray[np.float32]:
+        """(samples,) float32 in [-1, 1]."""
+        return np.asarray(self.clip(index), dtype=np.float32) / np.float32(32768)
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -98,7 +102,7 @@ def at_rail(audio: Audio) -> float:
 def levels(wave: Mono) -> NDArray[np.float64]:
     """dBFS of each frame of 20 ms, by its RMS (a full-scale square wave has 0); the last frame is filled with zeros."""
     padded = np.pad(wave.astype(np.float64), (0, -len(wave) % FRAME)).reshape(-1, FRAME)
-    return 10 * np.log10(np.maximum((padded**2).mean(axis=1), 1e-20))
+    return np.asarray(10 * np.log10(np.maximum((padded**2).mean(axis=1), 1e-20)), np.float64)
 
 
 def trim(wave: Mono) -> Mono:

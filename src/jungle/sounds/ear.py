@@ -24,7 +24,7 @@ FFT, HOP, MELS = 512, 256, 64
 FRAMES = 128  # 2.05 s
 LOW, HIGH = 60.0, 7_600.0  # Hz
 RANGE = 70.0  # dB under the loudest that can be heard
-WIDTHS = (48, 96, 160)
+WIDTHS = (32, 64, 128)
 SAMPLES = FRAMES * HOP
 
 

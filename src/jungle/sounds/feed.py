@@ -36,10 +36,8 @@ class Feed:
         counts = np.bincount(self.clips.labels, minlength=len(self.clips.classes)).astype(np.float64)
         weights = counts[self.clips.labels] ** -self.recipe.balance
         self._cumulative = np.cumsum(weights) / weights.sum()
-        self._loudest = np.array([loudest(self._wave(i)) for i in range(len(self.clips))], dtype=np.float32)
-
-    def _wave(self, index: int) -> np.ndarray:
-        return np.asarray(self.clips.clip(index)[: REFERENCE_SECONDS * spectrogram.RATE], dtype=np.float32) / 32768
+        beginnings = (self.clips.sound(i)[: REFERENCE_SECONDS * spectrogram.RATE] for i in range(len(self.clips)))
+        self._loudest = np.array([loudest(wave) for wave in beginnings], dtype=np.float32)
 
     @property
     def updates_an_epoch(self) -> int:
@@ -48,7 +46,7 @@ class Feed:
 
     def _window(self, index: int, source: np.random.Generator, count: int) -> np.ndarray:
         """``count`` samples of a clip: a short one begins at the start, a long one anywhere, and its end is silence."""
-        wave = self.clips.clip(index).astype(np.float32) / 32768
+        wave = self.clips.sound(index)
         speed = 1.0
         if self.recipe.augment != "none":
             speed = float(source.uniform(1 - SPEEDS, 1 + SPEEDS))

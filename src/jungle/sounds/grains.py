@@ -154,7 +154,8 @@ def breath(signal: Floats, seed: int) -> Floats:
     noise = np.random.default_rng(seed).standard_normal(size)
     out = np.fft.irfft(np.fft.rfft(noise) * smooth)[size // 4 :][: len(signal)]
     level = np.sqrt(np.mean(np.square(signal)) / max(1e-12, float(np.mean(np.square(out)))))
-    return (out * level).astype(np.float32)
+    coloured: Floats = (out * level).astype(np.float32)
+    return coloured
 
 
 def flatten(signal: Floats, rate: int) -> Floats:

@@ -7,7 +7,7 @@ lies; so they share a group, and a group is never split.
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..twins import components
 
@@ -27,9 +27,9 @@ SURE = 0.95  # cosine from which a person is told that they are the same
 BLOCK = 512  # rows of the table held at once
 
 
-def mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+def mel(hertz: ArrayLike) -> NDArray[np.float64]:
     """Hertz in mel: 2595 log10(1 + f / 700) (O'Shaughnessy, Speech Communication, 1987)."""
-    return 2595.0 * np.log10(1.0 + np.asarray(hertz, np.float64) / 700.0)
+    return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hertz, np.float64) / 700.0), np.float64)
 
 
 @cache
@@ -51,7 +51,7 @@ def fingerprint(wave: Wave, rate: int) -> Prints:
     picture = np.log10(np.maximum(power, max(FLOOR * float(power.max()), 1e-9)))
     picture -= picture.mean()
     norm = float(np.linalg.norm(picture))
-    return (picture / norm if norm > 0 else picture).astype(np.float32).reshape(-1)
+    return np.asarray(picture / norm if norm > 0 else picture, np.float32).reshape(-1)
 
 
 def agreement(rows: Prints, columns: Prints) -> Prints:

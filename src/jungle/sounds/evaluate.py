@@ -1,0 +1,125 @@
+"""How good is a model of calls: its calls against real recordings, every distance with its real-against-real floor."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BadInput
+from ..measures import KernelDistance, enough_for_frechet, frechet
+from ..sheets import contact_sheet
+from ..store import make_folder, write_atomic, write_bytes
+from .clips import RATE, ClipSet
+from .detectors import examine
+from .ear import Ear
+from .maker import Audio, CallMaker, CallRequest
+from .reference import COPY, Reference
+from .views import picture
+
+FEWEST = 10
+SHOWN = 60  # calls on the sheet
+
+
+@dataclass(frozen=True, slots=True)
+class CallScores:
+    """What :func:`evaluate` measures. ``floor`` figures are real recordings against other real recordings, as many of them."""
+
+    calls: int
+    ear: str  # whose features and classes
+    kid: float  # kernel distance x 1000
+    kid_error: float
+    kid_floor: float
+    frechet: float | None  # None below twice as many calls as features
+    frechet_floor: float | None
+    agreement: float  # share of calls that the ear takes for the animal that was wanted
+    agreement_mean: float  # the same, mean over the classes
+    real_agreement: float  # of real recordings
+    real_agreement_mean: float
+    flagged: int  # calls with a fault that no mastering mends
+    copies: int  # calls that resemble a recording of the training too much
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    def to_text(self) -> str:
+        """A few lines for people."""
+        distance = f"Kernel distance x 1000: {self.kid:.1f} +- {self.kid_error:.1f} (real against real: {self.kid_floor:.1f})."
+        if self.frechet is not None:
+            distance += f" Frechet distance: {self.frechet:.2f} (real against real: {self.frechet_floor:.2f})."
+        return "\n".join(
+            [
+                f"{self.calls} calls through {self.ear}.",
+                distance,
+                f"Taken for the wanted animal: {self.agreement:.1%}, mean of the classes {self.agreement_mean:.1%} "
+                f"(real recordings: {self.real_agreement:.1%} and {self.real_agreement_mean:.1%}).",
+                f"Faulty: {self.flagged}. Copies of recordings: {self.copies}.",
+            ]
+        )
+
+
+def agreement(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Share of ``answers`` (N,) that are right, of all and as the mean over the classes."""
+    right = answers == labels
+    return float(right.mean()), float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def compare(
+    calls: Sequence[Audio], rate: int, wanted: NDArray[np.int64], clips: ClipSet, ear: Ear, reference: Reference, seed: int
+) -> CallScores:
+    """Score calls whose wanted classes are ``wanted`` (N,) against the recordings they were learned from.
+
+    The ear's classes must be those of the clips. The floor splits the recordings by groups of near-duplicates, so that no
+    recording is compared with itself.
+    """
+    real, heard_real = ear.listen([clips.sound(i)[:, None] for i in range(len(clips))], RATE)
+    made, heard = ear.listen(calls, rate)
+    order = np.random.default_rng([seed, 3]).permutation(np.unique(clips.groups))
+    sizes = np.cumsum([int((clips.groups == group).sum()) for group in order])
+    half = np.isin(clips.groups, order[: int(np.searchsorted(sizes, min(len(calls), len(clips) // 2))) + 1])
+    kernel = KernelDistance(real[~half], seed)
+    kid, error = kernel(made)
+    floor, _ = kernel(real[half])
+    enough = enough_for_frechet(made) and enough_for_frechet(real[half])
+    flagged = sum(any(finding.fatal for finding in examine(call, rate)) for call in calls)
+    copies = sum(reference.nearest(call, rate)[0] >= COPY for call in calls)
+    return CallScores(
+        len(calls), ear.name, 1000 * kid, 1000 * error, 1000 * floor,
+        frechet(made, real[~half]) if enough else None, frechet(real[half], real[~half]) if enough else None,
+        *agreement(heard.argmax(axis=1), wanted), *agreement(heard_real.argmax(axis=1), clips.labels), flagged, copies,
+    )  # fmt: skip
+
+
+def evaluate(
+    maker: CallMaker, clips: ClipSet, ear: Ear, count: int, seed: int, out: Path, progress: Callable[[int], object] = lambda calls: None
+) -> CallScores:
+    """Make ``count`` calls, each asked for the class of a recording drawn at random, and score them against the recordings.
+
+    Writes ``scores.json``, ``report.txt`` and ``calls.png`` into ``out``.
+
+    Raises:
+        BadInput: too few calls or recordings, or recordings of other animals than the ear knows.
+    """
+    if count < FEWEST or len(clips) < 2 * FEWEST:
+        raise BadInput(f"--count {count}: judging needs at least {FEWEST} calls and {2 * FEWEST} recordings; there are {len(clips)}.")
+    if clips.classes != ear.classes:
+        raise BadInput(
+            f"The recordings are of {', '.join(clips.classes)}, and the ear knows {', '.join(ear.classes)}: "
+            "give recordings of exactly these animals with --data."
+        )
+    labels = np.random.default_rng([seed, 7]).choice(clips.labels, count)
+    calls: list[Audio] = []
+    for _, take in maker.make([CallRequest(seed=seed + i, mix={clips.classes[label]: 1.0}) for i, label in enumerate(labels)]):
+        calls.append(take.audio)
+        progress(1)
+    scores = compare(calls, maker.rate, labels, clips, ear, Reference.of(clips, ear), seed)
+    make_folder(out)
+    write_bytes(out / "scores.json", scores.to_json().encode())
+    write_bytes(out / "report.txt", (scores.to_text() + "\n").encode())
+    sheet = contact_sheet(np.stack([picture(call, maker.rate) for call in calls[:SHOWN]]))
+    write_atomic(out / "calls.png", lambda file: sheet.save(file, "PNG"))
+    return scores
