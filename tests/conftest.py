@@ -1,13 +1,21 @@
-"""The test world: a cache of its own, no sockets but loopback, real photos only where they are."""
+"""The test world: a cache of its own, no sockets but loopback, real photos only where they are, and the command line in this process."""
 
+import contextlib
+import json
+import os
+import signal
 import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from jungle import cli
 
 PHOTOS = Path(__file__).parent.parent.parent / "shared" / "data" / "photos"
 
@@ -52,3 +60,86 @@ def drawn_photos(tmp_path: Path) -> Path:
             pixels = np.where(shape[..., None], colour, ground) + source.normal(0, 8, (40, 48, 3))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name / f"{number}.png")
     return folder
+
+
+# ---------------------------------------------------------------------------------------------------------------- commands
+
+
+class Done(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Standard output as the one JSON object that it must be."""
+
+        def refuse(name: str) -> None:
+            raise AssertionError(f"{name} is no JSON")
+
+        value = json.loads(self.out, parse_constant=refuse)
+        assert isinstance(value, dict)
+        assert self.out.count("\n") == 1
+        return value
+
+
+Command = Callable[[Sequence[str]], Done]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run ``jungle`` with these arguments in this process, as ``main`` would from a shell."""
+
+    def run(arguments: Sequence[str]) -> Done:
+        monkeypatch.setattr(sys, "argv", ["jungle", *arguments])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+def listing(*folders: Path) -> dict[str, tuple[int, int]]:
+    """Every file and folder with its size and time of change."""
+    found = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            facts = path.lstat()
+            found[str(path)] = (0, 0) if path.is_dir() else (facts.st_size, facts.st_mtime_ns)
+    return found
+
+
+def is_refused(done: Done, word: str) -> None:
+    """Exit code 2, and one line on stderr that starts with jungle: and holds ``word``."""
+    lines = done.err.splitlines()
+    assert done.code == 2, done
+    assert len(lines) == 1, done.err
+    assert lines[0].startswith("jungle: ")
+    assert lines[0].endswith((".", "?")), lines[0]
+    assert len(lines[0]) < 700, lines[0]
+    for forbidden in ("Traceback", "an unexpected", "object at 0x", "None", "Errno"):
+        assert forbidden not in lines[0]
+    assert word.lower() in lines[0].lower(), f"{word!r} is not in: {lines[0]}"
+    assert done.out == ""
+
+
+@contextlib.contextmanager
+def somebody() -> Iterator[None]:
+    """Without the rights of root, for whom no file is forbidden."""
+    root = os.geteuid() == 0
+    if root:
+        os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        if root:
+            os.setresuid(0, 0, 0)

@@ -170,6 +170,7 @@ def test_batches_are_a_function_of_the_update(loaded: ClipSet) -> None:
     assert float((images == -1).float().mean()) > 0.2  # the ends of short calls are silence
 
 
+@pytest.mark.slow
 def test_training_resumes_exactly_and_makes_calls(jungle_command: Command, recordings: Path) -> None:
     """Straight, and stopped by SIGTERM and run again: the same file; and the command that uses it."""
     train = f"train {recordings} --recipe tiny -o steps=6 -o checkpoint_every=2"

@@ -4,27 +4,23 @@ Every case is one command line in a world of broken files that is built once. Be
 all share it: after each command the listing of the world and of the cache must be what it was.
 """
 
-import contextlib
 import io
 import json
 import os
 import pickle
 import shutil
-import signal
-import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import Command, is_refused, listing, somebody
 from PIL import Image
 from safetensors.torch import save_file
 
-from jungle import cli
 from jungle.diffusion import checkpoint, device, model
 from jungle.recipes import find
 
@@ -32,54 +28,6 @@ CLASSES = ("bar", "check", "disc")
 PAINT = "images --model ok.pth -n 1 -o steps=1 --out new"
 TRAIN = "train photos --recipe tiny -o steps=1 --out new"
 LONG = "9" * 30
-
-
-class Done(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-def jungle(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Done:
-    """Run the command line in this process, as ``main`` would from a shell."""
-    monkeypatch.setattr(sys, "argv", ["jungle", *arguments])
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    code: Any = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        code = stop.code
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    captured = capsys.readouterr()
-    return Done(code, captured.out, captured.err)
-
-
-def listing(*folders: Path) -> dict[str, tuple[int, int]]:
-    """Every file and folder with its size and time of change."""
-    found = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            facts = path.lstat()
-            found[str(path)] = (0, 0) if path.is_dir() else (facts.st_size, facts.st_mtime_ns)
-    return found
-
-
-def check(done: Done, word: str) -> None:
-    """Exit code 2, and one line on stderr that starts with jungle: and holds ``word``."""
-    lines = done.err.splitlines()
-    assert done.code == 2, done
-    assert len(lines) == 1, done.err
-    assert lines[0].startswith("jungle: ")
-    assert lines[0].endswith((".", "?")), lines[0]
-    assert len(lines[0]) < 700, lines[0]
-    for forbidden in ("Traceback", "an unexpected", "object at 0x", "None", "Errno"):
-        assert forbidden not in lines[0]
-    assert word.lower() in lines[0].lower(), f"{word!r} is not in: {lines[0]}"
-    assert done.out == ""
 
 
 # ---------------------------------------------------------------------------------------------------------------- the world
@@ -337,11 +285,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def refuse(world: Path, arguments: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def refuse(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Path(os.environ["JUNGLE_CACHE"])
     monkeypatch.chdir(world)
     before = listing(world)
-    check(jungle([arguments[0], "--quiet", *arguments[1:]] if len(arguments) > 1 else arguments, monkeypatch, capsys), word)
+    is_refused(command([arguments[0], "--quiet", *arguments[1:]] if len(arguments) > 1 else arguments), word)
     assert listing(world) == before
     assert not [path for path in cache.rglob("*") if path.name.endswith(".part")]
 
@@ -471,10 +419,8 @@ CASES = (
 
 
 @pytest.mark.parametrize(("arguments", "word"), CASES)
-def test_one_sentence(
-    world: Path, arguments: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    refuse(world, arguments, word, monkeypatch, capsys)
+def test_one_sentence(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(world, arguments, word, command, monkeypatch)
 
 
 def broken_models() -> list[str]:
@@ -482,11 +428,11 @@ def broken_models() -> list[str]:
         return sorted(models(Path(folder)))
 
 
-@pytest.mark.parametrize("command", ["images", "inspect"])
+@pytest.mark.parametrize("verb", ["images", "inspect"])
 @pytest.mark.parametrize("name", broken_models())
-def test_broken_model(world: Path, name: str, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ["images", "--model", f"bad/{name}", "--out", "new", "-n", "1"] if command == "images" else ["inspect", f"bad/{name}"]
-    refuse(world, told, "", monkeypatch, capsys)
+def test_broken_model(world: Path, name: str, verb: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ["images", "--model", f"bad/{name}", "--out", "new", "-n", "1"] if verb == "images" else ["inspect", f"bad/{name}"]
+    refuse(world, told, "", command, monkeypatch)
     assert not (world / "EXECUTED").exists()
 
 
@@ -495,46 +441,31 @@ def test_enough_cases() -> None:
     assert len(CASES) + 2 * len(broken_models()) >= 200
 
 
-@pytest.mark.parametrize("command", [PAINT, f"{TRAIN} -o seed=1", "inspect ok.pth", "inspect photo.png", "inspect photos", "doctor"])
-def test_without_the_mistake_it_works(
-    world: Path, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("line", [PAINT, f"{TRAIN} -o seed=1", "inspect ok.pth", "inspect photo.png", "inspect photos", "doctor"])
+def test_without_the_mistake_it_works(world: Path, line: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: the commands that the cases above break are whole."""
     copy = tmp_path / "world"
     shutil.copytree(world, copy, symlinks=True)
     monkeypatch.chdir(copy)
-    done = jungle([*command.split(), "--quiet"], monkeypatch, capsys)
+    done = command([*line.split(), "--quiet"])
     assert (done.code, done.err) == (0, "")
     assert done.out
 
 
-def test_without_quiet_the_sentence_comes_last(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_quiet_the_sentence_comes_last(world: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world)
-    done = jungle(["train", "almost", "--recipe", "tiny", "--out", "new"], monkeypatch, capsys)
+    done = command(["train", "almost", "--recipe", "tiny", "--out", "new"])
     assert done.code == 2
     assert done.err.splitlines()[-1].startswith("jungle: The folder 'almost' has 1 usable photo")
 
 
-def test_json_and_a_mistake(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    refuse(world, [*PAINT.split(), "-n", "0", "--json"], "--count", monkeypatch, capsys)
-
-
-@contextlib.contextmanager
-def somebody() -> Iterator[None]:
-    """Without the rights of root, for whom no file is forbidden."""
-    root = os.geteuid() == 0
-    if root:
-        os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        if root:
-            os.setresuid(0, 0, 0)
+def test_json_and_a_mistake(world: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(world, [*PAINT.split(), "-n", "0", "--json"], "--count", command, monkeypatch)
 
 
 @pytest.mark.skipif(not hasattr(os, "setresuid"), reason="no such rights here")
 @pytest.mark.parametrize(
-    ("command", "word"),
+    ("line", "word"),
     {
         "images --model secret.pth -n 1 --out new": "secret.pth",
         "images --model ok.pth -n 1 --out locked/new": "locked",
@@ -551,7 +482,7 @@ def somebody() -> Iterator[None]:
         "inspect secret.png": "secret.png",
     }.items(),
 )
-def test_no_permission(command: str, word: str, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_permission(line: str, word: str, world: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to others
     try:
         shutil.copy(world / "ok.pth", folder)
@@ -569,8 +500,8 @@ def test_no_permission(command: str, word: str, world: Path, monkeypatch: pytest
         monkeypatch.chdir(folder)
         before = [name for name in listing(folder) if "cache" not in name]
         with somebody():
-            done = jungle([*command.split(), "--quiet"], monkeypatch, capsys)
-        check(done, word)
+            done = command([*line.split(), "--quiet"])
+        is_refused(done, word)
         assert [name for name in listing(folder) if "cache" not in name] == before
     finally:
         monkeypatch.undo()

@@ -2,7 +2,7 @@
 
 import ast
 import dataclasses
-import json
+import runpy
 import subprocess
 import sys
 import threading
@@ -24,47 +24,16 @@ from jungle.sounds.maker import CallRequest, Take, take_seed
 from jungle.sounds.pipelines import choose_compute, deterministic_solver, load
 from jungle.sounds.stable_audio import FAITHFUL_NEGATIVE, StableAudioMaker, faithful_requests, fault, with_headroom
 
-RATE, WINDOW = 8000, 16384  # of the toy: 2.048 s
-TEXTS = ["a lion roars in a misty forest", "low quality music", "the call of a small frog", "field recording at night"]
+TOY = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "toy_stable_audio.py"))
+RATE, WINDOW = TOY["RATE"], TOY["WINDOW"]
 
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the parts of Stable Audio Open, each the real class with toy numbers and random weights."""
-    diffusers, transformers = pytest.importorskip("diffusers"), pytest.importorskip("transformers")
-    pytest.importorskip("torchsde")
-    from diffusers.pipelines.stable_audio import StableAudioProjectionModel
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
-    torch.manual_seed(0)
-    unigram = Tokenizer(models.Unigram())
-    unigram.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
-    special = ["<pad>", "</s>", "<unk>"]
-    unigram.train_from_iterator(
-        TEXTS, trainers.UnigramTrainer(vocab_size=60, special_tokens=special, unk_token="<unk>", show_progress=False)
-    )
-    vocabulary = [(piece, score) for piece, score in json.loads(unigram.to_str())["model"]["vocab"]]
-    text = transformers.T5Config(vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)  # diffusers builds its autoencoder with it
-        autoencoder = diffusers.AutoencoderOobleck(
-            encoder_hidden_size=16, downsampling_ratios=[2, 4, 8], channel_multiples=[1, 2, 4], decoder_channels=16,
-            decoder_input_channels=8, audio_channels=2, sampling_rate=RATE,
-        )  # fmt: skip
-    pipeline = diffusers.StableAudioPipeline(
-        vae=autoencoder,
-        text_encoder=transformers.T5EncoderModel(text),
-        projection_model=StableAudioProjectionModel(text_encoder_dim=32, conditioning_dim=16, min_value=0, max_value=512),
-        tokenizer=transformers.T5TokenizerFast(vocab=vocabulary, extra_ids=0, model_max_length=32),
-        transformer=diffusers.StableAudioDiTModel(
-            sample_size=256, in_channels=8, out_channels=8, num_layers=2, attention_head_dim=8, num_attention_heads=4,
-            num_key_value_attention_heads=2, cross_attention_dim=16, cross_attention_input_dim=16, time_proj_dim=16,
-            global_states_input_dim=32,
-        ),
-        scheduler=diffusers.CosineDPMSolverMultistepScheduler(sigma_min=0.3, sigma_max=500, sigma_data=1.0),
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("toy") / "stable-audio"
-    pipeline.save_pretrained(folder)
+    for needed in ("diffusers", "transformers", "torchsde"):
+        pytest.importorskip(needed)
+    folder: Path = TOY["build"](tmp_path_factory.mktemp("toy") / "stable-audio")
     return folder
 
 

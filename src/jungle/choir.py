@@ -11,8 +11,7 @@ from .errors import BadInput
 from .records import Species
 from .sounds.maker import CallMaker, CallRequest
 from .sounds.reference import Reference
-from .weights import shipped
-from .workbench import SHIPPED, model_file, open_model, sampling
+from .workbench import open_singer
 
 if TYPE_CHECKING:
     from .sounds.stable_audio import StableAudioMaker
@@ -42,35 +41,41 @@ def assemble(
     if not 1 <= takes <= MOST_TAKES:
         raise BadInput(f"--takes {takes}: use 1 to {MOST_TAKES} takes of each call.")
     if engine == "embedded":
-        if prompt or negative or faithful:
+        if prompt or negative is not None or faithful:
             raise BadInput("--prompt, --negative and --faithful belong to --engine stable-audio: add it, or leave them out.")
         return _embedded(shared, model, number, base, mix, species, seconds, takes, {"steps": steps, "guidance": guidance}, known)
-    maker = _stable_audio(shared, model, faithful, steps, guidance)
+    if prompt and mix is not None:
+        raise BadInput("--prompt and --mix contradict each other: without a prompt, one is built from the mix; give one of the two.")
     if faithful:
-        from .sounds.stable_audio import faithful_requests
+        changed = {"count": count, "mix": mix, "species": species, "seconds": seconds or None, "prompt": prompt or None}
+        wanted = _faithful(base, changed | {"negative": negative, "steps": steps, "guidance": guidance})
+    else:
+        wanted = _prompted(number, base, mix, species, seconds, takes, prompt, negative, known)
+    return _stable_audio(shared, model, faithful, steps, guidance), wanted, None
 
-        return maker, [Wanted(Species(slug="", name="", seed=one.seed), one) for one in faithful_requests(base)], None
-    return maker, _prompted(number, base, mix, species, seconds, takes, prompt, negative, known), None
+
+def _faithful(seed: int, changed: dict[str, Any]) -> list[Wanted]:
+    """The four calls of the original recipe, which no option may change."""
+    from .sounds.stable_audio import faithful_requests
+
+    for name, value in changed.items():
+        if value is not None:
+            raise BadInput(f"--faithful and --{name} contradict each other: the recipe's four calls are fixed; leave one of the two out.")
+    return [Wanted(Species(slug="", name="", seed=one.seed), one) for one in faithful_requests(seed)]
 
 
 def _embedded(
     shared: Shared, model: str, number: int, seed: int, mix: str | None, slug: str | None, seconds: float, takes: int,
     given: dict[str, Any], known: config.Config,
 ) -> tuple[CallMaker, list[Wanted], Reference | None]:  # fmt: skip
-    from .sounds.calls import EmbeddedMaker
-
-    singer = open_model(shared, model, media="recordings")
-    maker = EmbeddedMaker(singer, sampling(singer, shared.options, **given))
+    maker, reference = open_singer(shared, model, Path(), shared.options, **given)
     wanted = []
-    for one in casting.choose(singer.classes, number, seed, mix, slug, known.species, what="calls"):
+    for one in casting.choose(maker.classes, number, seed, mix, slug, known.species, what="calls"):
         if slug is None:
-            singer.mix(one.mix)  # refuses classes that the model does not know
-        request = CallRequest(seed=one.seed, mix=casting.voices(one.mix, singer.classes), seconds=seconds, takes=takes)
+            maker.check(one.mix)
+        request = CallRequest(seed=one.seed, mix=casting.voices(one.mix, maker.classes), seconds=seconds, takes=takes)
         wanted.append(Wanted(one, request))
-    file = model_file(model, Path(), "recordings")
-    near = file.with_suffix(".reference")
-    ours = file == shipped(SHIPPED["recordings"])
-    return maker, wanted, Reference.load(shipped("call_reference.safetensors") if ours else near)
+    return maker, wanted, reference
 
 
 def _stable_audio(shared: Shared, model: str, faithful: bool, steps: int | None, guidance: float | None) -> "StableAudioMaker":

@@ -13,7 +13,7 @@ import click
 from . import __version__
 from .console import Shared, answer, bar, common, fail, follow, say
 from .errors import BadInput, JungleError
-from .workbench import MODEL, cache, open_model, run_training, sampling
+from .workbench import MODEL, cache, open_model, open_singer, run_training, sampling
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -34,7 +34,7 @@ def cli() -> None:
 def make(
     shared: Shared, source: str | None, out: str, count: int | None, seed: int | None, model: str, recipe: str, minutes: float
 ) -> None:  # fmt: skip
-    """Species, pictures and a page, from nothing, or trained on the photos of SOURCE first."""
+    """Species, pictures, calls and a page, from nothing, or trained on the photos of SOURCE first."""
     from . import casting, config, recipes, store
     from .publish import chain
 
@@ -48,22 +48,26 @@ def make(
             f"{Path(out) / config.NAME} names its species, so --count and --seed change nothing: edit it, or choose another --out.",
             shared.quiet,
         )
+    singer, reference = open_singer(shared, "", Path(out))
     if source:
         if model:
             raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
         chain.check_species(known.species, source, cache(), Path(out) / config.NAME)
-        if not run_training(shared, source, out, recipe, minutes, base, {}):
+        if not run_training(shared, source, out, recipe, minutes, {}, {"seed": str(base)}):
             answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
             return
         model = str(Path(out) / MODEL)
     painter = open_model(shared, model, folder=Path(out))
     recipe_of_pictures = sampling(painter, shared.options, Path(out))
     with bar(number, "picture", shared.quiet) as progress:
-        page, gallery = chain.make(painter, Path(out), number, base, recipe_of_pictures, lambda done: progress.update(1))
+        species, gallery = chain.paint_species(painter, Path(out), number, base, recipe_of_pictures, lambda done: progress.update(1))
+    with bar(chain.TAKES * len(species), "take", shared.quiet) as progress:
+        calls = chain.make_calls(singer, species, Path(out), reference, progress.update)
+    page = chain.publish(Path(out), species, gallery, calls)
     if gallery.trouble:
         say(f"Look at them closely: {gallery.trouble}", shared.quiet)
     answer(
-        shared.as_json, f"{len(gallery.pictures)} animals: open {page}", page=page, pictures=len(gallery.pictures), trouble=gallery.trouble
+        shared.as_json, f"{len(species)} animals: open {page}", page=page, pictures=len(species), calls=len(calls), trouble=gallery.trouble
     )
 
 
@@ -81,9 +85,8 @@ def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, se
     from . import config
 
     known = config.read(Path())
-    health = run_training(
-        shared, source, out, recipe or known.recipe or "quick", minutes, known.seed if seed is None else seed, known.train | shared.options
-    )
+    of_config, given = {"seed": str(known.seed)} | known.train, {} if seed is None else {"seed": str(seed)}
+    health = run_training(shared, source, out, recipe or known.recipe or "quick", minutes, of_config, given | shared.options)
     if health is None:
         answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
     else:
@@ -104,7 +107,7 @@ def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, se
 @click.option("--keep", default=0, help="Keep so many of --of, the best by score.")
 @click.option("--of", "of", default=0, help="Paint so many to keep --keep of them.")
 @click.option("--faithful", is_flag=True, help="The original loop: steps 999 to 0, one picture at a time, float32.")
-@click.option("--export", "export", default="", metavar="FORM", help="Write the model as safetensors or diffusers instead of painting.")
+@click.option("--export", "export", default="", metavar="FORM", help="Write the model as safetensors, int8 or diffusers; paint nothing.")
 @common
 def images(
     shared: Shared, model: str, count: int, out: str, seed: int | None, mix: str | None, species: str | None, steps: int | None,
@@ -118,7 +121,7 @@ def images(
 
     hints = {key: value for key, value in shared.options.items() if key in HINTS}
     options = {key: value for key, value in shared.options.items() if key not in HINTS}
-    painter = open_model(shared, model, ":float32" if faithful else "", hints)
+    painter = open_model(shared, model, ":float32" if faithful else "", hints, media=None if export else "photos")
     if export:
         answer(shared.as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
         return
@@ -201,11 +204,16 @@ def inspect(shared: Shared, file: str) -> None:
     from . import config, inspection, recipes
     from .diffusion import device as devices
 
-    name, changes = config.read(Path()).recipe or "quick", config.read(Path()).train | shared.options
+    known = config.read(Path())
     compute = devices.choose(shared.device)
     with bar(0, "file", shared.quiet) as progress:
         text, values = inspection.inspect(
-            file, cache(), compute, lambda media: recipes.override(recipes.find(name, media), changes), time.perf_counter, follow(progress)
+            file,
+            cache(),
+            compute,
+            lambda media: config.change(recipes.find(known.recipe or "quick", media), known.train, Path(), shared.options),
+            time.perf_counter,
+            follow(progress),
         )
     answer(shared.as_json, text, **values)
 

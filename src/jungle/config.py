@@ -20,16 +20,19 @@ mix = { cat = 0.6, panda = 0.4 }
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import BadInput
+from .recipes import R, override
 from .records import Species
 from .store import write_bytes
 
 NAME = "jungle.toml"
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NO_SPECIES = re.compile(r"""^[ \t]*(?:species|"species"|'species')[ \t]*=[ \t]*\[(?:\s|#[^\n]*\n)*\][^\n]*\n?""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +112,35 @@ def read(folder: Path) -> Config:
     return Config(seed=seed, species=species, **texts, **options)  # type: ignore[arg-type]
 
 
+def change(recipe: R, table: Mapping[str, str], folder: Path, given: Mapping[str, str]) -> R:
+    """``recipe`` with the values of a ``table`` of ``folder``/jungle.toml, and of ``given`` from the command line, which win.
+
+    Raises:
+        BadInput: an unknown key or a wrong value; where the table is to blame, the sentence names the file.
+    """
+    try:
+        return override(recipe, {**table, **given})
+    except BadInput as error:
+        override(recipe, given)  # raises if the command line alone is wrong
+        raise BadInput(f"{folder / NAME}: {error}") from None
+
+
 def _quoted(text: str) -> str:
     """A TOML string; its escapes are those of JSON."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def write_species(folder: Path, seed: int, species: tuple[Species, ...]) -> None:
-    """``jungle.toml`` with these species, for a person to edit; what a file that is there already says stays as it is."""
+    """``jungle.toml`` with these species, for a person to edit; what a file that is there already says stays as it is.
+
+    All but an empty ``species = []``, because TOML allows no [[species]] after it.
+    """
     where = folder / NAME
     lines = ["# The animals of this jungle. Change a name, a seed or a mix, and run  jungle make  again."]
-    lines = [where.read_text(encoding="utf-8").rstrip("\n"), "", *lines] if where.exists() else [*lines, f"seed = {seed}", ""]
+    if where.exists():
+        lines = [NO_SPECIES.sub("", where.read_text(encoding="utf-8")).rstrip("\n"), "", *lines]
+    else:
+        lines += [f"seed = {seed}", ""]
     for one in species:
         mix = ", ".join(f"{_quoted(name)} = {share:g}" for name, share in one.mix.items())
         lines += ["[[species]]", f'slug = "{one.slug}"', f"name = {_quoted(one.name)}", f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]

@@ -46,11 +46,14 @@ def inspect(
     if path.suffix.lower() in MODELS:
         return _model(path, compute)
     if path.is_file() and path.suffix.lower() != ".zip":
-        with path.open("rb") as opened:
-            sound = path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(opened.read(HEAD))
-        return _sound(path) if sound else _picture(path)
+        try:
+            with path.open("rb") as opened:
+                head = opened.read(HEAD)
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read ({error.strerror}): change its permissions, or copy it again.") from None
+        return _sound(path) if path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(head) else _picture(path)
     folder = sources.resolve(file, cache)
-    media: Media = "recordings" if scan(folder, RECORDINGS).files and kind_of(folder) is RECORDINGS else "photos"
+    media: Media = "recordings" if kind_of(folder) is RECORDINGS else "photos"
     wanted = recipe(media)
     classes = len({one.name for one in scan(folder, RECORDINGS if media == "recordings" else PHOTOS).files})
     speed, memory = trial(wanted, classes, compute, clock) if classes else (None, None)

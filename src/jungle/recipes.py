@@ -118,7 +118,10 @@ class Recipe:
             SIZE_STEP <= self.image_size <= 1024 and self.image_size % SIZE_STEP == 0,
             f"image_size={self.image_size}: use a multiple of {SIZE_STEP} from {SIZE_STEP} to 1024 (64 is usual).",
         )
-        _require(self.limit >= 0, f"limit={self.limit}: use the number of photos to keep, or 0 for all.")
+        _require(
+            self.limit >= 0 and self.limit != 1,
+            f"limit={self.limit}: use the number of photos or recordings to keep, 2 or more, or 0 for all.",
+        )
         _require(self.steps >= 0, f"steps={self.steps}: use the number of updates, or 0 to count in epochs.")
         _require(0 < self.epochs <= 1e6, f"epochs={self.epochs}: use a number above 0.")
         _require(1 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 photos an update.")
@@ -213,7 +216,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     Raises:
         BadInput: an unknown key, or a value of the wrong kind or out of range.
     """
-    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "net", "sample"}]
+    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "media", "net", "sample"}]
     changes: dict[str, Any] = {}
     for key, text in options.items():
         if key not in known:
@@ -229,7 +232,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
 CALL = Recipe(
     name="call", media="recordings", image_size=256, epochs=200, p_mean=1.0, lr=2e-3, warmup=100,
     net=NetRecipe(image_channels=1, patch=8, widths=(128, 256, 384), blocks=(1, 2, 3), attention=(2,)),
-    sample=SampleRecipe(guidance=2.0, sigma_max=160.0),
+    sample=SampleRecipe(guidance=3.0, sigma_max=160.0),
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {

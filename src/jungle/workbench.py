@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .diffusion.run import Run
     from .images.evaluate import Scores
     from .recipes import Media, SampleRecipe
+    from .sounds.calls import EmbeddedMaker
     from .sounds.evaluate import CallScores
+    from .sounds.reference import Reference
 
 MODEL = "animal_diffusion_model.pth"
 SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
@@ -45,9 +47,14 @@ def model_file(path: str, folder: Path, media: "Media") -> Path:
 
 
 def open_model(
-    shared: Shared, path: str, device: str = "", hints: dict[str, str] | None = None, folder: Path = Path(), media: "Media" = "photos"
+    shared: Shared,
+    path: str,
+    device: str = "",
+    hints: dict[str, str] | None = None,
+    folder: Path = Path(),
+    media: "Media | None" = "photos",
 ) -> "Model":
-    """Load :func:`model_file` on the wanted device and say which it is.
+    """Load :func:`model_file` on the wanted device and say which it is; ``media`` None takes either kind.
 
     Raises:
         BadInput: it was trained on the other kind of data.
@@ -55,10 +62,10 @@ def open_model(
     from .diffusion import device as devices
     from .diffusion import model
 
-    file = model_file(path, folder, media)
+    file = model_file(path, folder, media or "photos")
     compute = devices.choose(shared.device or device)
     loaded = model.load(file, compute, hints)
-    if loaded.recipe.media != media:
+    if media and loaded.recipe.media != media:
         other = "jungle sounds" if media == "photos" else "jungle images"
         raise BadInput(f"{file} was trained on {loaded.recipe.media}, not on {media}: use it with  {other}, or give another --model.")
     say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
@@ -67,18 +74,35 @@ def open_model(
 
 def sampling(model: "Model", options: dict[str, str], folder: Path = Path(), **given: Any) -> "SampleRecipe":
     """The model's own way to sample, changed by ``folder``/jungle.toml, -o and the options that were given."""
-    from . import config, recipes
+    from . import config
 
     known = config.read(folder)
     named = {key: str(value) for key, value in given.items() if value is not None}
     of_config = known.images if model.recipe.media == "photos" else known.sounds
-    return recipes.override(model.recipe.sample, of_config | options | named)
+    return config.change(model.recipe.sample, of_config, folder, options | named)
 
 
-def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: float, seed: int, options: dict[str, str]) -> "Health | None":
-    """Train to the end and return the health report, or save and return None when asked to stop."""
+def open_singer(
+    shared: Shared, path: str, folder: Path, options: dict[str, str] | None = None, **given: Any
+) -> "tuple[EmbeddedMaker, Reference | None]":
+    """The embedded engine of calls with the model at ``path`` (see :func:`model_file`), and the recordings it learned from."""
+    from .sounds.calls import EmbeddedMaker
+    from .sounds.reference import Reference
+
+    model = open_model(shared, path, folder=folder, media="recordings")
+    maker = EmbeddedMaker(model, sampling(model, options or {}, folder, **given))
+    return maker, Reference.load(model_file(path, folder, "recordings").with_suffix(".reference"))
+
+
+def run_training(
+    shared: Shared, source: str, out: str, recipe: str, minutes: float, of_config: dict[str, str], options: dict[str, str]
+) -> "Health | None":
+    """Train to the end and return the health report, or save and return None when asked to stop.
+
+    ``of_config`` and ``options`` change the recipe: the table [train] of jungle.toml in this folder, and what was given.
+    """
     started = time.monotonic()
-    from . import recipes
+    from . import config, recipes
     from .diffusion import device as devices
     from .folders import kind_of
     from .sources import resolve
@@ -93,7 +117,7 @@ def run_training(shared: Shared, source: str, out: str, recipe: str, minutes: fl
     folder = resolve(source, cache())
     word = kind_of(folder).word
     media: Media = "recordings" if word == "recording" else "photos"
-    wanted = recipes.override(recipes.find(recipe, media), {"seed": str(seed)} | options)
+    wanted = config.change(recipes.find(recipe, media), of_config, Path(), options)
     with bar(0, word, shared.quiet) as progress:
         if media == "photos":
             from .images import photos

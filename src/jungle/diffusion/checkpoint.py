@@ -23,6 +23,8 @@ from ..store import write_atomic, write_json
 from .foreign import read_pth
 
 MODEL_NAME = "animal_diffusion_model.pth"
+QUANTISED = 16_384  # numbers from which a matrix is stored in 8 bits, where that is asked for
+SCALE = ".scale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,29 @@ def _describe(about: Mapping[str, Any], weights: Any, ema: Any, path: Path) -> C
     return made
 
 
+def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The large matrices as int8 with a float32 scale for each of their rows, named NAME.scale, everything else in bfloat16.
+
+    Half the bytes of bfloat16. The root mean square of the rounding error is 1 / (127 * sqrt(12)) = 0.23 % of a row's largest weight.
+    """
+    packed: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        if value.ndim == 4 and value.numel() >= QUANTISED:
+            scale = value.float().abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12) / 127
+            packed[name] = (value.float() / scale).round().to(torch.int8)
+            packed[f"{name}{SCALE}"] = scale
+        else:
+            packed[name] = value.bfloat16()
+    return packed
+
+
+def unquantised(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of :func:`quantised`, in float32; tensors without a scale stay as they are."""
+    scales = {name for name in packed if name.endswith(SCALE) and name.removesuffix(SCALE) in packed}
+    plain = {name: value for name, value in packed.items() if name not in scales}
+    return {name: value * packed[name + SCALE] if name + SCALE in scales else value for name, value in plain.items()}
+
+
 def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
     """A model exported or shipped as safetensors, with its description in the file's metadata; bare tensors without one.
 
@@ -102,7 +127,7 @@ def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
     try:
         with safe_open(str(path), framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("jungle", "null"))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+            weights = unquantised({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise BadCheckpoint(f"{path} cannot be read as safetensors ({error}): copy or export it again.") from None
     if not isinstance(about, dict):

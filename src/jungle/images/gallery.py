@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..diffusion.checkpoint import Checkpoint
+from ..diffusion.checkpoint import Checkpoint, quantised
 from ..diffusion.denoiser import Denoiser
 from ..diffusion.export import export_diffusers, export_safetensors
 from ..diffusion.lots import Wish
@@ -96,7 +96,7 @@ def best_of(model: Model, pixels: np.ndarray, species: Sequence[Species], keep: 
 
 
 def export(model: Model, form: str, out: Path) -> Path:
-    """Write the model as ``safetensors`` (bfloat16 for our network, with its description) or as a ``diffusers`` folder.
+    """Write the model as ``safetensors`` (bfloat16 for our network; ``int8``: half of that), with its description, or for ``diffusers``.
 
     Returns:
         The file or folder written, inside ``out``.
@@ -104,17 +104,19 @@ def export(model: Model, form: str, out: Path) -> Path:
     Raises:
         BadInput: an unknown form, or diffusers asked of a network that it does not know.
     """
-    if model.origin is not None and (form == "safetensors" or "num_class_embeds" in model.origin.config):
+    if model.origin is not None and (form != "diffusers" or "num_class_embeds" in model.origin.config):
         raise BadInput("--export of somebody else's model: only --export diffusers, and only of a network without classes.")
-    if form == "safetensors":
+    if form in ("safetensors", "int8"):
         state = {name: value.detach().cpu().contiguous() for name, value in model.denoiser.net.state_dict().items()}
-        if model.recipe.network == "unet":
+        if form == "int8":
+            state = quantised(state)
+        elif model.recipe.network == "unet":
             state = {name: value.bfloat16() for name, value in state.items()}
         described = Checkpoint(model.recipe, model.classes, model.step, model.data, state, {}, model.shrunk)
         export_safetensors(state, out / "animal_diffusion_model.safetensors", {"jungle": json.dumps(described.about(), sort_keys=True)})
         return out / "animal_diffusion_model.safetensors"
     if form != "diffusers":
-        raise BadInput(f"--export {form}: choose safetensors or diffusers.")
+        raise BadInput(f"--export {form}: choose safetensors, int8 or diffusers.")
     if model.recipe.network != "unet2d":
         raise BadInput("--export diffusers: diffusers has no class for this network, only for the faithful one; use --export safetensors.")
     state, folder, size = model.denoiser.net.state_dict(), out / "animal_diffusion_model", model.recipe.image_size

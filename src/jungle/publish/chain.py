@@ -4,19 +4,26 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .. import config
+from .. import casting, config
+from ..album import Wanted, make_album
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..folders import scan
 from ..images.gallery import Gallery, paint_animals
 from ..recipes import SampleRecipe
-from ..records import Species
+from ..records import Call, Species
+from ..sounds.calls import EmbeddedMaker
+from ..sounds.ear import Ear
+from ..sounds.maker import CallRequest
+from ..sounds.reference import Reference
 from ..sources import resolve
 from ..species import invent
 from ..store import make_folder
 from .site import write_site
 
 PICTURES = "generated_images"
+SOUNDS = "sounds"
+TAKES = 2  # of each call
 
 
 def check_species(species: Sequence[Species], source: str, cache: Path, where: Path) -> None:
@@ -36,11 +43,19 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
                 )
 
 
-def make(model: Model, out: Path, count: int, seed: int, recipe: SampleRecipe, progress: Callable[[int], object]) -> tuple[Path, Gallery]:
-    """Invent species (kept in jungle.toml; an existing one is used as it is), paint them and write the page.
+def make_calls(
+    maker: EmbeddedMaker, species: Sequence[Species], out: Path, reference: Reference | None, progress: Callable[[int], object]
+) -> list[Call]:
+    """A call for each species, in ``out``/sounds; files are relative to ``out``."""
+    wanted = [Wanted(one, CallRequest(seed=one.seed, mix=casting.voices(one.mix, maker.classes), takes=TAKES)) for one in species]
+    calls = make_album(maker, wanted, out / SOUNDS, Ear.shipped(), reference, progress)
+    return [dataclasses.replace(call, file=f"{SOUNDS}/{call.file}") for call in calls]
 
-    Returns:
-        The page and the pictures.
+
+def paint_species(
+    model: Model, out: Path, count: int, seed: int, recipe: SampleRecipe, progress: Callable[[int], object]
+) -> tuple[tuple[Species, ...], Gallery]:
+    """Invent species (kept in jungle.toml; an existing one is used as it is) and paint them, in ``out``/generated_images.
 
     Raises:
         BadInput: a jungle.toml that cannot be used, or with classes that the model does not know.
@@ -51,5 +66,10 @@ def make(model: Model, out: Path, count: int, seed: int, recipe: SampleRecipe, p
     gallery = paint_animals(model, species, recipe, out / PICTURES, progress=progress)
     if not known.species:
         config.write_species(out, seed, species)
-    placed = [dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures]
-    return write_site(out, list(zip(species, placed, strict=True))), gallery
+    placed = tuple(dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures)
+    return species, dataclasses.replace(gallery, pictures=placed)
+
+
+def publish(out: Path, species: Sequence[Species], gallery: Gallery, calls: Sequence[Call]) -> Path:
+    """Write the page; returns it."""
+    return write_site(out, list(zip(species, gallery.pictures, calls, strict=True)))

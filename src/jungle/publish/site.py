@@ -8,7 +8,7 @@ from jinja2 import Environment
 from PIL import Image
 
 from .. import __version__
-from ..records import Picture, Species
+from ..records import Call, Picture, Species
 from ..store import write_atomic, write_bytes, write_json
 
 SHOWN = 256  # least short side in pixels of a picture on the page
@@ -30,13 +30,13 @@ def enlarge(source: Path, target: Path) -> tuple[int, int]:
     return shown.size
 
 
-def write_site(folder: Path, animals: Sequence[tuple[Species, Picture]]) -> Path:
+def write_site(folder: Path, animals: Sequence[tuple[Species, Picture, Call]]) -> Path:
     """Write index.html, its enlarged pictures and manifest.json into a jungle's folder; returns the page.
 
     The page's bytes follow from the records alone: two builds are identical.
     """
     cards = []
-    for species, picture in animals:
+    for species, picture, call in animals:
         image = f"site/{species.slug}.webp"
         width, height = enlarge(folder / picture.file, folder / image)
         card = {
@@ -46,14 +46,14 @@ def write_site(folder: Path, animals: Sequence[tuple[Species, Picture]]) -> Path
             "name": species.name,
             "words": in_words(species.mix),
             "seed": picture.seed,
+            "call": call.file.removesuffix(".wav"),
+            "voice": in_words(call.mix),
         }
         cards.append(card)
     text = resources.files(__package__).joinpath("templates/index.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(text)
     model = animals[0][1].model if animals else ""
-    write_json(
-        folder / "manifest.json",
-        {"jungle": __version__, "animals": [{"species": species.to_json(), "picture": picture.to_json()} for species, picture in animals]},
-    )
+    told = [{"species": one.to_json(), "picture": picture.to_json(), "call": call.to_json()} for one, picture, call in animals]
+    write_json(folder / "manifest.json", {"jungle": __version__, "animals": told})
     write_bytes(folder / "index.html", page.render(cards=cards, version=__version__, model=model).encode())
     return folder / "index.html"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+import numpy as np
 import torch
 
 from ..diffusion.lots import Wish, draw
@@ -14,6 +15,7 @@ from .composing import compose
 from .maker import Audio, CallRequest, Take, take_seed
 
 LONGEST = 4.0  # seconds drawn in one piece; longer calls are composed
+PEAK = 0.89  # -1 dBFS: pictures know levels only relative to their loudest
 STRIDE = 32  # columns; widths are multiples of it, so that every level of the network can halve them
 
 
@@ -33,7 +35,7 @@ class EmbeddedMaker:
         if model.recipe.media != "recordings":
             raise BadInput("This model was trained on photos and paints pictures: give one that was trained on recordings, or none.")
         self._model, self._recipe = model, recipe
-        self.model = model.hash
+        self.model, self.classes = model.hash, model.classes
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
         """All takes of all requests in order, each with the index of its request.
@@ -50,6 +52,14 @@ class EmbeddedMaker:
                 index, one, seed = some[place]
                 yield index, Take(self._perform(item, shrunk, one.seconds, seed), self.rate, seed)
 
+    def check(self, mix: dict[str, float]) -> None:
+        """Refuse a mix that cannot be sung.
+
+        Raises:
+            BadInput: a class that the model does not know, or shares that are negative or sum to nothing.
+        """
+        self._model.mix(mix)
+
     def _width(self, seconds: float) -> int:
         """Columns to draw for a call of so many seconds."""
         if not 0 <= seconds < float("inf"):
@@ -62,5 +72,6 @@ class EmbeddedMaker:
         image = item[None]
         if shrunk > 1:
             image = torch.nn.functional.interpolate(image, scale_factor=shrunk, mode="bilinear", align_corners=False)
-        audio: Audio = spectrogram.to_waves(image)[0].numpy()[:, None]
+        wave = spectrogram.to_waves(image)[0].numpy()
+        audio: Audio = (wave * np.float32(PEAK / max(float(abs(wave).max()), 1e-6)))[:, None]
         return compose(audio, self.rate, seconds, seed) if seconds else audio

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..casting import check_numbers
 from ..errors import BadInput
 from ..measures import KernelDistance, enough_for_frechet, frechet
 from ..sheets import contact_sheet
@@ -104,6 +105,7 @@ def evaluate(
     Raises:
         BadInput: too few calls or recordings, or recordings of other animals than the ear knows.
     """
+    check_numbers(count, seed, what="calls")
     if count < FEWEST or len(clips) < 2 * FEWEST:
         raise BadInput(f"--count {count}: judging needs at least {FEWEST} calls and {2 * FEWEST} recordings; there are {len(clips)}.")
     if clips.classes != ear.classes:

@@ -1,6 +1,6 @@
 """The recordings that a model learned from, in short: enough to find copies of them, and to tell how natural a call is.
 
-It lies beside the model: ``weights/call_reference.safetensors`` for the shipped one, ``animal_diffusion_model.reference`` in a
+It lies beside the model: ``weights/call.reference`` for the shipped one, ``animal_diffusion_model.reference`` in a
 run folder. It holds no sound, only coarse spectrograms (32 bands, 32 ms) and the ear's features.
 """
 
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
+from ..classifier import FEATURES
 from ..errors import BadCheckpoint
 from ..store import write_atomic
 from .clips import ClipSet
@@ -153,6 +154,19 @@ class Reference:
             with safe_open(str(path), framework="numpy") as file:
                 names = tuple(json.loads(file.metadata()["names"]))
                 features, picture, lengths = (file.get_tensor(key) for key in ("features", "picture", "lengths"))
+            _check(names, features, picture, lengths)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise BadCheckpoint(f"{path} is damaged ({error}): delete it, and copies of recordings are not looked for.") from None
         return cls(names, features.astype(np.float32), picture, lengths)
+
+
+def _check(names: tuple[Any, ...], features: NDArray[Any], picture: NDArray[Any], lengths: NDArray[Any]) -> None:
+    """Raises ValueError where the parts of a file cannot be a :class:`Reference` together."""
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("no names of recordings")
+    if features.shape != (len(names), FEATURES) or features.dtype.kind != "f" or not np.isfinite(features).all():
+        raise ValueError(f"the features are {features.dtype} {features.shape}")
+    if picture.ndim != 2 or picture.shape[0] != BANDS or picture.dtype != np.uint8:
+        raise ValueError(f"the spectrograms are {picture.dtype} {picture.shape}")
+    if lengths.shape != (len(names),) or lengths.dtype.kind != "i" or lengths.min() < SHORTEST or lengths.sum() != picture.shape[1]:
+        raise ValueError("the lengths do not fit the spectrograms")
