@@ -24,17 +24,22 @@ def ebur128(file: Path) -> tuple[float | None, float]:
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(audio.reshape(1, -1), format="flt", layout=layout)
+    padded = np.pad(audio, ((0, rate // 5), (0, 0)))  # it tells nothing of the last tenth of a second
+    frame = av.AudioFrame.from_ndarray(padded.reshape(1, -1), format="flt", layout=layout)
     frame.sample_rate, frame.pts = rate, 0
     graph.push(frame)
     graph.push(None)
-    heard, highest = -70.0, 1e-10
+    heard, highest = [-70.0], 1e-10
     while True:
         try:
             told: dict[str, str] = getattr(graph.pull(), "metadata", {})
         except (av.error.EOFError, av.error.BlockingIOError):
-            return (heard if len(audio) >= BLOCK * rate else None), 20 * float(np.log10(highest))
-        heard, highest = float(told["lavfi.r128.I"]), max(highest, float(told["lavfi.r128.true_peak"]))
+            break
+        if told:
+            heard.append(float(told["lavfi.r128.I"]))
+            highest = max(highest, float(told["lavfi.r128.true_peak"]))
+    loudness = heard[min(len(audio) * 10 // rate, len(heard) - 1)]  # of the whole tenths, without the silence behind them
+    return (loudness if len(audio) >= BLOCK * rate else None), 20 * float(np.log10(highest))
 
 
 def measured(folder: Path, count: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import chirp, stft
 
-from jungle.album import Wanted, make_album
+from jungle.album import Wanted, make_album, speak, write_plain
 from jungle.casting import KIN, voices
 from jungle.classifier import Classifier
 from jungle.diffusion import model as models
@@ -385,6 +385,47 @@ def test_an_album_is_mastered_tagged_and_complete(tiny: Model, ear: Ear, referen
     assert [call.to_json() for call in again] == [call.to_json() for call in calls]
     for name in ("animal_sound_1.wav", "animal_sound_2.opus", "takes.png", "sounds.json"):
         assert (tmp_path / "album" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_wanted_length_survives_mastering(tiny: Model, ear: Ear, tmp_path: Path) -> None:
+    wanted = [Wanted(Species(slug="", name="", seed=1), CallRequest(seed=1, seconds=2.25))]
+    [call] = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path, ear, None)
+    assert soundfile.info(tmp_path / call.file).frames == round(2.25 * 48_000)
+    assert call.loop[1] <= round(2.25 * 48_000)
+
+
+class Stereo:
+    """An engine that answers with noise in stereo at 44.1 kHz, too loud by half."""
+
+    name, rate, model = "stereo", 44_100, "none"
+
+    def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
+        for index, one in enumerate(requests):
+            audio = np.random.default_rng(one.seed).uniform(-1.5, 1.5, (round(one.seconds * 44_100), 2))
+            yield index, Take(audio.astype(np.float32), 44_100, one.seed, "made for a test")
+
+
+def test_the_faithful_recipe_is_written_as_it_is(tmp_path: Path) -> None:
+    requests = [CallRequest(seed=seed, prompt="p", seconds=seconds) for seed, seconds in enumerate((0.5, 1.25))]
+    wanted = [Wanted(Species(slug="", name="", seed=one.seed), one) for one in requests]
+    calls = write_plain(Stereo(), wanted, tmp_path, lambda done: None)
+    assert [call.file for call in calls] == ["animal_sound_1.wav", "animal_sound_2.wav"]
+    for call, one in zip(calls, wanted, strict=True):
+        info = soundfile.info(tmp_path / call.file)
+        assert (info.frames, info.samplerate, info.channels, info.subtype) == (round(one.request.seconds * 44_100), 44_100, 2, "PCM_16")
+        assert np.abs(soundfile.read(tmp_path / call.file)[0]).max() <= 1.0
+        assert call.notes == ("made for a test",)
+    assert len(json.loads((tmp_path / "sounds.json").read_text())["calls"]) == 2
+
+
+def test_creatures_speak_with_their_own_voice(tiny: Model, ear: Ear, tmp_path: Path) -> None:
+    wanted = [Wanted(Species(slug="", name="", seed=seed), CallRequest(seed=seed)) for seed in range(2)]
+    calls = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path, ear, None)
+    files = speak(tmp_path, calls)
+    assert files == ["animal_speech_1.wav", "animal_speech_2.wav"]
+    first, second = (soundfile.read(tmp_path / file)[0] for file in files)
+    assert 0.5 < len(first) / 48_000 < 4.5
+    assert len(first) != len(second) or np.abs(first - second).max() > 0.05
 
 
 def test_every_animal_of_the_photos_has_a_voice() -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import signal as scipy_signal
 
 from jungle.errors import BadInput
+from jungle.prosody import Plan, Syllable
 from jungle.sounds import grains, speech
 from jungle.sounds.frames import frames
-from jungle.sounds.speech import Plan, Syllable, babble, perform
+from jungle.sounds.speech import babble, perform
 
 CALLS = Path(__file__).parent.parent.parent / "shared" / "data" / "calls"
 RATE = 16_000

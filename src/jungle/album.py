@@ -7,6 +7,7 @@ sounds.json                seeds, scores, loudness, loops and what was done, for
 """
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__
+from .errors import BadInput
 from .mastering import encode
-from .mastering.master import Mastered, master
+from .mastering.audio import Cleaning
+from .mastering.loop import Looping
+from .mastering.master import Mastered, MasterSettings, master
 from .records import Call, Species
 from .sheets import contact_sheet
 from .sounds.ear import Ear
@@ -24,9 +28,10 @@ from .sounds.reference import Reference
 from .sounds.speech import babble, perform
 from .sounds.takes import Judged, judge
 from .sounds.views import picture
-from .store import make_folder, write_atomic, write_bytes, write_json
+from .store import check_place, make_folder, write_atomic, write_bytes, write_json
 
 FORMS = ("wav", "flac", "opus", "m4a")
+EXACT = MasterSettings(cleaning=Cleaning(dead_air=0.0), looping=Looping(pause=0.0))  # a wanted length stays as it is
 DISCLOSURE = "trainedAlgorithmicMedia: made by a generative model, no recording of an animal"
 
 
@@ -61,12 +66,13 @@ def make_album(
     Raises:
         JungleError: the engine could not make a call that is one.
     """
+    _check_place(out)
     takes: list[list[Take]] = [[] for _ in wanted]
     for index, take in maker.make([one.request for one in wanted]):
         takes[index].append(take)
         progress(1)
     judged = [judge(some, one.request.mix, ear, reference) for some, one in zip(takes, wanted, strict=True)]
-    mastered = master([best[0].take.audio for best in judged], maker.rate)
+    mastered = master([best[0].take.audio for best in judged], maker.rate, EXACT if any(one.request.seconds for one in wanted) else None)
     make_folder(out)
     for old in (*out.glob("animal_sound_*"), *(out / "takes").glob("animal_sound_*_take_*.wav")):
         old.unlink()
@@ -80,6 +86,14 @@ def make_album(
     _sheet(out / "takes.png", judged)
     write_json(out / "sounds.json", {"jungle": __version__, "calls": [call.to_json() for call in calls]})
     return calls
+
+
+def _check_place(out: Path) -> None:
+    """Raises BadInput, before anything is made, where something is in the way of what :func:`make_album` writes."""
+    check_place(out / "takes")
+    for path in (*out.glob("animal_sound_*"), out / "takes.png", out / "sounds.json"):
+        if os.path.isdir(path):  # which is False, not an error, for a name that is too long
+            raise BadInput(f"{path} is a folder, and a file of this name is to be written: rename it, or choose another place with --out.")
 
 
 def _record(maker: CallMaker, one: Wanted, best: Judged, made: Mastered, number: int, chosen: int) -> Call:
@@ -110,6 +124,24 @@ def raw_wav(take: Take) -> bytes:
     peak = float(np.abs(take.audio).max(initial=0.0))
     soundfile.write(buffer, take.audio / max(peak, 1.0), take.rate, format="WAV", subtype="PCM_16")
     return buffer.getvalue()
+
+
+def write_plain(maker: CallMaker, wanted: Sequence[Wanted], out: Path, progress: Callable[[int], object]) -> list[Call]:
+    """The faithful recipe: one take of each, not mastered, as animal_sound_1.wav ... of exactly the wanted length."""
+    _check_place(out)
+    calls = []
+    for index, take in maker.make([one.request for one in wanted]):
+        request, file = wanted[index].request, f"animal_sound_{index + 1}.wav"
+        write_bytes(out / file, raw_wav(take))
+        calls.append(
+            Call(
+                file=file, seconds=len(take.audio) / take.rate, rate=take.rate, seed=take.seed, take=1, mix={}, engine=maker.name,
+                model=maker.model, prompt=request.prompt, negative=request.negative, notes=(take.note,) if take.note else (),
+            )
+        )  # fmt: skip
+        progress(1)
+    write_json(out / "sounds.json", {"jungle": __version__, "calls": [call.to_json() for call in calls]})
+    return calls
 
 
 def speak(out: Path, calls: Sequence[Call]) -> list[str]:

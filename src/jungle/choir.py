@@ -101,6 +101,8 @@ def _prompted(
     unwanted = DEFAULT_NEGATIVE if negative is None else negative
     wanted = []
     for one in casting.choose(tuple(ACTIONS), number, seed, mix, slug, known.species, what="calls"):
+        if one.mix and (min(one.mix.values()) < 0 or not sum(one.mix.values()) > 0):
+            raise BadInput("The shares of a mix must not be negative and must not sum to 0, for example lion=0.6,frog=0.4.")
         text = prompt or build_prompt(one.mix, one.seed)
         wanted.append(Wanted(one, CallRequest(seed=one.seed, prompt=text, negative=unwanted, seconds=seconds, takes=takes)))
     return wanted

@@ -169,7 +169,10 @@ def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
     check_place(Path(out))
     maker, wanted, reference = choir.assemble(shared, **wishes)
     with bar(sum(one.request.takes for one in wanted), "take", shared.quiet) as progress:
-        calls = album.make_album(maker, wanted, Path(out), Ear.shipped(), reference, progress.update)
+        if wishes["faithful"]:
+            calls = album.write_plain(maker, wanted, Path(out), progress.update)
+        else:
+            calls = album.make_album(maker, wanted, Path(out), Ear.shipped(), reference, progress.update)
     spoken = album.speak(Path(out), calls) if speak else []
     for call in calls:
         for flag in call.flags:

@@ -89,9 +89,14 @@ def open_singer(
     from .sounds.calls import EmbeddedMaker
     from .sounds.reference import Reference
 
+    file = model_file(path, folder, "recordings")
     model = open_model(shared, path, folder=folder, media="recordings")
-    maker = EmbeddedMaker(model, sampling(model, options or {}, folder, **given))
-    return maker, Reference.load(model_file(path, folder, "recordings").with_suffix(".reference"))
+    recipe = sampling(model, options or {}, folder, **given)
+    try:
+        maker = EmbeddedMaker(model, recipe)
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}") from None
+    return maker, Reference.load(file.with_suffix(".reference"))
 
 
 def run_training(

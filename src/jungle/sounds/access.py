@@ -61,6 +61,16 @@ def _variables(text: str) -> dict[str, str]:
     return {match[1]: (match[2] or match[3] or match[4] or "").strip() for match in pattern.finditer(text)}
 
 
+def check_name(model: str) -> None:
+    """Refuse what is neither a local folder nor can be the name of a model of the hub.
+
+    Raises:
+        BadInput: it is not of the form OWNER/NAME.
+    """
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model) or re.search(r"--|\.\.", model):
+        raise BadInput(f"There is no folder '{model}': give the folder of a Stable Audio model, or its name on the hub as OWNER/NAME.")
+
+
 def check_access(model: str, token: Token | None, endpoint: str | None = None) -> None:
     """Ask the hub, in one request that downloads nothing, whether ``token`` opens ``model`` ("OWNER/NAME").
 
@@ -68,8 +78,7 @@ def check_access(model: str, token: Token | None, endpoint: str | None = None) -
         BadInput: no such model, no token, a wrong one, a licence that is not accepted, or no network; with the page to visit.
         MissingExtra: ``huggingface_hub`` is not installed.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-        raise BadInput(f"There is no folder '{model}': give the folder of a Stable Audio model, or its name on the hub as OWNER/NAME.")
+    check_name(model)
     if token and not re.fullmatch(r"[!-~]+", token.value):  # else the error of the library would show it
         raise BadInput(f"The token from {token.where} holds spaces or odd characters: copy it again from {TOKENS_PAGE}.")
     try:

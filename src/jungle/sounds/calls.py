@@ -9,7 +9,7 @@ import torch
 from ..diffusion.lots import Wish, draw
 from ..diffusion.model import Model
 from ..errors import BadInput
-from ..recipes import SampleRecipe
+from ..recipes import Recipe, SampleRecipe
 from . import spectrogram
 from .composing import compose
 from .maker import Audio, CallRequest, Take, take_seed
@@ -19,21 +19,37 @@ PEAK = 0.89  # -1 dBFS: pictures know levels only relative to their loudest
 STRIDE = 32  # columns; widths are multiples of it, so that every level of the network can halve them
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe that cannot learn or draw spectrograms.
+
+    Raises:
+        BadInput: one for photos, of another number of frequencies than theirs, or of a width that the network cannot halve.
+    """
+    if recipe.media != "recordings":
+        raise BadInput("This model was trained on photos and paints pictures: give one that was trained on recordings, or none.")
+    if recipe.image_size != spectrogram.BINS or recipe.size[1] % STRIDE:
+        raise BadInput(
+            f"image_size={recipe.image_size} with aspect={recipe.aspect} fits no recordings: spectrograms have {spectrogram.BINS} "
+            "frequencies; use aspect=1:1 for calls of 2 seconds or aspect=3:2 for 3."
+        )
+    if recipe.network != "unet":
+        raise BadInput(f"network={recipe.network} paints photos in three colours: use network=unet for recordings.")
+
+
 class EmbeddedMaker:
     """Draws calls with a model trained on recordings.
 
     On one device with one number of threads, the samples of a take depend on its seed, mix and seconds alone.
 
     Raises:
-        BadInput: the model was trained on photos.
+        BadInput: the model does not draw spectrograms (see :func:`check_recipe`).
     """
 
     name = "embedded"
     rate = spectrogram.RATE
 
     def __init__(self, model: Model, recipe: SampleRecipe) -> None:
-        if model.recipe.media != "recordings":
-            raise BadInput("This model was trained on photos and paints pictures: give one that was trained on recordings, or none.")
+        check_recipe(model.recipe)
         self._model, self._recipe = model, recipe
         self.model, self.classes = model.hash, model.classes
 

@@ -13,7 +13,7 @@ import torch
 
 from ..diffusion.device import Compute, choose, out_of_memory
 from ..errors import BadCheckpoint, BadInput, JungleError, MissingExtra
-from .access import DISK_GIB, STABLE_AUDIO, Token, check_access, refusal
+from .access import DISK_GIB, STABLE_AUDIO, Token, check_access, check_name, refusal
 
 
 def choose_compute(device: str, faithful: bool = False) -> Compute:
@@ -38,12 +38,11 @@ def fetch(source: str, token: Token | None) -> tuple[Path, str]:
     """
     if (folder := Path(source).expanduser()).is_dir():
         return folder, _digest(folder)
-    if source.startswith((".", "/", "~")):
-        raise BadInput(f"There is no folder '{source}': give the folder of a Stable Audio model, or its name on the hub as OWNER/NAME.")
+    check_name(source)
     pipeline = _pipeline_class()
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if not isinstance(try_to_load_from_cache(source, "model_index.json") if "/" in source else None, str):
+    if not isinstance(try_to_load_from_cache(source, "model_index.json"), str):
         check_access(source, token)
         cache = next(place for place in (Path(constants.HF_HUB_CACHE), *Path(constants.HF_HUB_CACHE).parents) if place.is_dir())
         free = shutil.disk_usage(cache).free / 2**30

@@ -18,6 +18,7 @@ from ..recipes import Recipe
 from ..twins import repeated
 from ..wording import FEW, bars, bytes_text, counts, duration, examples, plural, skipped_files, twins
 from . import likeness
+from .calls import check_recipe
 from .clips import LONGEST, RATE, Clip, prepare
 
 CLIPPED = 0.01  # share of samples at full scale above which clipping is heard
@@ -111,7 +112,11 @@ def inspect(
         clips_per_second: measured speed of training, for the estimated time.
         memory_bytes: measured or estimated memory of training.
         progress: called with (done, total).
+
+    Raises:
+        BadInput: the recipe is none for recordings.
     """
+    check_recipe(recipe)
     found = scan(folder, RECORDINGS)
     skipped, used, clips = list(found.skipped), list[File](), list[Clip]()
     results = decode_all((folder / file.path for file in found.files), prepare)

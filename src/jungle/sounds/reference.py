@@ -152,7 +152,7 @@ class Reference:
             return None
         try:
             with safe_open(str(path), framework="numpy") as file:
-                names = tuple(json.loads(file.metadata()["names"]))
+                names = tuple(json.loads((file.metadata() or {}).get("names", "[]")))
                 features, picture, lengths = (file.get_tensor(key) for key in ("features", "picture", "lengths"))
             _check(names, features, picture, lengths)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ from ..diffusion.run import Run
 from ..recipes import Recipe, SampleRecipe
 from ..sheets import contact_sheet
 from ..store import write_atomic
-from .calls import EmbeddedMaker
+from .calls import EmbeddedMaker, check_recipe
 from .clips import ClipSet
 from .detectors import examine
 from .ear import Ear
@@ -49,6 +49,7 @@ class CallRun(Run[list[Take]]):
         self, out: Path, clips: ClipSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
         cache: Path,
     ) -> None:  # fmt: skip
+        check_recipe(recipe)
         super().__init__(out, clips, Feed(clips, recipe, compute.device), recipe, compute, minutes, clock, started, cache)
         self.clips = clips
 
