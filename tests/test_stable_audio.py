@@ -454,6 +454,8 @@ def test_other_answers_of_the_hub(hub: type[Hub]) -> None:
     with pytest.raises(BadInput, match=r"could not be asked .*error 500"):
         check_access(STABLE_AUDIO, Token("hf_busy", "test"), address)
     with pytest.raises(BadInput, match=r"could not be asked .*check the network"):
+        check_access(STABLE_AUDIO, Token("hf_good", "test"), "http://127.0.0.1:1")
+    with pytest.raises(BadInput, match="needs a token"):  # known without asking
         check_access(STABLE_AUDIO, None, "http://127.0.0.1:1")
     with pytest.raises(BadInput, match="holds spaces or odd characters") as caught:
         check_access(STABLE_AUDIO, Token("hf_a b", ".env"), address)

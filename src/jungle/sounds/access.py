@@ -100,7 +100,7 @@ def refusal(model: str, token: Token | None, problem: BaseException) -> JungleEr
     while cause is not None and status is None:
         status, cause = getattr(getattr(cause, "response", None), "status_code", None), cause.__cause__ or cause.__context__
     page = model_page(model)
-    if status in (401, 403) and token is None:
+    if token is None and (status in (401, 403) or (status is None and model == STABLE_AUDIO)):  # gated: no need to reach it to know
         return BadInput(
             f"{model} needs a token: accept its licence at {page}, make a token with read rights at {TOKENS_PAGE}, "
             "and store it by  hf auth login  or as HF_TOKEN."
