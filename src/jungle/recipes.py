@@ -230,7 +230,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
 
 # Recordings become pictures of 256 frequencies and 2.05 s (sounds/spectrogram.py). A patch of 8 x 8 is 250 Hz and 64 ms.
 CALL = Recipe(
-    name="call", media="recordings", image_size=256, epochs=200, p_mean=1.0, lr=2e-3, warmup=100,
+    name="call", media="recordings", image_size=256, epochs=120, p_mean=1.0, lr=2e-3, warmup=100,
     net=NetRecipe(image_channels=1, patch=8, widths=(128, 256, 384), blocks=(1, 2, 3), attention=(2,)),
     sample=SampleRecipe(guidance=3.0, sigma_max=160.0),
 )  # fmt: skip

@@ -27,7 +27,7 @@ from .maker import Audio, CallRequest, Take
 from .reference import NAME, Reference
 from .views import picture
 
-RECOGNISABLE = 150_000  # training clips until most calls could be told (docs/LOG.md)
+RECOGNISABLE = 70_000  # training clips until most calls could be told (docs/LOG.md)
 PREVIEWS = 10
 PREVIEW_SAMPLING = SampleRecipe(steps=16, guidance=2.0, sigma_max=160.0)
 PAUSE = 0.25  # seconds between two calls of preview.wav
