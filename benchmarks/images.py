@@ -112,7 +112,8 @@ def paint_own(size: int) -> tuple[float, int]:
 
 
 def _paint_ours(model: Any, guidance: float) -> float:
-    from jungle.images.paint import Wish, paint
+    from jungle.diffusion.lots import Wish
+    from jungle.images.paint import paint
     from jungle.recipes import SampleRecipe
 
     wishes = [Wish(seed, model.mix({})) for seed in range(PAINT_BATCH)]

@@ -48,7 +48,8 @@ def window(wave: np.ndarray, source: np.random.Generator) -> np.ndarray:
         spectrum = np.fft.rfft(out)
         spectrum[int(source.uniform(0.35, 0.9) * len(spectrum)) :] = 0
         out = np.fft.irfft(spectrum, SAMPLES)
-    return out.astype(np.float32)
+    played: np.ndarray = out.astype(np.float32)
+    return played
 
 
 def spoil(x: Tensor, generator: torch.Generator) -> Tensor:

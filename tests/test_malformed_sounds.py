@@ -202,7 +202,8 @@ SINGING = {
     "--species good": "jungle.toml", "--mix frog --species good": "--species", "--faithful": "stable-audio",
     "--prompt roar": "stable-audio", "--negative hum": "stable-audio", "--prompt roar --mix frog": "stable-audio",
     "--engine openai": "openai", "--engine EMBEDDED": "EMBEDDED", "--engine": "--engine", "--solver heun": "--solver",
-    "--device gpu": "gpu", "--device cuda": "cuda", "--keep 1": "--keep", "--speak yes": "yes", "-C nowhere": "nowhere",
+    "--device gpu": "gpu", "--device cuda": "cuda", "--keep 1": "--keep", "--clap many": "stable-audio", "--speak yes": "yes",
+    "-C nowhere": "nowhere",
     "--model photo.pth": "on photos", "--model nothing.pth": "nothing.pth", "--model words.wav": "words.wav",
     "--model good.wav": "good.wav",
     "--model many": "many", "--model loop": "loop", "--model smells.pth": "smells.pth", "--model small.pth": "small.pth",
@@ -222,8 +223,10 @@ PLAYING = {
     "--mix lion=-1": "share", "--mix lion=0": "share", "--mix =1": "--mix", "--mix lion --species good": "--species",
     "--faithful --prompt roar": "--prompt", "--faithful --mix lion": "--mix", "--faithful -n 3": "--count",
     "--faithful --seconds 3": "--seconds", "--faithful --negative hum": "--negative", "--faithful --steps 9": "--steps",
-    "--faithful --guidance 2": "--guidance", "--faithful --species good": "--species", "--device gpu": "gpu", "": "check the network",
-    "--model nobody/nothing": "nobody/nothing", "--out file.txt": "file.txt",
+    "--faithful --guidance 2": "--guidance", "--faithful --species good": "--species", "--device gpu": "gpu", "": "needs a token",
+    "--model nobody/nothing": "check the network", "--clap nothing": "a CLAP model", "--clap many": "no CLAP model",
+    "--clap call.pth": "call.pth", "--clap nobody/nothing": "check the network", "--faithful --clap many": "--clap",
+    "--model ~nosuchperson/x": "~nosuchperson", "--clap ~nosuchperson/x": "~nosuchperson", "--out file.txt": "file.txt",
 }  # fmt: skip
 
 LEARNING = {

@@ -7,7 +7,6 @@ sounds.json                seeds, scores, loudness, loops and what was done, for
 """
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from .sounds.ear import Ear
 from .sounds.maker import CallMaker, CallRequest, Take
 from .sounds.reference import Reference
 from .sounds.speech import babble, perform
-from .sounds.takes import Judged, judge
+from .sounds.takes import Judged, Listener, judge
 from .sounds.views import picture
 from .store import check_place, make_folder, write_atomic, write_bytes, write_json
 
@@ -60,8 +59,12 @@ def make_album(
     ear: Ear,
     reference: Reference | None,
     progress: Callable[[int], object] = lambda takes: None,
+    listener: Listener | None = None,
 ) -> list[Call]:
     """Make every wanted call in ``out``: all its takes, the best of them mastered. ``progress`` is called after each take.
+
+    Args:
+        listener: whose opinion on prompts counts too when the best is chosen.
 
     Raises:
         JungleError: the engine could not make a call that is one.
@@ -71,7 +74,7 @@ def make_album(
     for index, take in maker.make([one.request for one in wanted]):
         takes[index].append(take)
         progress(1)
-    judged = [judge(some, one.request.mix, ear, reference) for some, one in zip(takes, wanted, strict=True)]
+    judged = [judge(some, one.request.mix, ear, reference, one.request.prompt, listener) for some, one in zip(takes, wanted, strict=True)]
     mastered = master([best[0].take.audio for best in judged], maker.rate, EXACT if any(one.request.seconds for one in wanted) else None)
     make_folder(out)
     for old in (*out.glob("animal_sound_*"), *(out / "takes").glob("animal_sound_*_take_*.wav")):
@@ -92,7 +95,7 @@ def _check_place(out: Path) -> None:
     """Raises BadInput, before anything is made, where something is in the way of what :func:`make_album` writes."""
     check_place(out / "takes")
     for path in (*out.glob("animal_sound_*"), out / "takes.png", out / "sounds.json"):
-        if os.path.isdir(path):  # which is False, not an error, for a name that is too long
+        if path.is_dir():
             raise BadInput(f"{path} is a folder, and a file of this name is to be written: rename it, or choose another place with --out.")
 
 

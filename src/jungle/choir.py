@@ -14,6 +14,7 @@ from .sounds.reference import Reference
 from .workbench import open_singer
 
 if TYPE_CHECKING:
+    from .sounds.clap import Clap
     from .sounds.stable_audio import StableAudioMaker
 
 COUNTS = {"embedded": 12, "stable-audio": 4}
@@ -23,9 +24,9 @@ LONGEST = 600.0  # seconds of one call
 
 def assemble(
     shared: Shared, *, engine: str, model: str, count: int | None, seed: int | None, mix: str | None, species: str | None, seconds: float,
-    takes: int, prompt: str, negative: str | None, steps: int | None, guidance: float | None, faithful: bool,
-) -> tuple[CallMaker, list[Wanted], Reference | None]:  # fmt: skip
-    """The engine, the calls, and the reference of the recordings (None where it is not known).
+    takes: int, prompt: str, negative: str | None, steps: int | None, guidance: float | None, faithful: bool, clap: str,
+) -> tuple[CallMaker, list[Wanted], Reference | None, "Clap | None"]:  # fmt: skip
+    """The engine, the calls, the reference of the recordings (None where it is not known), and who compares takes with prompts.
 
     Raises:
         BadInput: a number out of range, an unknown class or species, options that contradict each other, or no access to a model.
@@ -43,15 +44,19 @@ def assemble(
     if engine == "embedded":
         if prompt or negative is not None or faithful:
             raise BadInput("--prompt, --negative and --faithful belong to --engine stable-audio: add it, or leave them out.")
-        return _embedded(shared, model, number, base, mix, species, seconds, takes, {"steps": steps, "guidance": guidance}, known)
+        if clap:
+            raise BadInput("--clap compares takes with their prompt and belongs to --engine stable-audio: add it, or leave --clap out.")
+        given = {"steps": steps, "guidance": guidance}
+        return *_embedded(shared, model, number, base, mix, species, seconds, takes, given, known), None
     if prompt and mix is not None:
         raise BadInput("--prompt and --mix contradict each other: without a prompt, one is built from the mix; give one of the two.")
     if faithful:
         changed = {"count": count, "mix": mix, "species": species, "seconds": seconds or None, "prompt": prompt or None}
-        wanted = _faithful(base, changed | {"negative": negative, "steps": steps, "guidance": guidance})
+        wanted = _faithful(base, changed | {"negative": negative, "steps": steps, "guidance": guidance, "clap": clap or None})
     else:
         wanted = _prompted(number, base, mix, species, seconds, takes, prompt, negative, known)
-    return _stable_audio(shared, model, faithful, steps, guidance), wanted, None
+    listener = _listener(shared, clap) if clap else None
+    return _stable_audio(shared, model, faithful, steps, guidance), wanted, None, listener
 
 
 def _faithful(seed: int, changed: dict[str, Any]) -> list[Wanted]:
@@ -76,6 +81,14 @@ def _embedded(
         request = CallRequest(seed=one.seed, mix=casting.voices(one.mix, maker.classes), seconds=seconds, takes=takes)
         wanted.append(Wanted(one, request))
     return maker, wanted, reference
+
+
+def _listener(shared: Shared, name: str) -> "Clap":
+    from .diffusion import device as devices
+    from .sounds.access import find_token
+    from .sounds.clap import Clap
+
+    return Clap.open(name, devices.choose(shared.device).device, find_token(os.environ, Path.home(), Path()))
 
 
 def _stable_audio(shared: Shared, model: str, faithful: bool, steps: int | None, guidance: float | None) -> "StableAudioMaker":

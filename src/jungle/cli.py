@@ -158,6 +158,7 @@ def images(
 @click.option("--steps", default=None, type=int, help="Noise levels; more is finer and slower.")
 @click.option("--guidance", default=None, type=float, help="How strongly to obey the mix or the prompt; 1 means none.")
 @click.option("--faithful", is_flag=True, help="The original recipe of stable-audio: four prompts of 5, 10, 15 and 20 s, 200 steps.")
+@click.option("--clap", default="", metavar="NAME", help="Rank takes of stable-audio by their prompt, with a CLAP folder or hub name.")
 @click.option("--speak", is_flag=True, help="Also let each creature speak: animal_speech_1.wav ...")
 @common
 def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
@@ -167,12 +168,12 @@ def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
     from .store import check_place
 
     check_place(Path(out))
-    maker, wanted, reference = choir.assemble(shared, **wishes)
+    maker, wanted, reference, listener = choir.assemble(shared, **wishes)
     with bar(sum(one.request.takes for one in wanted), "take", shared.quiet) as progress:
         if wishes["faithful"]:
             calls = album.write_plain(maker, wanted, Path(out), progress.update)
         else:
-            calls = album.make_album(maker, wanted, Path(out), Ear.shipped(), reference, progress.update)
+            calls = album.make_album(maker, wanted, Path(out), Ear.shipped(), reference, progress.update, listener)
     spoken = album.speak(Path(out), calls) if speak else []
     for call in calls:
         for flag in call.flags:

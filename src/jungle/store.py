@@ -31,13 +31,19 @@ def check_place(folder: Path) -> None:
     """Refuse, before any work is done and without making it, a folder that cannot be made or written.
 
     Raises:
-        BadInput: a file is in the way, or the rights are missing.
+        BadInput: a file is in the way, the rights are missing, or the name is too long.
     """
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     if not os.path.isdir(nearest):
         raise BadInput(f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place with --out.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise BadInput(f"Cannot write into {nearest} (no permission): choose another place with --out.")
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        pass  # to be made
+    except OSError as error:  # a name that is too long
+        raise BadInput(f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out.") from None
 
 
 def make_folder(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Cleaning: from any clip to mono at 48 kHz without rumble, steady noise or dead air.
+"""Cleaning: from any clip to mono at 48 kHz without rumble, steady noise or dead air, and of a natural colour.
 
 Every step is gentle, has one number in :class:`Cleaning`, and leaves alone what it cannot tell from the call itself.
 """
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
+from .equaliser import equalised
 
 RATE = 48_000  # Hz: what browsers play without resampling
 QUIETEST = -80.0  # dBFS: a clip whose loudest sample lies below it is silent
@@ -23,17 +24,22 @@ class Cleaning:
 
     rumble: float = 40.0  # Hz: half the amplitude there, 24 dB less for each octave below
     noise: float = 10.0  # dB taken from a steady background at most
+    colour: float = 3.0  # dB by which an octave band is raised or lowered at most, in a clip far duller or harsher than real calls
     dead_air: float = 45.0  # dB below the loudest 10 ms: quieter ends are cut
     margin: float = 0.02  # seconds of the ends that stay
     fade: float = 0.005  # seconds of fade at both ends
 
     def __post_init__(self) -> None:
-        if not (0 <= self.rumble <= 500 and 0 <= self.noise <= 40 and self.dead_air >= 0 and self.margin >= 0 and 0 <= self.fade <= 1):
-            raise BadInput(f"These settings of cleaning make no sense: {self}; take rumble 0 to 500 Hz, noise 0 to 40 dB, the rest >= 0.")
+        steps = 0 <= self.rumble <= 500 and 0 <= self.noise <= 40 and 0 <= self.colour <= 12
+        if not (steps and self.dead_air >= 0 and self.margin >= 0 and 0 <= self.fade <= 1):
+            raise BadInput(
+                f"These settings of cleaning make no sense: {self}; take rumble 0 to 500 Hz, noise 0 to 40 dB, colour 0 to 12 dB, "
+                "fade 0 to 1 s, the rest >= 0."
+            )
 
 
 def clean(audio: Audio, rate: int, settings: Cleaning) -> tuple[Audio, list[str]]:
-    """Mix to mono, resample to 48 kHz, take away DC, rumble, steady noise and dead air, and fade both ends.
+    """Mix to mono, resample to 48 kHz, take away DC, rumble and steady noise, mend the colour, trim dead air, fade both ends.
 
     Args:
         audio: float32 (samples, channels).
@@ -57,6 +63,9 @@ def clean(audio: Audio, rate: int, settings: Cleaning) -> tuple[Audio, list[str]
     audio, lowered = without_noise(audio, RATE, settings.noise)
     if lowered >= 1:
         notes.append(f"background noise lowered by {lowered:.0f} dB")
+    audio, how = equalised(audio, RATE, settings.colour)  # while there are pauses that tell noise from the call
+    if how:
+        notes.append(how)
     audio, seconds = without_dead_air(audio, RATE, settings.dead_air, settings.margin)
     if seconds >= 0.05:
         notes.append(f"{seconds:.1f} s of dead air trimmed" if seconds >= 0.1 else "a little dead air trimmed")

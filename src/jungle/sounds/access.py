@@ -1,5 +1,6 @@
 """May this machine use a model of the Hugging Face hub: token, licence, disk and memory, asked before anything is downloaded."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,18 +62,24 @@ def _variables(text: str) -> dict[str, str]:
     return {match[1]: (match[2] or match[3] or match[4] or "").strip() for match in pattern.finditer(text)}
 
 
-def check_name(model: str) -> None:
-    """Refuse what is neither a local folder nor can be the name of a model of the hub.
+def local_folder(source: str) -> Path | None:
+    """The folder ``source``, if it is one."""
+    place = os.path.expanduser(source)  # which, unlike Path.expanduser, leaves a person alone who is not known here
+    return Path(place) if os.path.isdir(place) else None
+
+
+def check_name(model: str, what: str = "a Stable Audio model") -> None:
+    """Refuse what, wanted as ``what``, is neither a local folder nor can be the name of a model of the hub.
 
     Raises:
         BadInput: it is not of the form OWNER/NAME.
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model) or re.search(r"--|\.\.", model):
-        raise BadInput(f"There is no folder '{model}': give the folder of a Stable Audio model, or its name on the hub as OWNER/NAME.")
+        raise BadInput(f"There is no folder '{model}': give the folder of {what}, or its name on the hub as OWNER/NAME.")
 
 
-def check_access(model: str, token: Token | None, endpoint: str | None = None) -> None:
-    """Ask the hub, in one request that downloads nothing, whether ``token`` opens ``model`` ("OWNER/NAME").
+def check_access(model: str, token: Token | None, endpoint: str | None = None, file: str = "model_index.json") -> None:
+    """Ask the hub, in one request for a ``file`` that downloads nothing, whether ``token`` opens ``model`` ("OWNER/NAME").
 
     Raises:
         BadInput: no such model, no token, a wrong one, a licence that is not accepted, or no network; with the page to visit.
@@ -87,7 +94,7 @@ def check_access(model: str, token: Token | None, endpoint: str | None = None) -
         raise MissingExtra.library("huggingface_hub", "stable-audio", f"Using {model}") from None
     try:
         # Asked about a file, because everybody may see the description of a gated model; and with a time limit, unlike auth_check
-        url = hf_hub_url(model, "model_index.json", endpoint=endpoint)
+        url = hf_hub_url(model, file, endpoint=endpoint)
         get_hf_file_metadata(url, token=token.value if token else False, timeout=PATIENCE)
     except Exception as problem:  # the library raises its own, httpx', and its validators' errors
         raise refusal(model, token, problem) from problem

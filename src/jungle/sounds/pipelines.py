@@ -13,7 +13,7 @@ import torch
 
 from ..diffusion.device import Compute, choose, out_of_memory
 from ..errors import BadCheckpoint, BadInput, JungleError, MissingExtra
-from .access import DISK_GIB, STABLE_AUDIO, Token, check_access, check_name, refusal
+from .access import DISK_GIB, STABLE_AUDIO, Token, check_access, check_name, local_folder, refusal
 
 
 def choose_compute(device: str, faithful: bool = False) -> Compute:
@@ -36,7 +36,7 @@ def fetch(source: str, token: Token | None) -> tuple[Path, str]:
         BadInput: no such folder or model, no access to it (asked before anything is downloaded), no network or no room.
         MissingExtra: the libraries are not installed.
     """
-    if (folder := Path(source).expanduser()).is_dir():
+    if folder := local_folder(source):
         return folder, _digest(folder)
     check_name(source)
     pipeline = _pipeline_class()

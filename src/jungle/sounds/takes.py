@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .detectors import Finding, examine
 from .ear import Ear
-from .maker import Take
+from .maker import Audio, Take
 from .reference import COPY, Reference
 
 AGREEMENT, NATURAL = 0.6, 0.4  # weights of the score
 BLEMISH = 0.1  # what a fault that mastering mends takes off
+
+
+class Listener(Protocol):
+    """Whoever can tell how well a call fits a prompt; see ``clap.py``."""
+
+    def agreement(self, prompt: str, audio: Audio, rate: int) -> float:
+        """0 to 1."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Judged:
     nearest: tuple[float, str] | None  # similarity to the nearest recording of the training, and its name
     findings: tuple[Finding, ...]
     flags: tuple[str, ...]
+    fit: float | None = None  # to the prompt, 0 to 1, 0.5 unrelated; None without a prompt or a listener
 
     @property
     def why(self) -> str:
@@ -33,6 +43,8 @@ class Judged:
         parts = []
         if self.agreement is not None:
             parts.append(f"sounds {self.agreement:.0%} like the wanted animals")
+        if self.fit is not None:
+            parts.append(f"fits its prompt by {self.fit:.2f} (0.5 is unrelated)")
         if self.natural is not None:
             parts.append(f"more typical than {self.natural:.0%} of real recordings")
         parts += [finding.sentence for finding in self.findings]
@@ -52,8 +64,18 @@ def agreement(mix: Mapping[str, float], classes: Sequence[str], heard: NDArray[n
     return sum(min(share / total, float(heard[list(classes).index(name)])) for name, share in mix.items())
 
 
-def judge(takes: Sequence[Take], mix: Mapping[str, float], ear: Ear, reference: Reference | None) -> list[Judged]:
-    """All takes of one call, the best first; takes without a flag come before the others."""
+def judge(
+    takes: Sequence[Take],
+    mix: Mapping[str, float],
+    ear: Ear,
+    reference: Reference | None,
+    prompt: str = "",
+    listener: Listener | None = None,
+) -> list[Judged]:
+    """All takes of one call, the best first; takes without a flag come before the others.
+
+    With a ``listener``, how well a take fits its ``prompt`` counts as much as how far it sounds like the animals of ``mix``.
+    """
     judged = []
     for take in takes:
         findings = examine(take.audio, take.rate)
@@ -66,8 +88,10 @@ def judge(takes: Sequence[Take], mix: Mapping[str, float], ear: Ear, reference: 
         natural = float(reference.typical(features)[0]) if reference else None
         nearest = reference.nearest(take.audio, take.rate) if reference else None
         copied = (f"It is a copy of {nearest[1]} ({nearest[0]:.0%} alike).",) if nearest and nearest[0] >= COPY else ()
-        known = [(weight, value) for weight, value in ((AGREEMENT, alike), (NATURAL, natural)) if value is not None]
+        fit = listener.agreement(prompt, take.audio, take.rate) if listener and prompt else None
+        parts = ((AGREEMENT, alike), (AGREEMENT, fit), (NATURAL, natural))
+        known = [(weight, value) for weight, value in parts if value is not None]
         score = sum(weight * value for weight, value in known) / sum(weight for weight, _ in known) if known else 0.5
         score = max(0.0, score - BLEMISH * len(findings))
-        judged.append(Judged(take, score, alike, natural, nearest, findings, fatal + copied))
+        judged.append(Judged(take, score, alike, natural, nearest, findings, fatal + copied, fit))
     return sorted(judged, key=lambda one: (bool(one.flags), -one.score))
