@@ -8,11 +8,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 postcards: .venv/installed
 	$(BIN)/jungle make --out my-jungle
 
+test unit: export OMP_NUM_THREADS = 1  # two processes, or toy networks: threads would only wait for each other
+
 test: .venv/installed-dev unit
 	$(BIN)/python -m pytest -m slow
 
 unit: .venv/installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check src tests benchmarks
