@@ -8,7 +8,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 postcards: .venv/installed
 	$(BIN)/jungle make --out my-jungle
 
-test unit: export OMP_NUM_THREADS = 1  # two processes, or toy networks: threads would only wait for each other
+# toy networks, and two test processes: threads would only wait for each other
+test unit: export OMP_NUM_THREADS = 1
 
 test: .venv/installed-dev unit
 	$(BIN)/python -m pytest -m slow
