@@ -26,7 +26,7 @@ from jungle.sounds.opening import Facts, Unreadable, open_recording
 from jungle.sources import resolve, unzip
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-RECIPE = find("quick")
+RECIPE = find("quick", "recordings")
 RATE = clips.RATE
 
 
@@ -469,9 +469,9 @@ def test_the_report_counts_what_is_there(tmp_path: Path) -> None:
     assert report.encodings == {"WAV 16 bit": 10, "WAV 8 bit": 1, "WAV 24 bit": 1}
     assert (report.clipped, report.quiet, report.dull, report.cut) == (("cat/loud.wav",), ("dog/faint.wav",), 1, 0)
     assert (report.shortest, report.longest) == (0.5, 1.0)
-    assert report.clips == 12 * 30
+    assert report.clips == 12 * RECIPE.epochs
     text = report.to_text()
-    for words in ("12 recordings of 2 classes", "dog/bad.ogg: damaged", "cat/near.wav = dog/4.wav", "36 seconds", "3.0 GB", "16,000 Hz 11"):
+    for words in ("12 recordings of 2 classes", "dog/bad.ogg: damaged", "cat/near.wav = dog/4.wav", "about 2 minutes", "3.0 GB", "16,000 Hz 11"):
         assert words in text
     assert json.loads(report.to_json())["small_classes"] == ["cat", "dog"]
 
