@@ -471,7 +471,14 @@ def test_the_report_counts_what_is_there(tmp_path: Path) -> None:
     assert (report.shortest, report.longest) == (0.5, 1.0)
     assert report.clips == 12 * RECIPE.epochs
     text = report.to_text()
-    for words in ("12 recordings of 2 classes", "dog/bad.ogg: damaged", "cat/near.wav = dog/4.wav", "about 2 minutes", "3.0 GB", "16,000 Hz 11"):
+    for words in (
+        "12 recordings of 2 classes",
+        "dog/bad.ogg: damaged",
+        "cat/near.wav = dog/4.wav",
+        "about 2 minutes",
+        "3.0 GB",
+        "16,000 Hz 11",
+    ):
         assert words in text
     assert json.loads(report.to_json())["small_classes"] == ["cat", "dog"]
 
