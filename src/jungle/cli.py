@@ -15,11 +15,13 @@ from .console import Shared, answer, bar, common, fail, follow, say
 from .errors import BadInput, JungleError
 from .workbench import MODEL, cache, open_model, open_singer, run_training, sampling
 
+SHOWN = 16  # phrases on the screen
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="jungle %(version)s")
 def cli() -> None:
-    """Animals that never lived: their pictures, from a folder of photos or from nothing at all."""
+    """Animals that never lived: their pictures, calls and language, from folders of photos and recordings or from nothing at all."""
 
 
 @cli.command()
@@ -180,6 +182,33 @@ def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
             say(f"{call.file}: {flag}", shared.quiet)
     text = f"{len(calls)} calls in {Path(out)}, {sum(bool(call.flags) for call in calls)} of them flagged"
     answer(shared.as_json, text, out=out, calls=[call.to_json() for call in calls], spoken=spoken)
+
+
+@cli.command()
+@click.option("-n", "--count", default=16, help="How many phrases.")
+@click.option("--seed", default=None, type=int, help="Another seed, another language.")
+@click.option("--voice", default="songbird", metavar="NAME", help="The body that speaks: frog, songbird ...")
+@click.option("--out", default="language", metavar="DIR", help="Folder of animal_language.txt, phrases, lexicon and grammar.")
+@common
+def language(shared: Shared, count: int, seed: int | None, voice: str, out: str) -> None:
+    """Phrases of a language that exists: animal_language.txt, with their meaning, a dictionary and a grammar beside it."""
+    from . import config
+    from .language import offline
+    from .language.language import Language
+    from .language.voices import voice_named
+    from .store import check_place
+
+    check_place(Path(out))
+    if shared.options:
+        raise BadInput(f"-o {next(iter(shared.options))}: a language has no such option; leave -o out.")
+    number = config.read(Path()).seed if seed is None else seed
+    tongue = Language(number, voice_named(voice))
+    phrases = offline.speak(number, voice, count)
+    files = offline.write_language(Path(out), tongue, phrases)
+    told = "\n".join(f"{phrase.text}   {phrase.english}" for phrase in phrases[:SHOWN])
+    more = f"\n... and {len(phrases) - SHOWN} more" if len(phrases) > SHOWN else ""
+    text = f"{told}{more}\n{len(phrases)} phrases of {tongue.name} in {files[0]}; how it works: {files[-1]}"
+    answer(shared.as_json, text, files=files, language=tongue.name, phrases=[phrase.text for phrase in phrases])
 
 
 @cli.command()

@@ -11,6 +11,7 @@ MARGIN = 0.02  # seconds kept before and after the audible part
 FADE = 0.01  # seconds
 PITCH = 0.06  # a repetition is up to so much higher or lower
 GAP = (0.15, 0.6)  # seconds between two repetitions
+SHORTEST = 0.3  # seconds of a repetition that is cut at the end
 SOFTER = 5.0  # dB that a repetition may be softer
 
 
@@ -44,8 +45,8 @@ def varied(audio: Audio, rate: int, source: np.random.Generator) -> Audio:
 def compose(audio: Audio, rate: int, seconds: float, seed: int) -> Audio:
     """Exactly round(seconds * rate) samples, (N, C).
 
-    A longer call is cut with a fade. A shorter one is repeated after pauses, every time a little different; what no whole
-    repetition fits into stays silent.
+    A longer call is cut with a fade. A shorter one is repeated after pauses, every time a little different, the last time as much of
+    it as fits; under SHORTEST seconds the end stays silent.
     """
     wanted = round(seconds * rate)
     begin, end = active_part(audio, rate)
@@ -53,7 +54,8 @@ def compose(audio: Audio, rate: int, seconds: float, seed: int) -> Audio:
     result = np.zeros((wanted, audio.shape[1]), dtype=np.float32)
     source = np.random.default_rng([seed, 7])
     place, again = 0, faded(call, rate)
-    while place + len(again) <= wanted:
+    while wanted - place >= min(len(again), SHORTEST * rate):
+        again = again if len(again) <= wanted - place else faded(again[: wanted - place], rate)
         result[place : place + len(again)] += again
         place += len(again) + int(source.uniform(*GAP) * rate)
         again = faded(varied(call, rate, source), rate)

@@ -1,0 +1,197 @@
+"""What animals say, and when: the templates of intents.toml, turned into choices between meanings."""
+
+import itertools
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from ..errors import BadInput
+from .concepts import Concept, concepts
+from .meaning import NP, Clause, Meaning, faults
+from .typology import NUMBERS
+
+MOODS = ("calm", "glad", "afraid", "angry", "sad", "curious", "tender", "proud")
+FIELDS = ("link", "verb", "mood", "tense", "source", "not", "actor", "patient", "relation", "place", "adverb")
+PARTS = ("number", "quality", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseTemplate:
+    """Choices that a clause draws from, one by one."""
+
+    link: str
+    heads: tuple[Clause, ...]  # verbs with tense, source and polarity
+    actors: tuple[NP | None, ...]
+    patients: tuple[NP | None, ...]
+    places: tuple[tuple[str, NP | None], ...]
+    adverbs: tuple[str, ...]
+
+    def draw(self, number: int) -> tuple[Clause, int]:
+        """A clause from the low digits of a large number, and the digits that are left."""
+        number, head = divmod(number, len(self.heads))
+        number, actor = divmod(number, len(self.actors))
+        number, patient = divmod(number, len(self.patients))
+        number, place = divmod(number, len(self.places))
+        number, adverb = divmod(number, len(self.adverbs))
+        verb, mood, tense, source, negative = self.heads[head][:5]
+        relation, where = self.places[place]
+        who, whom, how = self.actors[actor], self.patients[patient], self.adverbs[adverb]
+        return Clause(verb, mood, tense, source, negative, who, whom, relation, where, how), number
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Something that animals say to one another. Every meaning that it draws is free of faults."""
+
+    name: str
+    mood: str
+    when: str
+    calls: tuple[str, ...]
+    levels: int
+    to: tuple[NP | None, ...]
+    say: tuple[ClauseTemplate, ...]
+    then: tuple[ClauseTemplate, ...]
+
+    def draw(self, number: int) -> Meaning:
+        """A meaning from the digits of a large number."""
+        number, call = divmod(number, len(self.calls))
+        number, level = divmod(number, self.levels)
+        number, to = divmod(number, len(self.to))
+        number, which = divmod(number, len(self.say))
+        first, number = self.say[which].draw(number)
+        if self.then:
+            number, which = divmod(number, 2 * len(self.then))
+            if which < len(self.then):
+                template = self.then[which]
+                second, number = template.draw(number)
+                return Meaning(self.calls[call], level + 1 if self.calls[call] else 0, self.to[to], first, template.link, second)
+        return Meaning(self.calls[call], level + 1 if self.calls[call] else 0, self.to[to], first)
+
+
+class Reader:
+    """Turns the text of a template into choices."""
+
+    def __init__(self, known: dict[str, Concept], qualities: dict[str, str]) -> None:
+        self.known = known
+        self.qualities = {tag: self.names(text, "A") for tag, text in qualities.items()}
+
+    def names(self, text: str, kinds: str) -> tuple[str, ...]:
+        """Concepts of some classes from a list: names, @tags; a "?" at the end adds "" as often as all else together."""
+        found: list[str] = []
+        for item in filter(None, text.rstrip("?").split(",")):
+            if item.startswith("@"):
+                found += [name for name, one in self.known.items() if item[1:] in one.tags and one.kind in kinds]
+            elif item in NUMBERS or (item in self.known and self.known[item].kind in kinds):
+                found.append(item)
+            else:
+                raise BadInput(f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: mend intents.toml.")
+        return (*found, *([""] * max(len(found), 1) if text.endswith("?") else []))
+
+    def nps(self, fields: dict[str, str], role: str, *, free: bool = True) -> tuple[NP | None, ...]:
+        """Every noun phrase that the fields of a role allow; ``free``: with usual qualities too, where the fields name none."""
+        nouns = self.names(fields.get(role, ""), "N")
+        numbers = self.names(fields.get(f"{role}.number", "SG"), "Q")
+        qualities = tuple(dict.fromkeys(self.names(fields.get(f"{role}.quality", "?"), "A")))
+        owners = tuple(dict.fromkeys(self.names(fields.get(f"{role}.owner", "?"), "N")))
+        given = f"{role}.quality" in fields
+        found: list[NP | None] = []
+        for noun in nouns:
+            if not noun or self.known[noun].tags & {"pronoun", "asking"}:  # stand alone
+                found.append(NP(noun) if noun else None)
+                continue
+            own = qualities if given or not free else self.usual(noun)
+            found += [NP(noun, number, quality, owner) for quality in own for number in numbers for owner in owners]
+        return tuple(found) or (None,)
+
+    def usual(self, noun: str) -> tuple[str, ...]:
+        """Qualities that a noun may have now and then, and thrice as often none."""
+        tags = self.known[noun].tags
+        found = next((names for tag, names in self.qualities.items() if tag in tags), ())
+        return (*found, *([""] * (3 * len(found) or 1)))
+
+    def clause(self, text: str) -> ClauseTemplate:
+        """A clause template from "key=value key=value"."""
+        pairs = [item.partition("=") for item in text.split()]
+        fields = {key: value for key, _, value in pairs}
+        allowed = {*FIELDS, *(f"{role}.{part}" for role in ("actor", "patient", "place") for part in PARTS)}
+        unknown = sorted(fields.keys() - allowed)
+        if unknown or "verb" not in fields:
+            raise BadInput(f"The clause {text!r} has {', '.join(unknown) or 'no verb'}: use the keys {', '.join(FIELDS)}.")
+        mood = fields.get("mood", "IND")
+        default = {"IND": ("PRS", "VIS"), "Q": ("PRS", "")}.get(mood, ("", ""))
+        heads = tuple(
+            Clause(verb, one, tense if one in ("IND", "Q") else "", source if one == "IND" else "", fields.get("not") == "yes")
+            for verb in self.names(fields["verb"], "ITA")
+            for one in mood.split(",")
+            for tense in fields.get("tense", default[0]).split(",")
+            for source in fields.get("source", default[1]).split(",")
+        )
+        places: tuple[tuple[str, NP | None], ...] = (("", None),)
+        if fields.get("place"):
+            relation = fields["relation"]
+            places = tuple(itertools.product(self.names(relation.rstrip("?"), "P"), self.nps(fields, "place")))
+            if relation.endswith("?"):
+                places += len(places) * (("", None),)
+        return ClauseTemplate(
+            fields.get("link", ""),
+            heads,
+            self.nps(fields, "actor", free=not any(self.known[one.verb].kind == "A" for one in heads if one.verb in self.known)),
+            self.nps(fields, "patient"),
+            places,
+            self.names(fields.get("adverb", ""), "D") or ("",),
+        )
+
+    def intent(self, name: str, table: dict[str, Any]) -> Intent:
+        """One table of intents.toml."""
+        if table.get("mood") not in MOODS or not table.get("say"):
+            raise BadInput(f"The intent {name!r} needs a mood of {', '.join(MOODS)} and something to say: mend intents.toml.")
+        try:
+            made = Intent(
+                name,
+                table["mood"],
+                str(table.get("when", "")),
+                self.names(table.get("call", ""), "X") or ("",),
+                int(table.get("level", 1)),
+                tuple(NP(one) if one else None for one in self.names(table.get("to", ""), "N")) or (None,),
+                tuple(map(self.clause, table["say"])),
+                tuple(map(self.clause, table.get("then", ()))),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"The intent {name!r} cannot be read ({error}): compare it with the others in intents.toml.") from None
+        self._check(made)
+        return made
+
+    def _check(self, intent: Intent) -> None:
+        """Refuse an intent that says what no language can, as a verb with too many participants."""
+        second = Clause("sleep", "IMP", "", "")
+        for template in (*intent.say, *intent.then):
+            actor, patient, (relation, place) = template.actors[0], template.patients[0], template.places[0]
+            for head in template.heads:
+                clause = head._replace(actor=actor, patient=patient, relation=relation, place=place, adverb=template.adverbs[0])
+                wrong = faults(Meaning(first=clause, link=template.link, second=second if template.link else None), self.known)
+                if wrong:
+                    raise BadInput(f"The intent {intent.name!r} says what no language can, {'; '.join(wrong)}: mend intents.toml.")
+
+
+@cache
+def _read(more: str) -> dict[str, Any]:
+    text = resources.files(__package__).joinpath("intents.toml").read_text("utf-8")
+    try:
+        own, others = tomllib.loads(text), tomllib.loads(more)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"The intents are not valid TOML ({error}): mend that line.") from None
+    return {**own, **others, "qualities": {**own["qualities"], **others.get("qualities", {})}}
+
+
+@cache
+def intents(more_concepts: str = "", more: str = "") -> tuple[Intent, ...]:
+    """The intents of intents.toml, and of ``more`` in the same form, over the concepts and ``more_concepts``.
+
+    Raises:
+        BadInput: a template uses what is no concept, or says what no language can.
+    """
+    tables = dict(_read(more))
+    reader = Reader(concepts(more_concepts), tables.pop("qualities"))
+    return tuple(reader.intent(name, table) for name, table in tables.items())

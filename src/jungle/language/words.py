@@ -1,0 +1,84 @@
+"""The closed table of a language: every form of every word, and what it means. No two meanings share a form."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .avoidance import harmless
+from .concepts import Concept
+from .morphology import Key, Morph, Morphology, Morphs
+from .phonology import Form
+
+
+class Word(NamedTuple):
+    """How a form is written, cut, glossed and said. In isolating languages it may be several written words."""
+
+    text: str
+    parts: str
+    gloss: str
+    ipa: str
+    syllables: tuple[tuple[Form, bool], ...]  # each with its stress
+    size: int  # number of syllables
+
+
+@dataclass
+class Table:
+    """Forms by key, and keys by written form. :meth:`add` is the gate that keeps it injective."""
+
+    morphology: Morphology
+    words: dict[Key, Word] = field(default_factory=dict)
+    reading: dict[str, Key] = field(default_factory=dict)
+    stems: dict[str, Morphs] = field(default_factory=dict)
+
+    def word(self, morphs: Morphs) -> Word | None:
+        """How morphs are written and said; None if the language does not allow the sequence."""
+        phonology = self.morphology.phonology
+        form = tuple(segment for morph in morphs for segment in morph.form)
+        syllables = phonology.syllables(form)
+        if syllables is None:
+            return None
+        spelled = [phonology.spell(morph.form) for morph in morphs]
+        parts, gloss = spelled[0], morphs[0].gloss
+        for morph, letters in zip(morphs[1:], spelled[1:], strict=True):
+            parts += morph.joint + letters
+            gloss += morph.joint + morph.gloss
+        main = phonology.stressed(syllables)
+        said = tuple((one, place == main) for place, one in enumerate(syllables))
+        return Word("".join(spelled), parts, gloss, phonology.ipa(syllables, main), said, len(said))
+
+    def add(self, concept: Concept, stem: Morphs, fits: Callable[[str], bool] | None = None) -> bool:
+        """Take in every form of a concept, or nothing and say False: a form is taken, not allowed, or to be avoided."""
+        isolating = self.morphology.typology.kind == "isolating"
+        new: dict[str, Key] = {}
+        found: dict[Key, Word] = {}
+        for key, morphs, labels in self.morphology.forms(concept, stem):
+            single = self.word(morphs if isolating else self.morphology.word(morphs, labels))
+            if single is None or single.text in self.reading or not harmless(single.text) or (fits and not fits(single.text)):
+                return False
+            root = ("R", concept.name, "URG" if key[2:3] == ("URG",) else "") if isolating and key[0] in "NVA" else key
+            if new.setdefault(single.text, root) != root:
+                return False
+            found[key] = self._group(single, labels) if isolating else single
+        self.words |= found
+        self.reading |= new
+        self.stems[concept.name] = stem
+        return True
+
+    def add_particles(self, labels: list[str]) -> bool:
+        """Take in the markers of an isolating language as words; False if one is taken or to be avoided."""
+        for label in labels:
+            word = self.word((Morph(self.morphology.markers[label], label),))
+            if word is None or word.text in self.reading or not harmless(word.text):
+                return False
+            self.words["M", label] = word
+            self.reading[word.text] = ("M", label)
+        return True
+
+    def _group(self, head: Word, labels: list[str]) -> Word:
+        particles = [self.words["M", label] for label in labels]
+        words = [*reversed(particles), head] if self.morphology.typology.prefixing else [head, *particles]
+        if len(words) == 1:
+            return head
+        texts, parts, glosses, said, _, sizes = zip(*words, strict=True)
+        syllables = tuple(one for word in words for one in word.syllables)
+        return Word(" ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said), syllables, sum(sizes))
