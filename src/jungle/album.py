@@ -29,7 +29,6 @@ from .sounds.takes import Judged, Listener, judge
 from .sounds.views import picture
 from .store import check_place, make_folder, write_atomic, write_bytes, write_json
 
-FORMS = ("wav", "flac", "opus", "m4a")
 EXACT = MasterSettings(cleaning=Cleaning(dead_air=0.0), looping=Looping(pause=0.0))  # a wanted length stays as it is
 DISCLOSURE = "trainedAlgorithmicMedia: made by a generative model, no recording of an animal"
 
@@ -148,9 +147,14 @@ def write_plain(maker: CallMaker, wanted: Sequence[Wanted], out: Path, progress:
 
 
 def speak(out: Path, calls: Sequence[Call]) -> list[str]:
-    """Let each creature of ``calls`` in ``out`` speak a babble with its own voice: animal_speech_N.wav; returns the files."""
+    """Let each creature of ``calls`` in ``out`` speak a babble with its own voice: animal_speech_N.wav; returns the files.
+
+    Those of an earlier and longer call are removed.
+    """
     import soundfile
 
+    for old in out.glob("animal_speech_*.wav"):
+        old.unlink()
     files = []
     for number, call in enumerate(calls, 1):
         audio, rate = soundfile.read(out / call.file, dtype="float32", always_2d=True)

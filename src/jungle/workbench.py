@@ -167,11 +167,12 @@ def run_evaluation(shared: Shared, model: str, source: str, count: int | None, s
     from .sources import resolve
 
     folder = resolve(source, cache())
-    media: Media = "recordings" if kind_of(folder).word == "recording" else "photos"
+    word = kind_of(folder).word
+    media: Media = "recordings" if word == "recording" else "photos"
     loaded = open_model(shared, model, media=media)
     recipe = sampling(loaded, shared.options)
     whole = dataclasses.replace(loaded.recipe, limit=0)
-    with bar(0, kind_of(folder).word, shared.quiet) as progress:
+    with bar(0, word, shared.quiet) as progress:
         if media == "photos":
             from .images import judging, photos
 

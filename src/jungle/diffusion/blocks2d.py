@@ -28,6 +28,7 @@ class _GroupNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x, weight and bias from that of y (B, C, H, W); none for groups and eps."""
         x, weight, mean, rstd = ctx.saved_tensors
         b, c, height, width = x.shape
         groups = mean.shape[1]
@@ -85,6 +86,7 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of queries, keys and values from that of the output; the softmax is computed anew instead of kept."""
         q, k, v = ctx.saved_tensors
         k_t, v_t, d_out = k.transpose(-1, -2).contiguous(), v.transpose(-1, -2).contiguous(), grads[0].contiguous()
         dq, dk, dv = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)

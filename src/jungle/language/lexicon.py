@@ -111,6 +111,7 @@ def symbolism(concept: Concept, phonology: Phonology) -> Bias:
     smooth = SONORITY["nasal"]
 
     def bias(segment: str) -> float:
+        """How much likelier than others the segment becomes, as a factor."""
         weight = 1.0
         if is_vowel(segment):
             depth = vowel_depth(segment)

@@ -62,6 +62,7 @@ def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
             check(np == NP(np.noun), f"the pronoun {np.noun!r} stands alone")
 
     def check_clause(clause: Clause) -> None:
+        """Note what is wrong with one clause, its noun phrases included."""
         check(is_a(clause.verb, "ITA"), f"{clause.verb!r} is no verb")
         check(clause.mood in MOODS, f"{clause.mood!r} is no mood")
         order = clause.mood in ("IMP", "URG")
