@@ -1,20 +1,6 @@
 """``jungle.toml``: the wishes of one jungle, editable by hand. Options on the command line win over it.
 
-seed = 0
-recipe = "quick"              # for jungle train
-model = "run/animal_diffusion_model.pth"
-sound_model = "sounds/animal_diffusion_model.pth"
-[train]                       # the keys of -o for training
-limit = 1024
-[images]                      # the keys of -o for painting
-guidance = 2.0
-[sounds]                      # the keys of -o for calls
-steps = 20
-[[species]]
-slug = "canda"
-name = "Canda"
-seed = 7
-mix = { cat = 0.6, panda = 0.4 }
+``jungle new`` writes one with every entry explained (new_jungle.toml); all of them may be left out.
 """
 
 import json
@@ -31,21 +17,55 @@ from .records import Species
 from .store import write_bytes
 
 NAME = "jungle.toml"
+MOST_TEXT, MOST_TRAITS = 200, 8
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NO_SPECIES = re.compile(r"""^[ \t]*(?:species|"species"|'species')[ \t]*=[ \t]*\[(?:\s|#[^\n]*\n)*\][^\n]*\n?""", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+TEXTS = {  # entries of text, with what they are where they are missing
+    "recipe": "", "model": "", "sound_model": "", "title": "Postcards from my jungle", "base_url": "",
+    "world": "A jungle that nobody has seen, where every animal has a voice of its own.",
+    "look": "painterly", "metadata": "full", "calls": "embedded", "phrases_by": "embedded", "negative": "",
+}  # fmt: skip
+CHOICES = {
+    "look": ("painterly", "smooth", "crisp"), "metadata": ("full", "credit", "none"),
+    "calls": ("embedded", "stable-audio"), "phrases_by": ("embedded", "openai"),
+}  # fmt: skip
+TABLES = ("train", "images", "sounds", "language")
+NUMBERS = {"seed": (0, 0, 2**63 - 1), "count": (12, 1, 100_000), "phrases": (4, 1, 16)}  # default, least, most
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """What a text-to-audio engine shall make for an animal."""
+
+    text: str
+    seconds: float = 0.0  # 0 = as long as is natural
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """A read ``jungle.toml``; everything empty where there is no file."""
+    """A read ``jungle.toml``; everything as by default where there is no file."""
 
     seed: int = 0
+    count: int = 12  # species to invent where none are named
+    phrases: int = 4  # on a postcard
     recipe: str = ""
     model: str = ""
     sound_model: str = ""
+    title: str = TEXTS["title"]
+    world: str = TEXTS["world"]
+    base_url: str = ""  # where the page will stand
+    look: str = "painterly"
+    metadata: str = "full"
+    calls: str = "embedded"
+    phrases_by: str = "embedded"
+    negative: str = ""  # what stable-audio avoids
     train: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     sounds: dict[str, str] = field(default_factory=dict)
+    language: dict[str, str] = field(default_factory=dict)
+    prompts: tuple[Prompt, ...] = ()
     species: tuple[Species, ...] = ()
 
 
@@ -77,8 +97,23 @@ def _species(entry: Any, where: Path) -> Species:
     seed = _is(table.get("seed", 0), int, f"seed of '{slug}'", where)
     if not 0 <= seed < 2**63:
         raise BadInput(f"{where}: seed of '{slug}' must be a whole number from 0 to 2^63 - 1, not {seed}.")
-    name = _is(table.get("name", slug.replace("-", " ").capitalize()), str, f"name of '{slug}'", where)
-    return Species(slug=slug, name=name, seed=seed, mix={key: float(share) for key, share in mix.items()})
+    texts = {key: _is(table.get(key, ""), str, f"{key} of '{slug}'", where)[:MOST_TEXT] for key in ("name", "voice", "binomial", "habitat")}
+    traits = _is(table.get("traits", []), list, f"traits of '{slug}'", where)
+    told = tuple(_is(trait, str, f"each of the traits of '{slug}'", where)[:MOST_TEXT] for trait in traits[:MOST_TRAITS])
+    unknown = sorted(set(table) - {"slug", "mix", "seed", "traits", *texts})
+    if unknown:
+        known = "slug, name, seed, mix, voice, binomial, habitat and traits"
+        raise BadInput(f"{where}: the species '{slug}' has no entry '{unknown[0]}'; it may have {known}.")
+    return Species(slug=slug, seed=seed, mix={key: float(share) for key, share in mix.items()}, traits=told, **texts)
+
+
+def _prompt(entry: Any, where: Path) -> Prompt:
+    table = _is(entry, dict, "each [[prompts]]", where)
+    text = _is(table.get("text"), str, "text of each [[prompts]]", where)
+    seconds = table.get("seconds", 0)
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= 600:
+        raise BadInput(f"{where}: seconds of a prompt must be a number from 0 (its natural length) to 600, not {seconds!r:.40}.")
+    return Prompt(text=text, seconds=float(seconds))
 
 
 def read(folder: Path) -> Config:
@@ -95,21 +130,30 @@ def read(folder: Path) -> Config:
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{where} cannot be read as TOML ({reason}): mend it, or delete it to start anew.") from None
-    unknown = sorted(set(table) - {"seed", "recipe", "model", "sound_model", "train", "images", "sounds", "species"})
+    known = (*NUMBERS, *TEXTS, *TABLES, "prompts", "species")
+    unknown = sorted(set(table) - set(known))
     if unknown:
-        known = "seed, recipe, model, sound_model, [train], [images], [sounds] and [[species]]"
-        raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold {known}.")
-    seed = _is(table.get("seed", 0), int, "seed", where)
-    if not 0 <= seed < 2**63:
-        raise BadInput(f"{where}: seed must be a whole number from 0 to 2^63 - 1, not {seed}.")
+        raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold {', '.join(known)}.")
+    numbers = {key: _number(table.get(key, default), key, least, most, where) for key, (default, least, most) in NUMBERS.items()}
+    texts = {key: _is(table.get(key, default), str, key, where) for key, default in TEXTS.items()}
+    for key, choices in CHOICES.items():
+        if texts[key] not in choices:
+            raise BadInput(f"{where}: {key} = '{texts[key]:.60}' must be one of {', '.join(choices)}.")
+    options = {key: _options(table.get(key, {}), key, where) for key in TABLES}
     species = tuple(_species(entry, where) for entry in _is(table.get("species", []), list, "[[species]]", where))
+    prompts = tuple(_prompt(entry, where) for entry in _is(table.get("prompts", []), list, "[[prompts]]", where))
     slugs = [one.slug for one in species]
     for slug in slugs:
         if slugs.count(slug) > 1:
             raise BadInput(f"{where}: the slug '{slug}' is used {slugs.count(slug)} times; give each species its own.")
-    texts = {key: _is(table.get(key, ""), str, key, where) for key in ("recipe", "model", "sound_model")}
-    options = {key: _options(table.get(key, {}), key, where) for key in ("train", "images", "sounds")}
-    return Config(seed=seed, species=species, **texts, **options)  # type: ignore[arg-type]
+    return Config(species=species, prompts=prompts, **numbers, **texts, **options)  # type: ignore[arg-type]
+
+
+def _number(value: Any, key: str, least: int, most: int, where: Path) -> int:
+    number: int = _is(value, int, key, where)
+    if not least <= number <= most:
+        raise BadInput(f"{where}: {key} must be a whole number from {least} to {most if most < 2**62 else '2^63 - 1'}, not {number}.")
+    return number
 
 
 def change(recipe: R, table: Mapping[str, str], folder: Path, given: Mapping[str, str]) -> R:
@@ -136,12 +180,13 @@ def write_species(folder: Path, seed: int, species: tuple[Species, ...]) -> None
     All but an empty ``species = []``, because TOML allows no [[species]] after it.
     """
     where = folder / NAME
-    lines = ["# The animals of this jungle. Change a name, a seed or a mix, and run  jungle make  again."]
+    lines = ["# The animals of this jungle: change a seed or a mix, give one a name, a habitat or traits, and run  jungle make  again."]
     if where.exists():
         lines = [NO_SPECIES.sub("", where.read_text(encoding="utf-8")).rstrip("\n"), "", *lines]
     else:
         lines += [f"seed = {seed}", ""]
     for one in species:
         mix = ", ".join(f"{_quoted(name)} = {share:g}" for name, share in one.mix.items())
-        lines += ["[[species]]", f'slug = "{one.slug}"', f"name = {_quoted(one.name)}", f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]
+        named = [f"name = {_quoted(one.name)}"] if one.name else []
+        lines += ["[[species]]", f'slug = "{one.slug}"', *named, f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]
     write_bytes(where, "\n".join(lines).encode())

@@ -1,7 +1,11 @@
-"""Inventing species: which animals are mixed, in which shares, and what the child of the two is called."""
+"""Inventing species: which animals are mixed, in which shares, and what the child of the two is called.
+
+They get a slug; the name comes with the colour of the picture (``biography.describe``), unless a person writes one.
+"""
 
 import random
 import re
+from collections.abc import Mapping
 
 from .records import Species
 
@@ -18,7 +22,8 @@ def blend(first: str, second: str) -> str:
         stem = first[: max(len(stem), (len(first) + 1) // 2)]
     starts = [i for i, letter in enumerate(second) if letter in VOWELS and i < len(second) - 1]
     tail = second[starts[len(starts) // 2] if len(starts) > 2 else starts[0] :] if starts else second
-    return (stem.rstrip(VOWELS) or stem) + tail
+    made = (stem.rstrip(VOWELS) or stem) + tail
+    return made if made not in (first, second) else stem + second  # cat and cow: not another cow
 
 
 def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
@@ -31,6 +36,11 @@ def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
     return {first: share, second: round(1 - share, 2)}
 
 
+def parents_of(mix: Mapping[str, float]) -> list[str]:
+    """The kinds of a mix that have a share, the largest first."""
+    return sorted((name for name in mix if mix[name] > 0), key=lambda name: (-mix[name], name))
+
+
 def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
     """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others."""
     most = len(classes) * (len(classes) - 1) // 2
@@ -41,15 +51,15 @@ def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ..
         pair = frozenset(mix)
         if pair not in taken or len(taken) >= most:
             taken.add(pair)
-            species.append(_named(mix, seed, {one.slug for one in species}))
+            species.append(_species(mix, seed, {one.slug for one in species}))
         seed += 1
     return tuple(species)
 
 
-def _named(mix: dict[str, float], seed: int, used: set[str]) -> Species:
+def _species(mix: dict[str, float], seed: int, used: set[str]) -> Species:
     words = [name.replace("_", " ").split()[-1] for name in mix] or ["animal"]
     name = blend(words[0], words[-1])
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "animal"
     if slug in used:
         slug = f"{slug}-{seed}"
-    return Species(slug=slug, name=name.capitalize(), seed=seed, mix=mix)
+    return Species(slug=slug, name="", seed=seed, mix=mix)
