@@ -28,6 +28,7 @@ fix: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_schema.py
 
 # torch first and alone: its exact version is the one that comes without gigabytes of GPU libraries on a CPU machine
 .venv/torch: constraints.txt

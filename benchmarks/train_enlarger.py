@@ -14,9 +14,10 @@ import copy
 import math
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,16 +25,18 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jungle.classifier import Classifier
 from jungle.classifier import load as load_judge
 from jungle.images.enlarger import Enlarger, save
+from jungle.store import write_atomic
 from jungle.weights import shipped
 
 PATCH = 128  # side of the large patches
 EDGE = 8  # pixels at a patch's edge that no loss looks at: there the network sees padding instead of the photo
 BATCH = 8
-PAINTED = 0.75  # share of the painted-over photo in what the network should make
-PLAIN_RATE, CRITIC_RATE = 5e-4, 1e-4
+PAINTED = 0.25  # share of the painted-over photo in what the network should make
+STRUCTURE, SEEN, FOOLED = 0.4, 0.1, 0.03  # weights of structure, the judge's features and the critic, beside 1 for the pixels
+PLAIN_RATE, CRITIC_RATE = 5e-4, 2e-4  # top learning rates without and with the critic
+SAVE = 250  # updates
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Part:
 
 def schedule(scale: float) -> list[Part]:
     """The parts of a run, ``scale`` times as long as that of the shipped file; the file is usable after the second."""
-    parts = [Part(2, 1500, False), Part(4, 3000, False), Part(4, 4000, True), Part(2, 1500, True)]
+    parts = [Part(2, 1500, False), Part(4, 2500, False), Part(4, 1300, True), Part(2, 800, False)]
     return [Part(part.factor, max(1, round(part.steps * scale)), part.critic) for part in parts]
 
 
@@ -113,10 +116,10 @@ def worn(x: Tensor, factor: int, generator: torch.Generator) -> Tensor:
     small = torch.cat([smaller(part[None], way) for part, way in zip(x, ways, strict=True)])
     u = torch.rand(len(x), 4, 1, 1, 1, generator=generator)
     soft = F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    small = torch.where(u[:, 0] < 0.5, torch.lerp(small, soft, 0.6 * u[:, 1]), small)
+    small = torch.where(u[:, 0] < 0.4, torch.lerp(small, soft, 0.5 * u[:, 1]), small)
     grain = torch.randn(small.shape, generator=generator)
     blotches = F.interpolate(torch.randn(len(x), 3, high // 2, wide // 2, generator=generator), (high, wide), mode="bilinear")
-    small = torch.where(u[:, 2] < 0.5, small + 0.05 * u[:, 3] * (grain + blotches), small)
+    small = torch.where(u[:, 2] < 0.4, small + 0.05 * u[:, 3] * (grain + blotches), small)
     return ((small.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
@@ -127,44 +130,60 @@ class Critic(nn.Sequential):
         def conv(inside: int, outside: int, side: int, stride: int) -> nn.Module:
             return nn.utils.parametrizations.spectral_norm(nn.Conv2d(inside, outside, side, stride, 1))
 
-        layers = [conv(3, 32, 3, 1), conv(32, 64, 4, 2), conv(64, 96, 4, 2), conv(96, 96, 3, 1)]
+        layers = [conv(3, 48, 4, 2), conv(48, 96, 4, 2), conv(96, 96, 3, 1)]
         super().__init__(*(item for layer in layers for item in (layer, nn.LeakyReLU(0.2))), nn.Conv2d(96, 1, 3, padding=1))
 
 
+def structure(a: Tensor, b: Tensor) -> Tensor:
+    """1 - SSIM (Wang et al. 2004) in windows of 7 pixels, averaged over the channels and three sizes, each half of the one before."""
+    out = torch.zeros(())
+    for _ in range(3):
+        ma, mb, aa, bb, ab = F.avg_pool2d(torch.cat([a, b, a * a, b * b, a * b], dim=1), 7, 1).chunk(5, dim=1)
+        c1, c2 = 0.02**2, 0.06**2  # the usual constants, for values that span 2
+        similar = (2 * ma * mb + c1) * (2 * (ab - ma * mb) + c2) / ((ma**2 + mb**2 + c1) * (aa - ma**2 + bb - mb**2 + c2))
+        out = out + (1 - similar.mean()) / 3
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+    return out
+
+
 def pixel_loss(ours: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of the pixels and, twice, of their steps to the right and down: sharp edges count."""
+    """Mean absolute difference of the pixels, twice that of their steps to the right and down, and a little of the structure's.
+
+    The last keeps contrast in fur and grass, where the smallest difference is a blur.
+    """
     difference = ours - target
     steps = [difference.diff(dim=dim).abs().mean() for dim in (2, 3)]
-    return difference.abs().mean() + 2 * (steps[0] + steps[1])
+    return difference.abs().mean() + 2 * (steps[0] + steps[1]) + STRUCTURE * structure(ours, target)
 
 
 class Lessons:
     """The losses of the adversarial part; owns the critic and its optimizer."""
 
-    def __init__(self, judge: Classifier) -> None:
+    def __init__(self) -> None:
         self.critic = Critic().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=2 * CRITIC_RATE, betas=(0.5, 0.99))
-        self.judge = judge
+        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99))
+        judge = load_judge(shipped("judge64.safetensors"), "judge")[0]
+        self.judge = judge.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What the judge sees at a quarter and an eighth of the side."""
-        stem = self.judge.stem(x)
-        return [stem, self.judge.parts(stem)]
+        with torch.autocast("cpu", torch.bfloat16):
+            stem = self.judge.stem(x.contiguous(memory_format=torch.channels_last))
+            return [stem.float(), self.judge.parts(stem).float()]
 
     def opinions(self, x: Tensor) -> Tensor:
+        """The critic's answers (B, 1, H / 4, W / 4), 1 for painted and 0 for enlarged."""
         with torch.autocast("cpu", torch.bfloat16):
             out: Tensor = self.critic(x.contiguous(memory_format=torch.channels_last))
         return out.float()
 
     def loss(self, ours: Tensor, target: Tensor) -> Tensor:
         """Features like the target's, and a critic that takes ours for painted (least squares: Mao et al. 2017, arXiv 1611.04076)."""
-        with torch.autocast("cpu", torch.bfloat16):
-            pairs = list(zip(self.features(ours), self.features(target), strict=True))
-        seen = sum(((a.float() - b.float()).abs().mean() for a, b in pairs), torch.zeros(()))
+        seen = sum(((a - b).abs().mean() for a, b in zip(self.features(ours), self.features(target), strict=True)), torch.zeros(()))
         self.critic.requires_grad_(False)
         fooled = ((self.opinions(ours) - 1) ** 2).mean()
         self.critic.requires_grad_(True)
-        return 0.05 * seen + 0.02 * fooled
+        return SEEN * seen + FOOLED * fooled
 
     def teach(self, ours: Tensor, target: Tensor) -> float:
         """One update of the critic; returns its loss (0.5 when it knows nothing)."""
@@ -175,43 +194,94 @@ class Lessons:
         return loss.item()
 
 
-def frozen_judge() -> Classifier:
-    judge = load_judge(shipped("judge64.safetensors"), "judge")[0]
-    return judge.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+class Fit:
+    """One part of the run in progress: everything that its next update depends on."""
 
+    def __init__(self, net: Enlarger, part: Part, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.part, self.step = part, 0
+        self.top = CRITIC_RATE if part.critic else PLAIN_RATE
+        self.generator = torch.Generator().manual_seed(seed)
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(net)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.top, betas=(0.9, 0.99))
+        self.lessons = Lessons() if part.critic else None
 
-def fit(net: Enlarger, part: Part, photos: list[Tensor], seed: int) -> Iterator[tuple[int, str]]:
-    """Train ``net`` in place, ending with the average of its last weights; yields (updates, losses in words)."""
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average, top = copy.deepcopy(net), CRITIC_RATE if part.critic else PLAIN_RATE
-    optimizer = torch.optim.Adam(net.parameters(), lr=top, betas=(0.9, 0.99))
-    lessons = Lessons(frozen_judge()) if part.critic else None
-    inside = slice(EDGE, -EDGE)
-    for step in range(1, part.steps + 1):
-        warm = min(1.0, step / 100)
-        optimizer.param_groups[0]["lr"] = top * warm * (0.52 + 0.48 * math.cos(math.pi * step / part.steps))
-        photo = patches(photos, generator)
+    def _holders(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        return found | ({"critic": self.lessons.critic, "critic_optimizer": self.lessons.optimizer} if self.lessons else {})
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`restore` takes."""
+        kept = {name: holder.state_dict() for name, holder in self._holders().items()}
+        return kept | {"step": self.step, "generator": self.generator.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the run that gave ``state`` stood."""
+        for name, holder in self._holders().items():
+            holder.load_state_dict(state[name])
+        self.step = state["step"]
+        self.generator.set_state(state["generator"])
+
+    def update(self, photos: list[Tensor]) -> str:
+        """One update; returns the losses in words."""
+        self.step += 1
+        warm = min(1.0, self.step / 100)
+        self.optimizer.param_groups[0]["lr"] = self.top * warm * (0.52 + 0.48 * math.cos(math.pi * self.step / self.part.steps))
+        photo = patches(photos, self.generator)
+        inside = slice(EDGE, -EDGE)
         target = painted(photo)[:, :, inside, inside]
         with torch.autocast("cpu", torch.bfloat16):
-            ours = net(worn(photo, part.factor, generator).contiguous(memory_format=torch.channels_last))
+            ours = self.net(worn(photo, self.part.factor, self.generator).contiguous(memory_format=torch.channels_last))
         ours = ours[:, :, inside, inside]
         loss = pixel_loss(ours, target)
         words = f"pixels {loss.item():.4f}"
-        if lessons:
-            loss = loss + warm * lessons.loss(ours, target)
-            words += f"  critic {lessons.teach(ours, target):.3f}"
-        optimizer.zero_grad()
+        if self.lessons:
+            loss = loss + warm * self.lessons.loss(ours, target)
+            words += f"  critic {self.lessons.teach(ours, target):.3f}"
+        self.optimizer.zero_grad()
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        keep = min(0.998, step / (step + 10))
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        keep = min(0.998, self.step / (self.step + 10))
         with torch.no_grad():
-            for mean, value in zip(average.parameters(), net.parameters(), strict=True):
+            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
                 mean.lerp_(value, 1 - keep)
-        yield step, words
-    net.load_state_dict(average.state_dict())
+        return words
+
+
+def train(photos: list[Tensor], out: Path, scale: float, seed: int) -> None:
+    """The whole run, or the rest of it; ``out`` is written every SAVE updates."""
+    torch.manual_seed(seed)
+    nets = {factor: Enlarger(factor) for factor in (4, 2)}
+    beside, parts, start = out.with_suffix(".state"), schedule(scale), time.monotonic()
+    kept: dict[str, Any] = torch.load(beside, weights_only=True) if beside.is_file() else {"part": 0}
+    for factor, net in nets.items():
+        if str(factor) in kept:
+            net.load_state_dict(kept[str(factor)])
+    for number in range(kept["part"], len(parts)):
+        part = parts[number]
+        fit = Fit(nets[part.factor], part, seed + number)
+        if kept.get("fit") and number == kept["part"]:
+            fit.restore(kept["fit"])
+        best = nets | {part.factor: fit.average}
+        while fit.step < part.steps:
+            words = fit.update(photos)
+            if fit.step % 100 == 0:
+                print(
+                    f"part {number + 1}  x{part.factor}  {fit.step} of {part.steps}  {words}  {time.monotonic() - start:.0f} s", flush=True
+                )
+            if fit.step % SAVE == 0 or fit.step == part.steps:
+                weights = {str(factor): net.state_dict() for factor, net in best.items()}
+                content = {"part": number, "fit": fit.state()} | weights
+                write_atomic(beside, partial(torch.save, content))
+                recipe = {"parts": [vars(p) for p in parts[: number + 1]], "step": fit.step, "seed": seed, "photos": len(photos)}
+                save(
+                    out,
+                    best,
+                    recipe | {"batch": BATCH, "patch": PATCH, "painted": PAINTED, "structure": STRUCTURE, "seen": SEEN, "fooled": FOOLED},
+                )
+        nets = best
 
 
 def main() -> None:
@@ -223,26 +293,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
-    photos = read_photos(given.photos)
-    nets = {factor: Enlarger(factor) for factor in (4, 2)}
-    state = given.out.with_suffix(".state")
-    done = 0
-    if state.is_file():
-        kept = torch.load(state, weights_only=True)
-        done = kept["done"]
-        for factor, net in nets.items():
-            net.load_state_dict(kept[str(factor)])
-    start, parts = time.monotonic(), schedule(given.scale)
-    for number, part in enumerate(parts):
-        if number < done:
-            continue
-        for step, words in fit(nets[part.factor], part, photos, given.seed + number):
-            if step % 100 == 0:
-                print(f"part {number + 1}  x{part.factor}  {step} of {part.steps}  {words}  {time.monotonic() - start:.0f} s", flush=True)
-        torch.save({"done": number + 1} | {str(factor): net.state_dict() for factor, net in nets.items()}, state)
-        recipe = {"parts": [vars(p) for p in parts[: number + 1]], "batch": BATCH, "patch": PATCH, "painted": PAINTED, "seed": given.seed}
-        save(given.out, nets, recipe | {"photos": len(photos)})
+    train(read_photos(given.photos), given.out, given.scale, given.seed)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +18,9 @@ import torch
 from PIL import Image
 
 from jungle import cli
+from jungle.diffusion import checkpoint, model
+from jungle.diffusion import device as devices
+from jungle.recipes import find
 
 PHOTOS = Path(__file__).parent.parent.parent / "shared" / "data" / "photos"
 
@@ -106,6 +111,54 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Done(code, *capsys.readouterr())
 
     return run
+
+
+# ---------------------------------------------------------------------------------------------------------------- jungles
+
+MODEL = "animal_diffusion_model.pth"
+TRAIN = "train photos --recipe tiny --out run --device cpu:float32"
+Jungle = Callable[[str], Done]
+
+
+@pytest.fixture
+def jungle(drawn_photos: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Jungle:
+    """Run a command line in this process, in a folder that holds ``photos``."""
+    monkeypatch.chdir(drawn_photos.parent)
+    return lambda line: command(shlex.split(line))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model, trained by the command line on a few drawn photos."""
+    folder = tmp_path_factory.mktemp("trained")
+    draw(folder / "photos")
+    environment = os.environ | {"JUNGLE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", "jungle", *TRAIN.split()], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def draw(folder: Path) -> None:
+    source = np.random.default_rng(3)
+    for name in ("bar", "check", "disc"):
+        (folder / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = np.repeat(np.repeat(source.integers(0, 256, (4, 4, 3)), 5, 0), 5, 1)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def give_voice() -> None:
+    """A tiny untrained model of calls where ``jungle make`` looks for one: the shipped one would take its time."""
+    recipe = find("tiny", "recordings")
+    net = model.build(recipe, 2, devices.choose("cpu:float32")).net
+    weights = {name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()}
+    made = checkpoint.Checkpoint(recipe, ("cat", "cow"), 1, "", weights, {})
+    checkpoint.save(Path("sounds") / MODEL, made)
 
 
 def listing(*folders: Path) -> dict[str, tuple[int, int]]:

@@ -9,64 +9,22 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 import zipfile
-from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 import torch
-from conftest import Command, Done
+from conftest import MODEL, TRAIN, Jungle, tree
 from PIL import Image
 
 from jungle import cli
-from jungle.diffusion import checkpoint, model
-from jungle.diffusion import device as devices
+from jungle.diffusion import checkpoint
 from jungle.errors import MissingExtra
-from jungle.recipes import find
 from jungle.weights import shipped
 
 REPOSITORY = Path(__file__).parent.parent
-MODEL = "animal_diffusion_model.pth"
-TRAIN = "train photos --recipe tiny --out run --device cpu:float32"
-
-
-Jungle = Callable[[str], Done]
-
-
-@pytest.fixture
-def jungle(drawn_photos: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Jungle:
-    """Run a command line in this process, in a folder that holds ``photos``."""
-    monkeypatch.chdir(drawn_photos.parent)
-    return lambda line: command(shlex.split(line))
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny model, trained by the command line on a few drawn photos."""
-    folder = tmp_path_factory.mktemp("trained")
-    draw(folder / "photos")
-    environment = os.environ | {"JUNGLE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", "jungle", *TRAIN.split()], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
-
-
-def draw(folder: Path) -> None:
-    source = np.random.default_rng(3)
-    for name in ("bar", "check", "disc"):
-        (folder / name).mkdir(parents=True)
-        for number in range(4):
-            pixels = np.repeat(np.repeat(source.integers(0, 256, (4, 4, 3)), 5, 0), 5, 1)
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder with its bytes."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def needs(name: str) -> None:
@@ -211,94 +169,6 @@ def test_export_paints_the_same_kind_of_pictures(jungle: Jungle, trained: Path) 
     for number in range(1, 5):
         own, theirs = (np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"), dtype=float) for name in ("own", "theirs"))
         assert np.abs(own - theirs).mean() < 0.1 * own.std()  # bfloat16 keeps 8 bits
-
-
-def give_voice() -> None:
-    """A tiny untrained model of calls where ``jungle make`` looks for one: the shipped one would take its time."""
-    recipe = find("tiny", "recordings")
-    net = model.build(recipe, 2, devices.choose("cpu:float32")).net
-    weights = {name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()}
-    made = checkpoint.Checkpoint(recipe, ("cat", "cow"), 1, "", weights, {})
-    checkpoint.save(Path("sounds") / MODEL, made)
-
-
-class Sources(HTMLParser):
-    """The addresses a page loads or links to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.images: list[str] = []
-        self.others: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag == "img":
-            self.images.append(values["src"] or "")
-        elif tag in {"script", "link", "iframe", "source", "video", "audio"}:
-            self.others.append(values.get("src") or values.get("href") or "")
-
-
-def test_make(jungle: Jungle, trained: Path) -> None:
-    give_voice()
-    told = f"make --model {trained / MODEL} -n 5"
-    first = jungle(f"{told} --out one --json --quiet")
-    assert first.json["page"] == "one/index.html"
-    assert first.json["pictures"] == 5
-    assert jungle(f"{told} --out two --quiet").code == 0
-    assert tree(Path("one")) == tree(Path("two"))
-
-    parser = Sources()
-    page = Path("one/index.html").read_text(encoding="utf-8")
-    parser.feed(page)
-    assert len(parser.images) == len(set(parser.images)) == 5
-    assert all(Path("one", source).is_file() for source in parser.images)
-    calls = [address for address in parser.others if address.startswith("sounds/")]
-    assert len(calls) == len(set(calls)) == 10  # an Opus and an M4A for each
-    assert all(Path("one", address).stat().st_size > 1000 for address in calls)
-    assert all(address in ("", *calls) or address.startswith("data:") for address in parser.others)
-    assert "://" not in page
-    assert len(tomllib.loads(Path("one/jungle.toml").read_text())["species"]) == 5
-    before = tree(Path("one"))
-    assert jungle(f"{told} --out one --quiet").code == 0
-    assert tree(Path("one")) == before
-
-
-def test_make_keeps_the_species_of_a_person(jungle: Jungle, trained: Path) -> None:
-    written = "# mine\nseed = 3\n[[species]]\nslug = 'grumble'\nname = 'Gr<u>mble & Sons'\nseed = 9\nmix = { disc = 1 }\n"
-    Path("mine").mkdir()
-    Path("mine/jungle.toml").write_text(written)
-    give_voice()
-    assert jungle(f"make --model {trained / MODEL} -n 5 --out mine --quiet").code == 0
-    assert Path("mine/jungle.toml").read_text() == written
-    page = Path("mine/index.html").read_text()
-    assert page.count("<img") == 1
-    assert "Gr&lt;u&gt;mble &amp; Sons" in page
-    assert "100 % disc" in page
-    animals = json.loads(Path("mine/manifest.json").read_text())["animals"]
-    assert animals[0]["picture"]["seed"] == 9
-
-
-def test_make_keeps_the_rest_of_a_toml_without_species(jungle: Jungle, trained: Path) -> None:
-    written = "# mine\nseed = 3\n[images]\nsteps = 4\n"
-    Path("mine").mkdir()
-    Path("mine/jungle.toml").write_text(written)
-    give_voice()
-    assert jungle(f"make --model {trained / MODEL} -n 2 --out mine --quiet").code == 0
-    text = Path("mine/jungle.toml").read_text()
-    assert text.startswith(written)
-    assert tomllib.loads(text)["species"][0]["seed"] == 3
-    assert {one["picture"]["steps"] for one in json.loads(Path("mine/manifest.json").read_text())["animals"]} == {4}
-
-
-def test_make_with_odd_class_names(jungle: Jungle) -> None:
-    Path("photos/bar").rename('photos/b"a\\r')
-    Path("photos/disc").rename("photos/großer Löwe 🦁")
-    give_voice()
-    done = jungle("make photos --recipe tiny --minutes 0 -n 3 --out odd --quiet --json -o steps=2")
-    assert (done.code, done.err) == (0, "")
-    names = {name for one in tomllib.loads(Path("odd/jungle.toml").read_text(encoding="utf-8"))["species"] for name in one["mix"]}
-    assert names <= {'b"a\\r', "check", "großer Löwe 🦁"}
-    assert jungle(f"make --model odd/{MODEL} --out odd --quiet").code == 0
 
 
 def test_inspect(jungle: Jungle, trained: Path) -> None:

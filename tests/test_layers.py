@@ -17,18 +17,20 @@ PACKAGE = Path(jungle.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 COLUMNS = [
     ["jungle", "jungle.errors", "jungle.records", "jungle.prosody"],
-    ["jungle.recipes", "jungle.store", "jungle.config", "jungle.species", "jungle.casting", "jungle.weights", "jungle.sheets"],
+    ["jungle.recipes", "jungle.store", "jungle.config", "jungle.species", "jungle.casting", "jungle.weights", "jungle.sheets", "jungle.shelf"],
     ["jungle.sources", "jungle.folders", "jungle.media", "jungle.digests", "jungle.decoding", "jungle.twins", "jungle.wording"],
     ["jungle.classifier", "jungle.measures"],
     ["jungle.diffusion"],
     ["jungle.images", "jungle.sounds", "jungle.language"],
     ["jungle.mastering"],
-    ["jungle.album"],
+    ["jungle.album", "jungle.biography"],
+    ["jungle.postcards", "jungle.binding", "jungle.ledger"],
     ["jungle.publish"],
     ["jungle.inspection", "jungle.doctor"],
     ["jungle.console"],
     ["jungle.workbench"],
     ["jungle.choir"],
+    ["jungle.commands"],
     ["jungle.cli"],
     ["jungle.__main__"],
 ]

@@ -91,6 +91,11 @@ def _listener(shared: Shared, name: str) -> "Clap":
     return Clap.open(name, devices.choose(shared.device).device, find_token(os.environ, Path.home(), Path()))
 
 
+def open_engine(shared: Shared, model: str) -> CallMaker:
+    """Stable Audio Open with its own settings; ``model`` is a folder, a hub name, or "" for the usual one."""
+    return _stable_audio(shared, model, False, None, None)
+
+
 def _stable_audio(shared: Shared, model: str, faithful: bool, steps: int | None, guidance: float | None) -> "StableAudioMaker":
     from .sounds.access import STABLE_AUDIO, find_token
     from .sounds.stable_audio import StableAudioMaker

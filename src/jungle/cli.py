@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from . import __version__
+from .commands import jungles
 from .console import Shared, answer, bar, common, fail, follow, say
 from .errors import BadInput, JungleError
-from .workbench import MODEL, cache, open_model, open_singer, run_training, sampling
+from .workbench import MODEL, cache, open_model, run_training, sampling
 
 SHOWN = 16  # phrases on the screen
 
@@ -24,53 +25,8 @@ def cli() -> None:
     """Animals that never lived: their pictures, calls and language, from folders of photos and recordings or from nothing at all."""
 
 
-@cli.command()
-@click.argument("source", required=False)
-@click.option("--out", default="my-jungle", metavar="DIR", help="The jungle's folder.")
-@click.option("-n", "--count", default=None, type=int, help="How many species; 12 by default.")
-@click.option("--seed", default=None, type=int, help="Another seed, another jungle.")
-@click.option("--model", default="", metavar="FILE", help="Paint with this model instead of the shipped one.")
-@click.option("--recipe", default="quick", metavar="NAME", help="How to train on SOURCE.")
-@click.option("--minutes", default=30.0, metavar="N", help="Time to train on SOURCE.")
-@common
-def make(
-    shared: Shared, source: str | None, out: str, count: int | None, seed: int | None, model: str, recipe: str, minutes: float
-) -> None:  # fmt: skip
-    """Species, pictures, calls and a page, from nothing, or trained on the photos of SOURCE first."""
-    from . import casting, config, recipes, store
-    from .publish import chain
-
-    known = config.read(Path(out))  # all that can be wrong is refused before anything is trained or written
-    base, number = known.seed if seed is None else seed, len(known.species) or count or 12
-    casting.check_numbers(number if count is None else count, base)
-    recipes.override(recipes.SampleRecipe(), shared.options)
-    store.check_place(Path(out))
-    if known.species and (count, seed) != (None, None):
-        say(
-            f"{Path(out) / config.NAME} names its species, so --count and --seed change nothing: edit it, or choose another --out.",
-            shared.quiet,
-        )
-    singer, reference = open_singer(shared, "", Path(out))
-    if source:
-        if model:
-            raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
-        chain.check_species(known.species, source, cache(), Path(out) / config.NAME)
-        if not run_training(shared, source, out, recipe, minutes, {}, {"seed": str(base)}):
-            answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
-            return
-        model = str(Path(out) / MODEL)
-    painter = open_model(shared, model, folder=Path(out))
-    recipe_of_pictures = sampling(painter, shared.options, Path(out))
-    with bar(number, "picture", shared.quiet) as progress:
-        species, gallery = chain.paint_species(painter, Path(out), number, base, recipe_of_pictures, lambda done: progress.update(1))
-    with bar(chain.TAKES * len(species), "take", shared.quiet) as progress:
-        calls = chain.make_calls(singer, species, Path(out), reference, progress.update)
-    page = chain.publish(Path(out), species, gallery, calls)
-    if gallery.trouble:
-        say(f"Look at them closely: {gallery.trouble}", shared.quiet)
-    answer(
-        shared.as_json, f"{len(species)} animals: open {page}", page=page, pictures=len(species), calls=len(calls), trouble=gallery.trouble
-    )
+for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jungles.print_, jungles.reproduce):
+    cli.add_command(command)
 
 
 @cli.command()

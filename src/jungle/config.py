@@ -8,8 +8,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .errors import BadInput
 from .recipes import R, override
@@ -56,10 +57,10 @@ class Config:
     title: str = TEXTS["title"]
     world: str = TEXTS["world"]
     base_url: str = ""  # where the page will stand
-    look: str = "painterly"
-    metadata: str = "full"
-    calls: str = "embedded"
-    phrases_by: str = "embedded"
+    look: Literal["painterly", "smooth", "crisp"] = "painterly"
+    metadata: Literal["full", "credit", "none"] = "full"
+    calls: Literal["embedded", "stable-audio"] = "embedded"
+    phrases_by: Literal["embedded", "openai"] = "embedded"
     negative: str = ""  # what stable-audio avoids
     train: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
@@ -190,3 +191,8 @@ def write_species(folder: Path, seed: int, species: tuple[Species, ...]) -> None
         named = [f"name = {_quoted(one.name)}"] if one.name else []
         lines += ["[[species]]", f'slug = "{one.slug}"', *named, f"seed = {one.seed}", f"mix = {{ {mix} }}", ""]
     write_bytes(where, "\n".join(lines).encode())
+
+
+def commented() -> str:
+    """A jungle.toml with every entry explained, all as by default."""
+    return resources.files(__package__).joinpath("new_jungle.toml").read_text(encoding="utf-8")

@@ -3,12 +3,17 @@
 JungleError            anything a person can mend; exit code 2
 ├── BadInput           a file, folder, option or configuration that cannot be used
 ├── BadCheckpoint      a model file that cannot be opened, or does not fit what was asked of it
-└── MissingExtra       an optional library, service or shipped file that is not there
+├── MissingExtra       an optional library, service or shipped file that is not there
+└── NoAnswer           a service that did not do what was required of it; exit code 3
 """
+
+from typing import ClassVar
 
 
 class JungleError(Exception):
-    """Shown to the user as one sentence; the command line exits with code 2."""
+    """Shown to the user as one sentence; the command line exits with ``exit_code``."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class BadInput(JungleError):
@@ -28,3 +33,9 @@ class MissingExtra(JungleError):
         return cls(
             f"{purpose} needs the library '{module}': install it with  pip install 'jungle[{extra}]'  and run the same command again."
         )
+
+
+class NoAnswer(JungleError):
+    """A service that did not do what was required of it: worth another try later, with the same command."""
+
+    exit_code = 3

@@ -9,6 +9,8 @@ from typing import Any
 from PIL import Image
 
 from . import sources
+from .binding import MANIFEST, read_card, read_manifest
+from .biography import in_words
 from .diffusion import model
 from .diffusion.device import Compute
 from .diffusion.run import trial
@@ -16,8 +18,10 @@ from .errors import BadInput
 from .folders import kind_of, scan
 from .images import photos, preflight
 from .images.opening import Unreadable
+from .mastering import provenance
 from .media import HEAD, PHOTOS, RECORDINGS
 from .recipes import Media, Recipe
+from .shelf import file_digest
 from .sounds import preflight as hearing
 from .sounds.detectors import examine
 from .sounds.opening import Unreadable as Unheard
@@ -52,6 +56,8 @@ def inspect(
         except OSError as error:
             raise BadInput(f"{path} cannot be read ({error.strerror}): change its permissions, or copy it again.") from None
         return _sound(path) if path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(head) else _picture(path)
+    if (path / MANIFEST).is_file() and (path / "record.json").is_file():
+        return _postcard(path)
     folder = sources.resolve(file, cache)
     media: Media = "recordings" if kind_of(folder) is RECORDINGS else "photos"
     wanted = recipe(media)
@@ -65,6 +71,29 @@ def inspect(
     return report.to_text(), json.loads(report.to_json())
 
 
+def told_by(path: Path) -> list[str]:
+    """What a picture or a sound tells of its origin, one line a fact."""
+    try:
+        return [f"{name}: {value}" for name, value in provenance.read(path.read_bytes()).told().items()]
+    except BadInput:
+        return []  # another format than those that we write
+
+
+def _postcard(path: Path) -> tuple[str, dict[str, Any]]:
+    """The folder of a postcard: who it is, and which of its files are no longer what they were."""
+    card, manifest = read_card(path.parent.parent, path.name), read_manifest(path.parent.parent, path.name)
+    changed = sorted(name for name, known in manifest["files"].items() if file_digest(path / name) != known)
+    species = card.species
+    lines = [
+        f"A postcard of the {species.name.lower()} ({species.binomial}), {in_words(species.mix)}; it calls itself {card.own_name}.",
+        card.notes,
+        *(f"  {phrase.text}  -  {phrase.english}" for phrase in card.phrases),
+        f"Seed {species.seed}, picture model {card.picture.model}, calls by {card.call.engine} ({card.call.model}).",
+        f"Changed since it was made: {', '.join(changed)}." if changed else "All files are as they were made.",
+    ]
+    return "\n".join(lines), {"file": str(path), "kind": "postcard", "record": card.to_json(), "changed": changed}
+
+
 def _sound(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         audio, rate, facts = open_recording(path)
@@ -74,6 +103,7 @@ def _sound(path: Path) -> tuple[str, dict[str, Any]]:
     channels = "mono" if facts.channels == 1 else f"{facts.channels} channels"
     lines = [f"A sound: {facts.encoding}, {facts.rate} Hz, {channels}, {facts.seconds:.2f} s."]
     lines += [finding.sentence for finding in findings] or ["No faults found."]
+    lines += told_by(path)
     faults = [dataclasses.asdict(finding) for finding in findings]
     return "\n".join(lines), {"file": str(path), "kind": "sound", **dataclasses.asdict(facts), "findings": faults}
 
@@ -101,7 +131,6 @@ def _picture(path: Path) -> tuple[str, dict[str, Any]]:
             notes = {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
     except Unreadable as error:
         raise BadInput(f"{path} is neither a picture, a model nor a folder of photos ({error.reason}).") from None
-    lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."] + [
-        f"{key}: {value}" for key, value in sorted(notes.items())
-    ]
+    lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."]
+    lines += told_by(path) or [f"{key}: {value}" for key, value in sorted(notes.items())]
     return "\n".join(lines), json.loads(json.dumps(facts | {"notes": notes}))

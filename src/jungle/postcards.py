@@ -3,6 +3,7 @@
 postcards/SLUG/
   record.json        the whole postcard (docs/postcard.schema.json)
   picture.png        the picture, enlarged: the master of everything that is published
+  painted.png        the picture as it was painted
   call.flac ...      the call: FLAC, and Opus and M4A for browsers
   phrase_1.opus ...  the phrases, spoken with the animal's own voice
   spectrogram.png    the call, to look at
@@ -12,19 +13,19 @@ postcards/SLUG/
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import biography
-from .album import EXACT, tags
-from .images.enlarge import Look, enlarge_pixels
+from . import __version__, biography
+from .album import EXACT
+from .images.enlarge import Look, enlarge
 from .language import script
-from .language.dialects import Dialect, make_dialect
+from .language.dialects import make_dialect
 from .language.language import Language
 from .language.language import Phrase as Said
 from .language.meaning import Meaning
@@ -33,15 +34,18 @@ from .language.voices import voice_named
 from .mastering import encode
 from .mastering.colours import dominant
 from .mastering.master import master
-from .mastering.provenance import Level, stamped
+from .mastering.provenance import TRAINED, Facts, Level, select, stamp, tags
 from .records import Call, Colour, Glyphs, Phrase, Picture, Postcard, Species
 from .sounds.speech import perform
 from .sounds.views import picture as spectrogram
+from .species import parents_of
 
 FOLDER = "postcards"
-FORMS = ("flac", "opus", "m4a")  # of the call
+COLOURS = 3  # that are named
 SPECTROGRAM = (640, 200)  # pixels
 SIDE = 512  # least short side of the master in pixels
+CREDIT = "Postcards from my jungle"
+SPOKEN_BITS = 32_000  # a second, of Opus: one voice, heard once
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ class Told:
     provenance: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Wishes:
-    """How postcards of one jungle are made."""
+    """How the postcards of one jungle are made."""
 
     phrases: int = 4  # on each
     look: Look = "painterly"
@@ -65,13 +69,13 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an animal has before it is on a postcard: its picture (H, W, 3) uint8 and the bytes of its call by form, WAV among them."""
+    """What an animal has before it is on a postcard."""
 
     species: Species
     picture: Picture
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]  # (H, W, 3), as painted
     call: Call
-    audio: Mapping[str, bytes]
+    pcm: NDArray[np.int16]  # (samples, 1) at ``call.rate``, mastered
 
 
 def make_postcard(parts: Parts, family: Language, told: Sequence[Told], wishes: Wishes) -> tuple[Postcard, dict[str, bytes]]:
@@ -83,21 +87,83 @@ def make_postcard(parts: Parts, family: Language, told: Sequence[Told], wishes: 
 
     The same arguments make the same bytes on the same machine.
     """
-    colours = tuple(Colour(name=name, hex=code, share=round(share, 3)) for name, code, share in dominant(parts.pixels)[:3])
+    colours = dominant(parts.pixels, COLOURS)
     species = biography.describe(parts.species, colours[0].name if colours else "")
-    dialect = make_dialect(family, species.seed, voice_named(species.voice))
-    name = own_name(dialect.language, species.seed)
-    said = _phrases(dialect, told, wishes.phrases)
-    phrases, spoken = _speak(dialect.language, said, parts, species)
+    dialect = make_dialect(family, species.seed, voice_named(species.voice)).language
+    name = own_name(dialect, species.seed)
+    said = [(dialect.say(one.meaning, one.intent, one.mood), one.provenance) for one in told]
+    said = said or [(one, "engine") for one in dialect.phrases(wishes.phrases)]
+    phrases = tuple(_phrase(dialect, one, provenance, number) for number, (one, provenance) in enumerate(said, 1))
     card = Postcard(
-        species=species, own_name=name.text, language=dialect.language.name, family=family.name, picture=parts.picture, call=parts.call,
-        phrases=phrases, stamp=_glyphs(dialect.language, name.text), colours=colours, alt=biography.alt_text(species, colours),
-        call_in_words=biography.call_in_words(parts.call), notes=biography.field_notes(species, colours, name.text, name.meaning),
-        postmark=biography.postmark(species.seed),
+        species=species, own_name=name.text, language=dialect.name, family=family.name, picture=parts.picture, call=parts.call,
+        phrases=phrases, stamp=Glyphs(text=name.text, **script.drawn(name.words)), colours=colours,
+        alt=biography.alt_text(species, colours), call_in_words=biography.call_in_words(parts.call),
+        notes=biography.field_notes(species, colours, name.text, name.meaning), postmark=biography.postmark(species.seed),
     )  # fmt: skip
-    files = {"picture.png": _master(parts, card, wishes), **spoken}
-    files |= {f"call.{form}": parts.audio[form] for form in FORMS}
-    files["spectrogram.png"] = _spectrogram(parts)
-    files["stamp.svg"] = _stamp(card.stamp)
+    facts = select(facts_of(card), wishes.metadata)
+    files = {"painted.png": stamp(_png(parts.pixels), facts), "picture.png": stamp(_png(_enlarged(parts.pixels, wishes.look)), facts)}
+    files |= _call_files(parts, facts) | _spoken(dialect, said, parts, facts)
+    files["spectrogram.png"] = _png(spectrogram(_floats(parts.pcm), parts.call.rate, *SPECTROGRAM))
+    files["stamp.svg"] = script.svg(name.words, label=name.text).encode()
     files["record.json"] = (json.dumps(card.to_json(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
     return card, files
+
+
+def facts_of(card: Postcard) -> Facts:
+    """What every published file of a postcard tells of itself."""
+    species, call = card.species, card.call
+    return Facts(
+        title=species.name, credit=CREDIT, description=card.alt, source=TRAINED, software=f"jungle {__version__}", seed=str(species.seed),
+        engine="jungle" if call.engine == "embedded" else f"jungle, {call.engine}", prompt=call.prompt,
+        mix=", ".join(f"{animal} {species.mix[animal]:g}" for animal in parents_of(species.mix)) or "any animal",
+        model=", ".join(dict.fromkeys((card.picture.model, call.model))),
+    )  # fmt: skip
+
+
+def _phrase(language: Language, said: Said, provenance: str, number: int) -> Phrase:
+    return Phrase(
+        text=said.text, parts=said.parts, gloss=said.gloss, ipa=said.ipa, english=said.english, intent=said.intent, mood=said.mood,
+        plan=language.plan(said).to_json(), provenance=provenance, file=f"phrase_{number}.opus",
+    )  # fmt: skip
+
+
+def _enlarged(pixels: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
+    """(H, W, 3) to a short side of at least SIDE pixels, by a whole factor."""
+    factor = max(1, -(-SIDE // min(pixels.shape[:2])))
+    if factor == 1:
+        return pixels
+    x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    large = enlarge(x, factor, look)[0].clamp(-1, 1)
+    return ((large + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _floats(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+    return (pcm / np.float32(32768)).astype(np.float32)
+
+
+def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
+    """The call in every form, with as much of the facts as is wanted; its loop stays in the record."""
+    call, told = parts.call, tags(facts)
+    sound = _floats(parts.pcm)
+    return {
+        "call.flac": encode.flac(parts.pcm, call.rate, None, told),
+        "call.opus": encode.opus(sound, call.rate, None, told),
+        "call.m4a": encode.aac(sound, call.rate, told),
+    }
+
+
+def _spoken(language: Language, said: Sequence[tuple[Said, str]], parts: Parts, facts: Facts) -> dict[str, bytes]:
+    """Each phrase as the animal says it: its prosody plan, performed with grains of its own call."""
+    call = _floats(parts.pcm)
+    seed, rate, told = parts.call.seed, parts.call.rate, tags(facts)
+    clips = [perform(language.plan(one), call, rate, seed) for one, _ in said]
+    return {
+        f"phrase_{number}.opus": encode.opus(clip.audio, clip.rate, None, told, SPOKEN_BITS)
+        for number, clip in enumerate(master(clips, rate, EXACT), 1)
+    }

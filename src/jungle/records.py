@@ -78,6 +78,12 @@ class Call:
         return dataclasses.asdict(self)
 
 
+def call_from_json(value: dict[str, Any]) -> Call:
+    """The record that :meth:`Call.to_json` made plain."""
+    start, end = value["loop"]
+    return Call(**{**value, "flags": tuple(value["flags"]), "notes": tuple(value["notes"]), "loop": (start, end)})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phrase:
     """Something an animal says, with what linguists write beneath it. Words stand in the same order in all four lines."""
@@ -154,8 +160,7 @@ def postcard_from_json(value: dict[str, Any]) -> Postcard:
     try:
         parts["species"] = Species(**{**value["species"], "traits": tuple(value["species"]["traits"])})
         parts["picture"] = Picture(**value["picture"])
-        call = value["call"]
-        parts["call"] = Call(**{**call, "flags": tuple(call["flags"]), "notes": tuple(call["notes"]), "loop": tuple(call["loop"])})
+        parts["call"] = call_from_json(value["call"])
         parts["phrases"] = tuple(Phrase(**one) for one in value["phrases"])
         parts["stamp"] = Glyphs(**{**value["stamp"], "paths": tuple(value["stamp"]["paths"])})
         parts["colours"] = tuple(Colour(**one) for one in value["colours"])

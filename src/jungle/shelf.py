@@ -1,7 +1,7 @@
 """A jungle's memory: what was made is not made again, and work goes on after an interruption.
 
 .jungle/pieces/KEY        one painted picture, one take: bytes, named by all that decided them
-.jungle/stages.json       for each stage: what it was made from, its record, and the digests of its files
+.jungle/stages/NAME.json  for each stage: what it was made from, its record, and the digests of its files
 
 Both can be deleted at any time; they are only made again.
 """
@@ -32,7 +32,6 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._pieces = folder / FOLDER / "pieces"
-        self._stages = folder / FOLDER / "stages.json"
         self._used: set[str] = set()
 
     def get(self, key: str) -> bytes | None:
@@ -56,16 +55,15 @@ class Shelf:
             if path.name not in self._used:
                 path.unlink()
 
-    def _known(self) -> dict[str, Any]:
-        try:
-            known = json.loads(self._stages.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
+    def _stage(self, name: str) -> Path:
+        return self.folder / FOLDER / "stages" / f"{name}.json"
 
     def recall(self, stage: str, key: str) -> Any:
         """The record of a stage that was finished with this key and whose files are all as they were; else None."""
-        found = self._known().get(stage)
+        try:
+            found = json.loads(self._stage(stage).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
         if not isinstance(found, dict) or found.get("key") != key:
             return None
         whole = all(file_digest(self.folder / name) == known for name, known in found["files"].items())
@@ -74,4 +72,4 @@ class Shelf:
     def remember(self, stage: str, key: str, record: Any, files: Iterable[Path]) -> None:
         """A stage is finished: ``record`` (plain values), and its files inside the jungle's folder."""
         digests = {path.relative_to(self.folder).as_posix(): file_digest(path) for path in files}
-        write_json(self._stages, self._known() | {stage: {"key": key, "record": record, "files": digests}})
+        write_json(self._stage(stage), {"key": key, "record": record, "files": digests})

@@ -5,6 +5,7 @@ The shipped file holds two, times four and times two; :mod:`.enlarge` applies th
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Enlarger(nn.Module):
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
         inside = [width // 2**step for step in range(factor.bit_length())]  # channels at 1, 2, (4) times the size
-        self.grow = nn.ModuleList(nn.Conv2d(a, 4 * b, 3, padding=1) for a, b in zip(inside, inside[1:], strict=False))
+        self.grow = nn.ModuleList(nn.Conv2d(a, 4 * b, 3, padding=1) for a, b in pairwise(inside))
         self.head = nn.Conv2d(inside[-1], 3, 3, padding=1)
         self._start()
 

@@ -1,24 +1,37 @@
 """``jungle images``: which pictures to paint, painting them, keeping the best, and saying when they look wrong."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from ..diffusion.checkpoint import Checkpoint, quantised
 from ..diffusion.denoiser import Denoiser
 from ..diffusion.export import export_diffusers, export_safetensors
-from ..diffusion.lots import Wish
+from ..diffusion.lots import Wish, lot
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..recipes import SampleRecipe
 from ..records import Picture, Species
-from ..store import write_bytes
+from ..store import digest, write_bytes
 from .evaluate import looks_wrong, rank
 from .judge import Judge
 from .paint import collect, paint, png
+
+
+class Memory(Protocol):
+    """Pieces of earlier work by key."""
+
+    def get(self, key: str) -> bytes | None:
+        """The piece, or None."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Remember a piece."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +51,20 @@ def paint_animals(
     keep: int = 0,
     progress: Callable[[int], object] = lambda done: None,
     weak: Denoiser | None = None,
+    memory: Memory | None = None,
 ) -> Gallery:
     """Paint one picture of each species and write all (or the ``keep`` best by score) as fictional_animal_N.png into ``out``.
 
     Each picture is written as soon as it is painted, unless the best are to be chosen; the zip and the sheet come last.
+    What ``memory`` knows is not painted again.
 
     Raises:
         BadInput: an unknown class, or a solver that does not fit the model.
     """
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in species]
     painted: list[np.ndarray] = []
-    for index, pixels in paint(model, wishes, recipe, weak):
+    keys = [_key(model, one, recipe) for one in species] if memory else []
+    for index, pixels in _paint_new(model, wishes, recipe, weak, memory, keys):
         painted.append(pixels)
         if not keep:
             write_bytes(out / name_of(index), png(pixels, _record(model, species[index], recipe, index, pixels)))
@@ -61,6 +77,29 @@ def paint_animals(
             write_bytes(out / picture.file, png(pixels, picture))
     collect(out, list(zip(pictures, kept, strict=True)))
     return Gallery(tuple(pictures), kept, looks_wrong(kept) or "")
+
+
+def _key(model: Model, one: Species, recipe: SampleRecipe) -> str:
+    """All that decides the pixels of a picture."""
+    return digest("picture", model.hash, repr(recipe), one.seed, one.mix, str(model.device), lot(model.device, recipe))
+
+
+def _paint_new(
+    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Denoiser | None, memory: Memory | None, keys: Sequence[str]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """As ``paint``, but only what ``memory`` does not know by its key."""
+    if memory is None:
+        yield from paint(model, wishes, recipe, weak)
+        return
+    known = [memory.get(key) for key in keys]
+    new = paint(model, [wish for wish, packed in zip(wishes, known, strict=True) if packed is None], recipe, weak)
+    for index, packed in enumerate(known):
+        if packed is None:
+            pixels = next(new)[1]
+            memory.put(keys[index], pixels.tobytes())
+            yield index, pixels
+        else:
+            yield index, np.frombuffer(packed, np.uint8).reshape(*model.size, 3)
 
 
 def name_of(index: int) -> str:

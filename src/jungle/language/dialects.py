@@ -68,7 +68,16 @@ def make_dialect(family: Language, seed: int | str, voice: Voice | None = None, 
         return heritage(family, sounds, history)
 
     sounds = family.phonology if body == family.voice else None
-    language = Language(f"{family.seed}/{seed}", body, typology=family.typology, phonology=sounds, inherited=inherited)
+    language = Language(
+        f"{family.seed}/{seed}",
+        body,
+        more_concepts=family.more_concepts,
+        more_intents=family.more_intents,
+        typology=family.typology,
+        phonology=sounds,
+        inherited=inherited,
+    )
+    language.history = tuple(map(str, history))
     return Dialect(language, tuple(history))
 
 

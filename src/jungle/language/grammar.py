@@ -76,32 +76,32 @@ class Grammar:
         found += [*before, table["N", noun, number, self.mark[case]], *reversed(after)]
 
     def _clause(self, clause: Clause, found: list[Word]) -> None:
-        typology = self.typology
-        if clause.adverb and typology.adverb_first:
-            found.append(self.table.words["D", clause.adverb])
-        if clause.place and typology.place_first:
-            self._place(clause, found)
+        typology, words = self.typology, self.table.words
+        verb, mood, tense, source, negative, actor, patient, relation, place, adverb = clause
+        if adverb and typology.adverb_first:
+            found.append(words["D", adverb])
+        if place and typology.place_first:
+            self._place(relation, place, found)
         for role in self.core:
             if role == "V":
-                found.append(self.table.words[_verb_key(clause)])
+                found.append(words["V", verb, mood, tense, source, "NEG" if negative else ""])
             elif role == "S":
-                if clause.actor:
-                    self._np(clause.actor, "ACT" if clause.patient else "SBJ", found)
-            elif clause.patient:
-                self._np(clause.patient, "PAT", found)
-        if clause.place and not typology.place_first:
-            self._place(clause, found)
-        if clause.adverb and not typology.adverb_first:
-            found.append(self.table.words["D", clause.adverb])
+                if actor:
+                    self._np(actor, "ACT" if patient else "SBJ", found)
+            elif patient:
+                self._np(patient, "PAT", found)
+        if place and not typology.place_first:
+            self._place(relation, place, found)
+        if adverb and not typology.adverb_first:
+            found.append(words["D", adverb])
 
-    def _place(self, clause: Clause, found: list[Word]) -> None:
-        assert clause.place
-        relation = self.table.words["P", clause.relation]
+    def _place(self, relation: str, place: NP, found: list[Word]) -> None:
+        word = self.table.words["P", relation]
         if self.prepositions:
-            found.append(relation)
-        self._np(clause.place, "LOC", found)
+            found.append(word)
+        self._np(place, "LOC", found)
         if not self.prepositions:
-            found.append(relation)
+            found.append(word)
 
     def parse(self, text: str) -> Meaning:
         """What a text means.

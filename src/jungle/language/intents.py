@@ -14,6 +14,8 @@ from .typology import NUMBERS
 
 MOODS = ("calm", "glad", "afraid", "angry", "sad", "curious", "tender", "proud")
 FIELDS = ("link", "verb", "mood", "tense", "source", "not", "actor", "patient", "relation", "place", "adverb")
+PLAIN = 7  # nouns without a quality to one that has one, where none is asked for
+SECONDS = 3  # phrases that end after their first clause to two that go on, less one
 PARTS = ("number", "quality", "owner")
 
 
@@ -38,6 +40,8 @@ class ClauseTemplate:
         verb, mood, tense, source, negative = self.heads[head][:5]
         relation, where = self.places[place]
         who, whom, how = self.actors[actor], self.patients[patient], self.adverbs[adverb]
+        if where and ((who and where.noun == who.noun) or (whom and where.noun == whom.noun)):
+            relation, where = "", None  # not "the river sings in the river"
         return Clause(verb, mood, tense, source, negative, who, whom, relation, where, how), number
 
 
@@ -62,7 +66,7 @@ class Intent:
         number, which = divmod(number, len(self.say))
         first, number = self.say[which].draw(number)
         if self.then:
-            number, which = divmod(number, 2 * len(self.then))
+            number, which = divmod(number, SECONDS * len(self.then))
             if which < len(self.then):
                 template = self.then[which]
                 second, number = template.draw(number)
@@ -73,9 +77,10 @@ class Intent:
 class Reader:
     """Turns the text of a template into choices."""
 
-    def __init__(self, known: dict[str, Concept], qualities: dict[str, str]) -> None:
+    def __init__(self, known: dict[str, Concept], qualities: dict[str, str], places: dict[str, str]) -> None:
         self.known = known
         self.qualities = {tag: self.names(text, "A") for tag, text in qualities.items()}
+        self.suited = {relation: frozenset(self.names(text, "N")) for relation, text in places.items()}
 
     def names(self, text: str, kinds: str) -> tuple[str, ...]:
         """Concepts of some classes from a list: names, @tags; a "?" at the end adds "" as often as all else together."""
@@ -102,14 +107,19 @@ class Reader:
                 found.append(NP(noun) if noun else None)
                 continue
             own = qualities if given or not free else self.usual(noun)
-            found += [NP(noun, number, quality, owner) for quality in own for number in numbers for owner in owners]
+            counts = ("SG",) if "mass" in self.known[noun].tags else numbers
+            found += [NP(noun, number, quality, owner) for quality in own for number in counts for owner in owners if owner != noun]
         return tuple(found) or (None,)
 
     def usual(self, noun: str) -> tuple[str, ...]:
         """Qualities that a noun may have now and then, and thrice as often none."""
         tags = self.known[noun].tags
-        found = next((names for tag, names in self.qualities.items() if tag in tags), ())
-        return (*found, *([""] * (3 * len(found) or 1)))
+        found = next((names for tag, names in self.qualities.items() if tag in tags or tag == noun), ())
+        return (*found, *([""] * (PLAIN * len(found) or 1)))
+
+    def suits(self, relation: str, place: NP | None) -> bool:
+        """Whether a relation and a place make sense together."""
+        return place is None or place.noun in self.suited.get(relation, (place.noun,))
 
     def clause(self, text: str) -> ClauseTemplate:
         """A clause template from "key=value key=value"."""
@@ -117,7 +127,7 @@ class Reader:
         fields = {key: value for key, _, value in pairs}
         allowed = {*FIELDS, *(f"{role}.{part}" for role in ("actor", "patient", "place") for part in PARTS)}
         unknown = sorted(fields.keys() - allowed)
-        if unknown or "verb" not in fields:
+        if unknown or not fields.get("verb"):
             raise BadInput(f"The clause {text!r} has {', '.join(unknown) or 'no verb'}: use the keys {', '.join(FIELDS)}.")
         mood = fields.get("mood", "IND")
         default = {"IND": ("PRS", "VIS"), "Q": ("PRS", "")}.get(mood, ("", ""))
@@ -131,7 +141,10 @@ class Reader:
         places: tuple[tuple[str, NP | None], ...] = (("", None),)
         if fields.get("place"):
             relation = fields["relation"]
-            places = tuple(itertools.product(self.names(relation.rstrip("?"), "P"), self.nps(fields, "place")))
+            both = itertools.product(self.names(relation.rstrip("?"), "P"), self.nps(fields, "place"))
+            places = tuple(pair for pair in both if self.suits(*pair))
+            if not places:
+                raise BadInput(f"In the clause {text!r} no place suits its relation: see [places] in intents.toml.")
             if relation.endswith("?"):
                 places += len(places) * (("", None),)
         return ClauseTemplate(
@@ -182,7 +195,8 @@ def _read(more: str) -> dict[str, Any]:
         own, others = tomllib.loads(text), tomllib.loads(more)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"The intents are not valid TOML ({error}): mend that line.") from None
-    return {**own, **others, "qualities": {**own["qualities"], **others.get("qualities", {})}}
+    merged = {name: {**own[name], **others.get(name, {})} for name in ("qualities", "places")}
+    return {**own, **others, **merged}
 
 
 @cache
@@ -193,5 +207,5 @@ def intents(more_concepts: str = "", more: str = "") -> tuple[Intent, ...]:
         BadInput: a template uses what is no concept, or says what no language can.
     """
     tables = dict(_read(more))
-    reader = Reader(concepts(more_concepts), tables.pop("qualities"))
+    reader = Reader(concepts(more_concepts), tables.pop("qualities"), tables.pop("places"))
     return tuple(reader.intent(name, table) for name, table in tables.items())

@@ -22,6 +22,9 @@ from .voices import Voice
 from .words import Word
 
 TRIES = 12  # drafts for a phrase, until one fits into a breath
+WHOLE = 1  # of these drafts; a later one is shortened, if that is enough
+SHORTEST, LONGEST = 3, 8  # words of a phrase
+SOUNDS = ("voice", "song", "sound", "story", "name", "whisper")
 
 
 class Phrase(NamedTuple):
@@ -71,6 +74,8 @@ class Language:
             BadInput: the concepts or intents are not sound, or the voice is too poor for a language.
         """
         self.seed, self.voice = str(seed), voice
+        self.more_concepts, self.more_intents = more_concepts, more_intents
+        self.history: tuple[str, ...] = ()  # of a dialect: its changes of sound, in words
         self._prefix = f"{seed}/{voice.name}"
         self.known = concepts(more_concepts)
         self.intents = intents(more_concepts, more_intents)
@@ -96,9 +101,9 @@ class Language:
             meaning: Meaning | None = intent.draw(large_number(f"{self._prefix}/{index}/{draft}"))
             while meaning:
                 words = self.grammar.words(meaning)
-                if sum([word.size for word in words]) <= self.voice.breath:
+                if SHORTEST <= len(words) <= LONGEST and sum([word.size for word in words]) <= self.voice.breath:
                     return self._said(meaning, words, intent.name, intent.mood)
-                shortest, meaning = meaning, _shorter(meaning)
+                shortest, meaning = meaning, _shorter(meaning) if draft >= WHOLE else None
         return self._said(shortest, words, intent.name, intent.mood)
 
     def say(self, meaning: Meaning, intent: str = "", mood: str = "calm") -> Phrase:
@@ -137,8 +142,9 @@ class Language:
 
     @cached_property
     def name(self) -> str:
-        """What the speakers call their language: their word for a voice."""
-        return self.grammar.table.words["N", "voice", "SG", ""].text.strip("'").capitalize()
+        """What the speakers call their language: their word for a voice, or, where that is very short, for another sound."""
+        words = [self.grammar.table.words["N", sound, "SG", ""].text.strip("'") for sound in SOUNDS]
+        return next((word for word in words if len(word) > 3), max(words, key=len)).capitalize()
 
     def lexicon(self) -> list[dict[str, Any]]:
         """A row for each concept: its word, how it is cut and said, what it means and is made of."""
@@ -177,10 +183,12 @@ class Language:
 
 
 def _shorter(meaning: Meaning) -> Meaning | None:
-    """A meaning with less to say: without the second clause, then without place, adverb and insistence; None if that is all."""
+    """A meaning with less to say: without the second clause, who is spoken to, insistence, then place and adverb; None if that is all."""
     first = meaning.first
     if meaning.second:
         return meaning._replace(link="", second=None)
-    if first and (first.place or first.adverb or meaning.level > 1):
-        return meaning._replace(level=min(meaning.level, 1), first=first._replace(relation="", place=None, adverb=""))
+    if meaning.call and (meaning.to or meaning.level > 1):
+        return meaning._replace(level=1, to=None)
+    if first and (first.place or first.adverb):
+        return meaning._replace(first=first._replace(relation="", place=None, adverb=""))
     return None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .dice import Dice
 from .language import Language
+from .words import Word
 
 QUALITIES = ("small", "big", "bright", "quiet", "brave", "golden", "black", "white", "wild", "gentle", "fast", "old", "loud", "sweet")
 KINDS = ("voice", "song", "wing", "tail", "heart", "shadow", "star", "river", "leaf", "storm", "moon", "wind", "feather", "eye", "echo")
@@ -20,6 +21,7 @@ class Name(NamedTuple):
     text: str
     meaning: str  # in English
     ipa: str
+    words: tuple[Word, ...]  # for the script
 
 
 @cache
@@ -60,4 +62,4 @@ def own_name(language: Language, seed: int | str) -> Name:
             break
     english = f"{language.english.plain[quality]} {language.english.plain[kind]}"
     text = " ".join(word.text.strip("'").capitalize() for word in words)
-    return Name(text, english, " ".join(word.ipa for word in words))
+    return Name(text, english, " ".join(word.ipa for word in words), tuple(words))

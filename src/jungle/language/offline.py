@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -46,23 +47,25 @@ def plain(meaning: Meaning) -> dict[str, Any]:
     return found
 
 
-def record(language: Language, phrase: Phrase) -> dict[str, Any]:
-    """All that is known of a phrase, as plain values."""
+def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> dict[str, Any]:
+    """All that is known of a phrase, as plain values; ``provenance``: whose work it is."""
     when = next((intent.when for intent in language.intents if intent.name == phrase.intent), "")
     lines = {"text": phrase.text, "parts": phrase.parts, "gloss": phrase.gloss, "ipa": phrase.ipa, "english": phrase.english}
-    use = {"intent": phrase.intent, "mood": phrase.mood, "when": when, "provenance": "embedded"}
+    use = {"intent": phrase.intent, "mood": phrase.mood, "when": when, "provenance": provenance}
     return {**lines, **use, "meaning": plain(phrase.meaning), "prosody": language.plan(phrase).to_json()}
 
 
-def write_language(folder: Path, language: Language, phrases: Sequence[Phrase]) -> list[Path]:
+def write_language(folder: Path, language: Language, phrases: Sequence[Phrase], provenance: Sequence[str] = ()) -> list[Path]:
     """Write the four files of a language into a folder, each whole or not at all; the same language makes the same bytes.
+
+    ``provenance``: whose work each phrase is; the embedded engine's, if that is not given.
 
     Raises:
         BadInput: the folder cannot be written.
     """
     paths = [folder / name for name in (PHRASES, "phrases.json", "lexicon.json", "grammar.md")]
     write_bytes(paths[0], array(phrases).encode())
-    write_json(paths[1], [record(language, phrase) for phrase in phrases])
+    write_json(paths[1], [record(language, *pair) for pair in zip(phrases, provenance or repeat("embedded"), strict=False)])
     write_json(paths[2], {"language": language.name, "voice": language.voice.name, "words": language.lexicon()})
     write_bytes(paths[3], sketch(language, phrases).encode())
     return paths

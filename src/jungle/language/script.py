@@ -8,7 +8,9 @@ second consonant is drawn small above, a last one small below, and a line under 
 import itertools
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
+from typing import TypedDict
 
 from ..errors import BadInput
 from .phonology import Form, Phonology
@@ -16,6 +18,7 @@ from .segments import CONSONANTS, VOWELS, is_vowel, quality, tone
 from .words import Word
 
 SIZE = 40  # units of a glyph's square
+GAP = SIZE // 2  # between words
 Lines = list[list[tuple[float, float]]]
 FRAMES: dict[str, Lines] = {  # by manner
     "stop": [[(10, 8), (30, 8), (30, 28), (10, 28), (10, 8)]],
@@ -33,19 +36,31 @@ STRESS: Lines = [[(4, 38.5), (36, 38.5)]]
 SMALL = 0.32  # of the size: consonants that are not first
 
 
+class Drawing(TypedDict):
+    """A line of writing: one path for each syllable, all in one box."""
+
+    width: float
+    height: float
+    paths: tuple[str, ...]
+
+
 @cache
 def glyph(syllable: Form, *, stressed: bool = False) -> str:
     """The path of a syllable in a square of :data:`SIZE` units, as the value of the attribute ``d`` of an SVG path."""
+    return "".join(_stroke(line) for line in _lines(syllable, stressed))
+
+
+def _lines(syllable: Form, stressed: bool) -> Lines:
     place = next(number for number, segment in enumerate(syllable) if is_vowel(segment))
     onset, vowel, coda = syllable[:place], syllable[place], syllable[place + 1 :]
     lines = _consonant(onset[0] if onset else "") + _vowel(vowel) + TONE_LINES[tone(vowel)]
     lines += _moved(_consonant(onset[1]), 26, -2) if len(onset) > 1 else []
     lines += _moved(_consonant(coda[0]), 13.6, 27.5) if coda else []
-    return "".join(_stroke(line) for line in lines + (STRESS if stressed else []))
+    return lines + (STRESS if stressed else [])
 
 
-def _stroke(line: list[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{round(x, 1):g} {round(y, 1):g}" for x, y in line)
+def _stroke(line: list[tuple[float, float]], x: int = 0) -> str:
+    return "M" + "L".join(f"{round(one, 1) + x:g} {round(y, 1):g}" for one, y in line)
 
 
 def _moved(lines: Lines, dx: float, dy: float) -> Lines:
@@ -96,18 +111,51 @@ def decode(path: str, phonology: Phonology) -> tuple[Form, bool]:
     raise BadInput("These strokes show no syllable of the language: draw glyphs with the script of the same language.")
 
 
-def svg(words: list[Word], *, label: str = "") -> str:
-    """A line of writing as one SVG image: a path for each syllable, half a square between words."""
+def drawn(words: Sequence[Word]) -> Drawing:
+    """Words as path data: the values of ``d`` of SVG paths, made of M, L, digits, points, minus signs and blanks and of nothing else.
+
+    Half a square parts the words. Strokes reach to within 1 unit of the box: draw them 2 units wide, without a fill.
+    """
     paths, x = [], 0
     for word in words:
         for syllable, stressed in word.syllables:
-            paths.append(f'<path transform="translate({x} 0)" d="{glyph(syllable, stressed=stressed)}"/>')
+            paths.append("".join(_stroke(line, x) for line in _lines(syllable, stressed)))
             x += SIZE
-        x += SIZE // 2
-    width = max(x - SIZE // 2, SIZE)
+        x += GAP
+    return {"width": max(x - GAP, SIZE), "height": SIZE, "paths": tuple(paths)}
+
+
+def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bool]]]:
+    """The words that :func:`drawn` wrote: syllables, and whether they are stressed.
+
+    Raises:
+        BadInput: a path shows no syllable of these sounds, or stands where none can.
+    """
+    words: list[list[tuple[Form, bool]]] = [[]]
+    x = 0
+    for path in paths:
+        for word, start in ((words[-1], x), ([], x + GAP)):
+            back = re.sub(r"(?<=[ML])(\S+)", lambda found, start=start: f"{round(float(found[1]) - start, 1):g}", path)  # type: ignore[misc]
+            try:
+                word.append(decode(back, phonology))
+            except BadInput:
+                continue
+            if word is not words[-1]:
+                words.append(word)
+            x = start + SIZE
+            break
+        else:
+            raise BadInput("These strokes show no syllable of the language: draw glyphs with the script of the same language.")
+    return words
+
+
+def svg(words: Sequence[Word], *, label: str = "") -> str:
+    """A line of writing as one SVG image."""
+    drawing = drawn(words)
+    paths = "".join(f'<path d="{path}"/>' for path in drawing["paths"])
     title = f"<title>{_escaped(label)}</title>" if label else ""
     style = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {SIZE}" {style}>{title}{"".join(paths)}</svg>\n'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing["width"]} {SIZE}" {style}>{title}{paths}</svg>\n'
 
 
 def _escaped(text: str) -> str:

@@ -1,12 +1,12 @@
 """The grammar of a language on a few pages of Markdown, as a linguist would sketch it in the field."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .concepts import CLASSES, DERIVATIONS
 from .language import Language, Phrase
 from .meaning import NP, Clause, Meaning
 from .morphology import CONVERSIONS
-from .segments import CONSONANTS, SONORITY, VOWELS, quality, tone
+from .sketch_sounds import history_pages, script_pages, sound_pages, table
 from .typology import LABELS, NUMBERS, SOURCES, TENSES
 
 TIMES = ("once", "twice", "thrice")
@@ -19,54 +19,20 @@ def sketch(language: Language, phrases: Sequence[Phrase]) -> str:
         f"# {language.name}: a sketch of its grammar",
         f"Spoken by a creature with the voice of a {language.voice.name}, at about {language.voice.pitch:g} Hz "
         f"and {language.voice.tempo:g} syllables a second. Glosses follow the Leipzig rules.",
-        *_sounds(language),
-        *_words(language),
-        *_sentences(language),
+        *sound_pages(language),
+        *history_pages(language),
+        *word_pages(language),
+        *sentence_pages(language),
         "## Phrases",
         *map(_interlinear, phrases),
+        *script_pages(language),
         *_dictionary(language),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _sounds(language: Language) -> list[str]:
-    sounds = language.phonology
-    places = list(dict.fromkeys(one.place for one in CONSONANTS.values() if one.ipa in sounds.consonants))
-    rows = []
-    for kind in SONORITY:
-        own = [one for one in sounds.consonants if CONSONANTS[one].kind == kind]
-        if own:
-            rows.append([kind, *(" ".join(_sound(language, one) for one in own if CONSONANTS[one].place == place) for place in places)])
-    bases = dict.fromkeys(map(quality, sounds.vowels))
-    tones = [one for one in dict.fromkeys(map(tone, sounds.vowels)) if one]
-    vowels = ", ".join(_sound(language, one) for one in bases)
-    chart = ", ".join(f"/{one}/ {'close' if VOWELS[one].height > 0.8 else 'mid' if VOWELS[one].height > 0.2 else 'open'}" for one in bases)
-    codas = ", ".join(sorted(sounds.spell((one,)) for one in sounds.codas)) or "nothing: every syllable is open"
-    onsets = ", ".join(sorted(sounds.spell(one) for one in sounds.onsets))
-    rules = [
-        f"Vowels: {vowels}. In the mouth: {chart}.",
-        f"Tones: {', '.join(tones)}, and none. Pitch tells words apart." if tones else "Pitch tells moods apart, not words.",
-        f"A syllable begins with one consonant{', or with ' + onsets if onsets and sounds.clusters else ''}; it may end in {codas}.",
-        f"Stress is {'on the first closed syllable, else on the last but one' if sounds.stress == 'heaviest' else sounds.stress}.",
-    ]
-    if language.typology.harmony:
-        rules.append("Vowels of affixes are front or back like the nearest vowel of the stem, where the language has both.")
-    if language.typology.assimilation:
-        rules.append("A nasal before the consonant of an affix takes its place, where the language has a nasal there.")
-    return ["## Sounds", table(["consonants", *places], rows), "\n".join(f"- {rule}" for rule in rules)]
-
-
-def _sound(language: Language, segment: str) -> str:
-    return f"{language.phonology.letters[segment]} /{segment}/"
-
-
-def _words(language: Language) -> list[str]:
+def word_pages(language: Language) -> list[str]:
+    """Paradigms of a noun and a verb, and every marker."""
     typology, morphology, words = language.typology, language.grammar.table.morphology, language.grammar.table.words
     isolating = typology.kind == "isolating"
     what = "particles" if isolating else "prefixes" if typology.prefixing else "suffixes"
@@ -110,7 +76,8 @@ def _explained(label: str) -> str:
     return ", ".join(LABELS.get(one, {"SG": "singular", "NOM": "bare case", "PRS": "present"}.get(one, one)) for one in label.split("."))
 
 
-def _sentences(language: Language) -> list[str]:
+def sentence_pages(language: Language) -> list[str]:
+    """The order of words, and six samples with their glosses."""
     typology = language.typology
     orders = [
         f"Subject, object and verb come in the order {typology.order}.",

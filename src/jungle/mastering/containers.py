@@ -71,7 +71,7 @@ def png_xmp(data: bytes) -> bytes:
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of each segment of a JPEG file up to its end; a scan (0xDA) comes with its samples (ITU-T T.81, annex B)."""
+    """Marker and all bytes of each segment of a JPEG file up to its end; a scan (0xDA) comes with its samples (ITU-T T.81, annex B)."""
     place = 2
     while True:
         while data[place : place + 2] == b"\xff\xff":  # fill bytes
@@ -82,11 +82,11 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if marker == 0xD9:
             return
         end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        if end > len(data) or end < place + 4:
+        if not place + 4 <= end <= len(data):
             raise damaged("JPEG")
         if marker == 0xDA:
             end = _end_of_scan(data, end)
-        yield marker, data[place + 4 : end]
+        yield marker, data[place:end]
         place = end
 
 
@@ -103,10 +103,71 @@ def _end_of_scan(data: bytes, place: int) -> int:
 
 def jpeg_with(data: bytes, xmp: bytes) -> bytes:
     """The JPEG file ``data`` with the packet ``xmp`` in an APP1 segment ahead of its tables, or without any if that is empty."""
-    kept = []
-    for marker, content in jpeg_segments(data):
-        profile = marker == 0xE2 and content.startswith(b"ICC_PROFILE\0")
-        if marker in (0xE0, 0xEE) or profile or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
-            size = int.from_bytes(data[:0], "big")
-            kept.append((marker, content, size))
-    raise NotImplementedError
+    kept = [(marker, segment) for marker, segment in jpeg_segments(data) if _shows(marker, segment[4:])]
+    head = sum(len(segment) for marker, segment in kept[:1] if marker == 0xE0)  # JFIF wants to be the first
+    content = JPEG_NAME + xmp
+    packet = b"\xff\xe1" + struct.pack(">H", 2 + len(content)) + content if xmp else b""
+    body = b"".join(segment for _, segment in kept)
+    return b"\xff\xd8" + body[:head] + packet + body[head:] + b"\xff\xd9"
+
+
+def _shows(marker: int, content: bytes) -> bool:
+    """Whether a segment of a JPEG file decides how it looks: no application's or JFIF, Adobe's transform or a profile; no comment."""
+    if marker == 0xE2:
+        return content.startswith(b"ICC_PROFILE\0")
+    return marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE)
+
+
+def jpeg_xmp(data: bytes) -> bytes:
+    """The packet in a JPEG file, or nothing."""
+    found = (content[4:] for marker, content in jpeg_segments(data) if marker == 0xE1)
+    return next((content[len(JPEG_NAME) :] for content in found if content.startswith(JPEG_NAME)), b"")
+
+
+def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of each chunk of a WebP file (RFC 9649, section 2.3)."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if not 12 <= end <= len(data):
+        raise damaged("WebP")
+    place = 12
+    while place + 8 <= end:
+        length = int.from_bytes(data[place + 4 : place + 8], "little")
+        if place + 8 + length > end:
+            raise damaged("WebP")
+        yield data[place : place + 4], data[place + 8 : place + 8 + length]
+        place += 8 + length + length % 2
+
+
+def webp_with(data: bytes, xmp: bytes) -> bytes:
+    """The WebP file ``data`` with the packet ``xmp`` behind its picture, or without any if that is empty."""
+    chunks = list(webp_chunks(data))
+    kept = [(name, content) for name, content in chunks if name in WEBP_KEPT]
+    names = {name for name, _ in kept}
+    if xmp or len(kept) > 1:  # the extended form names its parts
+        high, wide, alpha = _webp_canvas(dict(reversed(chunks)))
+        flags = 0x20 * (b"ICCP" in names) | 0x10 * alpha | 0x04 * bool(xmp) | 0x02 * (b"ANIM" in names)
+        sides = (wide - 1).to_bytes(3, "little") + (high - 1).to_bytes(3, "little")
+        kept.insert(0, (b"VP8X", bytes((flags, 0, 0, 0)) + sides))
+    if xmp:
+        kept.append((b"XMP ", xmp))
+    body = b"".join(name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in kept)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def _webp_canvas(chunks: dict[bytes, bytes]) -> tuple[int, int, bool]:
+    """Height, width and whether anything is transparent, by the header of the picture."""
+    extended, lossless, lossy = (chunks.get(name, b"") for name in (b"VP8X", b"VP8L", b"VP8 "))
+    if len(extended) >= 10:
+        wide, high = (1 + int.from_bytes(extended[at : at + 3], "little") for at in (4, 7))
+        return high, wide, bool(extended[0] & 0x10)
+    if len(lossless) >= 5:
+        bits = int.from_bytes(lossless[1:5], "little")  # behind the signature: 14 bits width, 14 bits height, 1 bit alpha
+        return 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), bool(bits >> 28 & 1)
+    if len(lossy) >= 10:
+        return int.from_bytes(lossy[8:10], "little") & 0x3FFF, int.from_bytes(lossy[6:8], "little") & 0x3FFF, b"ALPH" in chunks
+    raise damaged("WebP")
+
+
+def webp_xmp(data: bytes) -> bytes:
+    """The packet in a WebP file, or nothing."""
+    return dict(webp_chunks(data)).get(b"XMP ", b"")

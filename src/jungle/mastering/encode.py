@@ -1,13 +1,13 @@
 """Writers: WAV and FLAC masters, Opus and AAC for the web. The same input gives the same bytes: no dates, no random numbers.
 
-Every file carries the tags it is given: FLAC and Opus each under its own name, and all four formats a comment that holds all tags as
-JSON, because WAV and M4A have no free names that players show.
+Every file carries the tags it is given: FLAC and Opus each under its own name; WAV and M4A, which have no free names that players show,
+those that they have names for and, if there are others, a comment that holds all as JSON. WAV and M4A have a place for an XMP packet.
 """
 
 import io
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..errors import BadInput, MissingExtra
 from .audio import Audio
 
 INFO = {"title": b"INAM", "artist": b"IART", "software": b"ISFT", "source": b"ISRC", "copyright": b"ICOP", "comment": b"ICMT"}
+PLAYERS = ("title", "artist", "copyright")  # what every player shows, of any format
+XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification part 3, section 1.2.6 (MPEG-4)
 
 Pcm = NDArray[np.int16] | NDArray[np.int32]  # (samples, channels); int32 holds 24-bit numbers
 
@@ -45,13 +47,14 @@ def _full_scale(bits: int) -> int:
     return 1 << (bits - 1)
 
 
-def wav(pcm: Pcm, rate: int, loop: tuple[int, int] | None = None, tags: Mapping[str, str] | None = None) -> bytes:
+def wav(pcm: Pcm, rate: int, loop: tuple[int, int] | None = None, tags: Mapping[str, str] | None = None, xmp: bytes = b"") -> bytes:
     """A WAV file (RIFF, Microsoft and IBM 1991): 16 bit for int16, 24 bit for int32, with the loop and the tags ahead of the samples.
 
     Args:
         pcm: (samples, channels), from :func:`dithered`.
         loop: [start, end) in samples, written as a ``smpl`` chunk that loops for ever.
         tags: written as a ``LIST`` chunk of kind ``INFO``: those that it has names for, and all as JSON in its comment.
+        xmp: a packet, written as a ``_PMX`` chunk.
     """
     size = 2 if pcm.dtype == np.int16 else 3
     channels = pcm.shape[1]
@@ -64,9 +67,11 @@ def wav(pcm: Pcm, rate: int, loop: tuple[int, int] | None = None, tags: Mapping[
         head = (0, 0, period, 60, 0, 0, 0, 1, 0)  # no maker, middle C, no SMPTE; one loop
         chunks += _chunk(b"smpl", struct.pack("<9I", *head) + struct.pack("<6I", 0, 0, start, end - 1, 0, 0))  # its end is inclusive
     if tags:
-        told = dict(tags) | _shown(tags)
+        told = dict(tags) | _shown(tags, INFO)
         items = (_chunk(name, told[key].encode() + b"\0") for key, name in INFO.items() if key in told)
         chunks += _chunk(b"LIST", b"INFO" + b"".join(items))
+    if xmp:
+        chunks += _chunk(b"_PMX", xmp)
     chunks += _chunk(b"data", samples)
     return _chunk(b"RIFF", b"WAVE" + chunks)
 
@@ -82,17 +87,15 @@ def _inside(loop: tuple[int, int], samples: int) -> tuple[int, int]:
     return loop
 
 
-def _shown(tags: Mapping[str, str]) -> dict[str, str]:
-    """What every player shows: title and artist, and a comment with all tags as JSON."""
-    plain = {key: tags[key] for key in ("title", "artist", "copyright") if key in tags}
-    return plain | {"comment": json.dumps(dict(tags), ensure_ascii=False)}
+def _shown(tags: Mapping[str, str], names: Collection[str] = PLAYERS) -> dict[str, str]:
+    """What every player shows, and a comment with all tags as JSON if some are not among the format's ``names``."""
+    plain = {key: tags[key] for key in PLAYERS if key in tags}
+    return plain if set(tags) <= set(names) else plain | {"comment": json.dumps(dict(tags), ensure_ascii=False)}
 
 
 def _named(tags: Mapping[str, str], loop: tuple[int, int] | None, samples: int) -> dict[str, str]:
-    """Vorbis comments: every tag under its own name in capitals, the comment, and the loop as players of game music read it."""
+    """Vorbis comments: every tag under its own name in capitals, and the loop as players of game music read it."""
     named = {key.upper(): value for key, value in tags.items()}
-    if tags:
-        named["COMMENT"] = _shown(tags)["comment"]
     if loop:
         start, end = _inside(loop, samples)
         named |= {"LOOPSTART": str(start), "LOOPLENGTH": str(end - start)}
@@ -113,14 +116,15 @@ def opus(
     return _encoded("ogg", "libopus", audio, "flt", rate, _named(tags or {}, loop, len(audio)), {"b": str(bits)})
 
 
-def aac(audio: Audio, rate: int = 48_000, tags: Mapping[str, str] | None = None, bits: int = 96_000) -> bytes:
+def aac(audio: Audio, rate: int = 48_000, tags: Mapping[str, str] | None = None, bits: int = 96_000, xmp: bytes = b"") -> bytes:
     """An AAC file (.m4a) of float32 (samples, channels), ``bits`` a second; with title, artist and comment. Its edges are not loop-safe.
 
-    The index lies ahead of the sound, so that a browser starts to play before the file has arrived.
+    The index lies ahead of the sound, so that a browser starts to play before the file has arrived; the packet ``xmp`` lies at the end.
     """
-    shown = _shown(tags) if tags else {}
+    shown = _shown(tags or {})
     index = 4096 + 8 * (len(audio) // 1024) + 2 * sum(len(text.encode()) for text in shown.values())  # bytes kept free for it: ample
-    return _encoded("ipod", "aac", audio, "fltp", rate, shown, {"b": str(bits)}, {"moov_size": str(index)})
+    written = _encoded("ipod", "aac", audio, "fltp", rate, shown, {"b": str(bits)}, {"moov_size": str(index)})
+    return written + struct.pack(">I4s", 24 + len(xmp), b"uuid") + XMP_BOX + xmp if xmp else written
 
 
 def _encoded(

@@ -1,29 +1,61 @@
-"""``jungle make``: from nothing, or from a model, to a folder that opens in a browser."""
+"""``jungle make``: from wishes to postcards and a page. Each stage is skipped where nothing that it is made from has changed."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from .. import casting, config
+import numpy as np
+
+from .. import __version__, casting, config
 from ..album import Wanted, make_album
+from ..binding import MANIFEST, Family, Making, bind, make_again, pixels_of, read_card, read_manifest, samples_of
+from ..biography import describe
+from ..diffusion.lots import Wish
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..folders import scan
-from ..images.gallery import Gallery, paint_animals
+from ..images.enlarge import shipped_name
+from ..images.evaluate import looks_wrong
+from ..images.gallery import paint_animals
+from ..images.paint import paint
+from ..language.offline import write_language
+from ..ledger import counted
+from ..postcards import FOLDER, Told, Wishes
 from ..recipes import SampleRecipe
-from ..records import Call, Species
-from ..sounds.calls import EmbeddedMaker
+from ..records import Call, Picture, Postcard, Species, call_from_json
+from ..shelf import Shelf
 from ..sounds.ear import Ear
-from ..sounds.maker import CallRequest
+from ..sounds.maker import CallMaker, CallRequest
+from ..sounds.prompts import DEFAULT_NEGATIVE, build_prompt
 from ..sounds.reference import Reference
+from ..sounds.remembering import RememberingMaker
 from ..sources import resolve
 from ..species import invent
-from ..store import make_folder
-from .site import write_site
+from ..store import digest, make_folder
+from . import imprint
+from .site import SiteSettings, build_site
 
-PICTURES = "generated_images"
-SOUNDS = "sounds"
+PICTURES, SOUNDS, LANGUAGE = "generated_images", "sounds", "language"
+SITE = "site"
+PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
+Progress = Callable[[str, int], object]
+"""``progress(stage, n)``: n more of the stage's items are done, or were done before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """Everything that makes the animals of a jungle."""
+
+    painter: Model
+    painting: SampleRecipe
+    singer: CallMaker
+    voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
+    singing: dict[str, Any]  # how it draws
+    reference: Reference | None
 
 
 def check_species(species: Sequence[Species], source: str, cache: Path, where: Path) -> None:
@@ -43,33 +75,170 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
                 )
 
 
-def make_calls(
-    maker: EmbeddedMaker, species: Sequence[Species], out: Path, reference: Reference | None, progress: Callable[[int], object]
-) -> list[Call]:
-    """A call for each species, in ``out``/sounds; files are relative to ``out``."""
-    wanted = [Wanted(one, CallRequest(seed=one.seed, mix=casting.voices(one.mix, maker.classes), takes=TAKES)) for one in species]
-    calls = make_album(maker, wanted, out / SOUNDS, Ear.shipped(), reference, progress)
-    return [dataclasses.replace(call, file=f"{SOUNDS}/{call.file}") for call in calls]
+def find_species(out: Path, wishes: config.Config, classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
+    """The species of jungle.toml, or as many new ones, which are written there for a person to change."""
+    if wishes.species:
+        return wishes.species
+    species = invent(classes, count, seed)
+    make_folder(out)
+    config.write_species(out, seed, species)
+    return species
 
 
-def paint_species(
-    model: Model, out: Path, count: int, seed: int, recipe: SampleRecipe, progress: Callable[[int], object]
-) -> tuple[tuple[Species, ...], Gallery]:
-    """Invent species (kept in jungle.toml; an existing one is used as it is) and paint them, in ``out``/generated_images.
+def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], shelf: Shelf, progress: Progress) -> list[Picture]:
+    """A picture of each species in ``out``/generated_images, with zip and sheet; files are relative to ``out``.
 
     Raises:
-        BadInput: a jungle.toml that cannot be used, or with classes that the model does not know.
+        BadInput: a class that the model does not know.
     """
-    make_folder(out)
-    known = config.read(out)
-    species = known.species or invent(model.classes, count, seed)
-    gallery = paint_animals(model, species, recipe, out / PICTURES, progress=progress)
-    if not known.species:
-        config.write_species(out, seed, species)
-    placed = tuple(dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures)
-    return species, dataclasses.replace(gallery, pictures=placed)
+    key = digest(
+        "pictures", __version__, [one.to_json() for one in species], studio.painter.hash, repr(studio.painting), str(studio.painter.device)
+    )
+    known = shelf.recall(PICTURES, key)
+    if known is not None:
+        progress("pictures", len(species))
+        return [Picture(**one) for one in known]
+    gallery = paint_animals(
+        studio.painter, species, studio.painting, out / PICTURES, progress=lambda done: progress("pictures", 1), memory=shelf
+    )
+    pictures = [dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures]
+    files = [out / picture.file for picture in pictures]
+    shelf.remember(PICTURES, key, [one.to_json() for one in pictures], [*files, out / f"{PICTURES}.zip", out / f"{PICTURES}.png"])
+    return pictures
 
 
-def publish(out: Path, species: Sequence[Species], gallery: Gallery, calls: Sequence[Call]) -> Path:
-    """Write the page; returns it."""
-    return write_site(out, list(zip(species, gallery.pictures, calls, strict=True)))
+def requests(studio: Studio, species: Sequence[Species], wishes: config.Config) -> list[CallRequest]:
+    """What is asked of the engine of calls: a mix of voices, or a prompt with the place where the animal lives."""
+    if studio.voices:
+        return [CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES) for one in species]
+    made = []
+    for number, one in enumerate(species):
+        text, seconds = build_prompt(one.mix, one.seed, describe(one).habitat), 0.0
+        if wishes.prompts:
+            prompt = wishes.prompts[number % len(wishes.prompts)]
+            text, seconds = prompt.text, prompt.seconds
+        negative = wishes.negative or DEFAULT_NEGATIVE
+        made.append(CallRequest(seed=one.seed, prompt=text, negative=negative, seconds=seconds, takes=TAKES))
+    return made
+
+
+def make_calls(
+    studio: Studio, out: Path, species: Sequence[Species], wishes: config.Config, shelf: Shelf, progress: Progress
+) -> list[Call]:
+    """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
+    wanted = [Wanted(one, request) for one, request in zip(species, requests(studio, species, wishes), strict=True)]
+    asked = [dataclasses.asdict(one.request) for one in wanted]
+    key = digest("calls", __version__, asked, [one.slug for one in species], studio.singer.name, studio.singer.model, studio.singing)
+    known = shelf.recall(SOUNDS, key)
+    if known is not None:
+        progress("takes", TAKES * len(species))
+        return [call_from_json(one) for one in known]
+    singer = RememberingMaker(
+        studio.singer,
+        lambda one: digest("take", dataclasses.asdict(one), studio.singer.name, studio.singer.model, studio.singing),
+        shelf.get,
+        shelf.put,
+    )
+    album = make_album(singer, wanted, out / SOUNDS, Ear.shipped(), studio.reference, lambda done: progress("takes", done))
+    calls = [dataclasses.replace(call, file=f"{SOUNDS}/{call.file}") for call in album]
+    files = [path for call in calls for path in sorted((out / call.file).parent.glob(f"{Path(call.file).stem}.*"))]
+    shelf.remember(SOUNDS, key, [one.to_json() for one in calls], [*files, out / SOUNDS / "sounds.json"])
+    return calls
+
+
+def bind_cards(
+    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], calls: Sequence[Call], family: Family,
+    told: Sequence[Told], config_: config.Config, shelf: Shelf, progress: Progress,
+) -> list[Postcard]:  # fmt: skip
+    """The postcard of each species in ``out``/postcards; those that are there and unchanged are kept."""
+    wishes = Wishes(phrases=config_.phrases, look=config_.look, metadata=config_.metadata)
+    asked = requests(studio, species, config_)
+    cards = []
+    for number, one in enumerate(species):
+        making = Making(
+            painting=dataclasses.asdict(studio.painting), singing=studio.singing, request=dataclasses.asdict(asked[number]),
+            device=str(studio.painter.device),
+        )  # fmt: skip
+        share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
+        cards.append(bind(out, one, pictures[number], calls[number], making, family, share, wishes, shelf))
+        progress("postcards", 1)
+    return cards
+
+
+def make_cards(
+    studio: Studio, out: Path, species: Sequence[Species], wishes: config.Config, shelf: Shelf, progress: Progress
+) -> tuple[list[Postcard], list[str]]:
+    """Everything up to the postcards, and what looks or sounds wrong with them."""
+    pictures = paint_pictures(studio, out, species, shelf, progress)
+    calls = make_calls(studio, out, species, wishes, shelf, progress)
+    family = Family(seed=wishes.seed, **wishes.language)
+    write_family(out, family, shelf)
+    cards = bind_cards(studio, out, species, pictures, calls, family, (), wishes, shelf, progress)
+    trouble = [looks_wrong(np.stack([pixels_of(out / picture.file) for picture in pictures]))]
+    trouble += [f"{call.file}: {flag}" for call in calls for flag in call.flags]
+    return cards, [line for line in trouble if line]
+
+
+def write_family(out: Path, family: Family, shelf: Shelf) -> None:
+    """The language of the jungle in ``out``/language: its phrases, its dictionary and its grammar."""
+    key = digest("language", __version__, dataclasses.asdict(family))
+    if shelf.recall(LANGUAGE, key) is None:
+        files = write_language(out / LANGUAGE, family.language, list(family.language.phrases(PHRASES)))
+        shelf.remember(LANGUAGE, key, True, files)
+
+
+def publish(out: Path, cards: Sequence[Postcard], wishes: config.Config, progress: Progress) -> Path:
+    """The site of these cards in ``out``/site; returns its first page."""
+    settings = SiteSettings(
+        title=wishes.title, world=wishes.world, base_url=wishes.base_url, metadata=wishes.metadata,
+        models=imprint.models(cards), credits=imprint.credits_of(cards), ledger=counted(cards, TAKES),
+    )  # fmt: skip
+    return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done)).index
+
+
+def names_of_cards(jungle: Path) -> list[str]:
+    """The postcards of a jungle, in the order of jungle.toml, then by name.
+
+    Raises:
+        BadInput: there are none.
+    """
+    there = {path.parent.name for path in (jungle / FOLDER).glob(f"*/{MANIFEST}")}
+    if not there:
+        raise BadInput(f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, or name a jungle with --out.")
+    known = [one.slug for one in config.read(jungle).species]
+    return [slug for slug in known if slug in there] + sorted(there - set(known))
+
+
+def read_cards(jungle: Path) -> list[Postcard]:
+    """The postcards of a jungle (see :func:`names_of_cards`)."""
+    return [read_card(jungle, name) for name in names_of_cards(jungle)]
+
+
+def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
+    """Make every file of a postcard again; returns the names of those whose bytes differ from its manifest.
+
+    Raises:
+        BadInput: there is no such postcard, or a model that made it is not the one at hand.
+    """
+    manifest = read_manifest(jungle, name)
+    for what, wanted, at_hand, option in (
+        ("picture was painted", manifest["picture"]["model"], studio.painter.hash, "--model"),
+        ("call was made", manifest["call"]["model"], studio.singer.model, "--sound-model"),
+    ):
+        if wanted != at_hand:
+            raise BadInput(
+                f"The {what} with the model {wanted}, and the one at hand is {at_hand}: name the file of that model with {option}."
+            )
+    if manifest["enlarger"] != shipped_name():
+        raise BadInput(
+            f"The picture was enlarged with {manifest['enlarger']}, and this version ships {shipped_name()}: install jungle {manifest['jungle']}."
+        )
+    making = manifest["making"]
+    species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
+    wish = Wish(species.seed, studio.painter.mix(species.mix))
+    _, pixels = next(iter(paint(studio.painter, [wish], SampleRecipe(**making["painting"]))))
+    with tempfile.TemporaryDirectory() as folder:
+        wanted_call = Wanted(species, CallRequest(**making["request"]))
+        call = make_album(studio.singer, [wanted_call], Path(folder), Ear.shipped(), studio.reference)[0]
+        pcm = samples_of(Path(folder) / call.file)
+    return make_again(jungle, name, manifest, pixels, call, pcm)

@@ -50,7 +50,7 @@ class EmbeddedMaker:
 
     def __init__(self, model: Model, recipe: SampleRecipe) -> None:
         check_recipe(model.recipe)
-        self._model, self._recipe = model, recipe
+        self._model, self.recipe = model, recipe
         self.model, self.classes = model.hash, model.classes
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
@@ -64,7 +64,7 @@ class EmbeddedMaker:
             some = list(group)
             wishes = [Wish(seed, self._model.mix(one.mix)) for _, one, seed in some]
             shrunk = self._model.shrunk
-            for place, item in draw(self._model, wishes, self._recipe, (1, spectrogram.BINS // shrunk, width // shrunk)):
+            for place, item in draw(self._model, wishes, self.recipe, (1, spectrogram.BINS // shrunk, width // shrunk)):
                 index, one, seed = some[place]
                 yield index, Take(self._perform(item, shrunk, one.seconds, seed), self.rate, seed)
 

@@ -1,0 +1,208 @@
+"""The commands of a whole jungle: new, make, postcards, site, print, reproduce."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..console import Shared, answer, bar, common, say
+from ..errors import BadInput
+from ..workbench import MODEL, cache, open_model, open_singer, run_training, sampling
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..publish.chain import Studio
+
+PLACE = click.option("--out", default="my-jungle", metavar="DIR", help="The jungle's folder.")
+PAINTER = click.option("--model", default="", metavar="FILE", help="Paint with this model instead of the shipped one.")
+SINGER = click.option("--sound-model", default="", metavar="FILE", help="Make calls with this model instead of the shipped one.")
+BASE_URL = click.option("--base-url", default=None, metavar="URL", help="Where the page will stand.")
+METADATA = click.option("--metadata", default=None, type=click.Choice(["full", "credit", "none"]), help="What files tell of themselves.")
+
+
+@click.command()
+@click.argument("folder", required=False, default="my-jungle")
+@common
+def new(shared: Shared, folder: str) -> None:
+    """A folder with a jungle.toml in which every wish is explained."""
+    from .. import config
+    from ..store import check_place, write_bytes
+
+    place = Path(folder)
+    check_place(place)
+    where = place / config.NAME
+    if where.exists():
+        raise BadInput(f"{where} is there already: edit it, or choose another folder.")
+    write_bytes(where, config.commented().encode())
+    answer(shared.as_json, f"Edit {where}, then run  jungle make --out {folder}", file=where)
+
+
+@click.command()
+@click.argument("source", required=False)
+@PLACE
+@click.option("-n", "--count", default=None, type=int, help="How many species; 12 by default.")
+@click.option("--seed", default=None, type=int, help="Another seed, another jungle.")
+@PAINTER
+@SINGER
+@click.option("--recipe", default="quick", metavar="NAME", help="How to train on SOURCE.")
+@click.option("--minutes", default=30.0, metavar="N", help="Time to train on SOURCE.")
+@METADATA
+@BASE_URL
+@common
+def make(shared: Shared, source: str | None, **wishes: Any) -> None:
+    """Species, pictures, calls, phrases, postcards and a page, from nothing, or trained on the photos of SOURCE first."""
+    _make(shared, source, wishes, site=True)
+
+
+@click.command()
+@PLACE
+@click.option("-n", "--count", default=None, type=int, help="How many species; 12 by default.")
+@click.option("--seed", default=None, type=int, help="Another seed, another jungle.")
+@PAINTER
+@SINGER
+@METADATA
+@common
+def postcards(shared: Shared, **wishes: Any) -> None:
+    """Bind species, pictures, calls and phrases to postcards; what is missing is made, and no page."""
+    _make(shared, None, {**wishes, "recipe": "quick", "minutes": 0.0, "base_url": None}, site=False)
+
+
+def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: bool) -> None:
+    started = time.monotonic()
+    from .. import casting, ledger, recipes, store
+    from ..publish import chain
+    from ..shelf import Shelf
+
+    out = Path(wishes["out"])
+    known = _config(out, wishes)  # all that can be wrong is refused before anything is trained or written
+    count, base = len(known.species) or known.count, known.seed
+    casting.check_numbers(count, base)
+    recipes.override(recipes.SampleRecipe(), shared.options)
+    store.check_place(out)
+    if known.species and (wishes["count"], wishes["seed"]) != (None, None):
+        told = f"{out / 'jungle.toml'} names its species, so --count and --seed change nothing: edit it, or choose another --out."
+        say(told, shared.quiet)
+    if source:
+        if wishes["model"]:
+            raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
+        chain.check_species(known.species, source, cache(), out / "jungle.toml")
+        if not run_training(shared, source, str(out), wishes["recipe"], wishes["minutes"], {}, {"seed": str(base)}):
+            answer(shared.as_json, f"Stopped; the model so far: {out / MODEL}", stopped=True, model=out / MODEL)
+            return
+        wishes["model"] = str(out / MODEL)
+    studio = _open_studio(shared, out, known, wishes)
+    species = chain.find_species(out, known, studio.painter.classes, count, base)
+    shelf = Shelf(out)
+    with bar((3 + chain.TAKES) * len(species), "piece", shared.quiet) as progress:
+
+        def follow(stage: str, number: int) -> None:
+            progress.set_description(stage, refresh=False)
+            progress.update(number)
+
+        cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow)
+        page = chain.publish(out, cards, known, follow) if site else None
+    shelf.forget_unused()
+    for line in trouble:
+        say(f"Look closely: {line}", shared.quiet)
+    cost = ledger.Cost(seconds=time.monotonic() - started, device=str(studio.painter.device))
+    ledger.enter(out, cost)
+    text = f"{len(cards)} animals: open {page}" if page else f"{len(cards)} postcards in {out / 'postcards'}"
+    answer(
+        shared.as_json, f"{text}\nIt took {cost.in_words()}.", page=page, postcards=[card.species.slug for card in cards], trouble=trouble,
+        seconds=round(cost.seconds, 1),
+    )  # fmt: skip
+
+
+def _config(out: Path, wishes: dict[str, Any]) -> "Config":
+    """jungle.toml, with what the command line says instead."""
+    import dataclasses
+
+    from .. import config
+
+    given = {key: wishes.get(key) for key in ("count", "seed", "model", "sound_model", "metadata", "base_url")}
+    return dataclasses.replace(config.read(out), **{key: value for key, value in given.items() if value not in (None, "")})
+
+
+def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, Any]) -> "Studio":
+    import dataclasses
+
+    from ..choir import open_engine
+    from ..publish.chain import Studio
+
+    painter = open_model(shared, wishes["model"], folder=out)
+    painting = sampling(painter, shared.options, out)
+    if known.calls == "embedded":
+        singer, reference = open_singer(shared, wishes["sound_model"], out)
+        return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference)
+    engine = open_engine(shared, wishes["sound_model"] or known.sound_model)
+    return Studio(painter, painting, engine, (), {}, None)
+
+
+@click.command()
+@PLACE
+@click.option("--check", is_flag=True, help="Only look for what GitHub Pages would break, and print the sizes.")
+@METADATA
+@BASE_URL
+@common
+def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
+    """The page again from the postcards that are there: a folder that opens by double click and goes to GitHub Pages as it is."""
+    from ..publish import chain
+
+    folder = Path(out)
+    known = _config(folder, wishes)
+    if not check:
+        cards = chain.read_cards(folder)
+        with bar(len(cards), "card", shared.quiet) as progress:
+            chain.publish(folder, cards, known, lambda stage, number: progress.update(number))
+    report, problems = chain.check_site(folder)
+    answer(shared.as_json, report, page=folder / "site" / "index.html", problems=problems)
+    if problems:
+        raise BadInput(f"{folder / 'site'} has {len(problems)} problems, listed above: mend them before you publish it.")
+
+
+@click.command("print")
+@PLACE
+@click.option(
+    "--format", "form", default="a6", type=click.Choice(["a6", "6x4", "a4", "letter", "contact"]), help="Paper; a4 and letter: four a page."
+)
+@click.option("--file", default="", metavar="FILE", help="The PDF; postcards-FORMAT.pdf in the jungle's folder by default.")
+@METADATA
+@BASE_URL
+@common
+def print_(shared: Shared, out: str, form: Any, file: str, **wishes: Any) -> None:
+    """Postcards on paper: a PDF with bleed and crop marks, fronts and backs, 300 dots an inch."""
+    from ..publish import chain, sheet
+    from ..store import write_bytes
+
+    folder = Path(out)
+    known = _config(folder, wishes)
+    cards = chain.read_cards(folder)
+    target = Path(file) if file else folder / f"postcards-{form}.pdf"
+    write_bytes(target, sheet.make_pdf(folder, cards, form, known.base_url, known.metadata))
+    answer(shared.as_json, f"{len(cards)} postcards in {target}", file=target, postcards=len(cards))
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@PLACE
+@PAINTER
+@SINGER
+@common
+def reproduce(shared: Shared, names: tuple[str, ...], out: str, model: str, sound_model: str) -> None:
+    """Make every file of the postcards NAMES (or of all) again from their manifests, and say which bytes differ."""
+    from ..binding import read_manifest
+    from ..publish import chain
+
+    folder = Path(out)
+    wanted = names or chain.names_of_cards(folder)
+    for name in wanted:
+        read_manifest(folder, name)  # refused before a model is opened
+    studio = _open_studio(shared, folder, _config(folder, {}), {"model": model, "sound_model": sound_model})
+    differing = {}
+    with bar(len(wanted), "postcard", shared.quiet) as progress:
+        for name in wanted:
+            differing[name] = chain.reproduce(studio, folder, name)
+            progress.update(1)
+    lines = [f"{name}: {'every byte the same' if not files else 'differs in ' + ', '.join(files)}" for name, files in differing.items()]
+    answer(shared.as_json, "\n".join(lines), differing=differing)

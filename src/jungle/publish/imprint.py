@@ -1,0 +1,41 @@
+"""Whom a site thanks, and which models it names."""
+
+from collections.abc import Sequence
+from importlib import resources
+
+from ..records import Postcard
+
+Pairs = tuple[tuple[str, str], ...]
+
+SHIPPED = {"ae23173cb8ac4b8a": "photo64", "01db3598ecbf9abd": "call"}  # hash of the weights: their model card
+DATA = {
+    "photo64": (
+        ("Photos", "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no licence stated"),
+        ("Photos", "InputBlackBoxOutput/popular-animals-dataset, gathered from the web (MIT by its repository)"),
+        ("Photos", "Caltech-101 (CC BY 4.0 by its dataset card)"),
+        ("Photos", "the photo part of PACS, no licence stated"),
+    ),
+    "call": (("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),),
+}
+
+
+def models(cards: Sequence[Postcard]) -> Pairs:
+    """The models that made these cards, as (name, what it is)."""
+    found: dict[str, str] = {}
+    for card in cards:
+        for what, name in (("pictures", card.picture.model), ("calls", card.call.model)):
+            shipped = SHIPPED.get(name)
+            found[f"{shipped or name} ({what})"] = _heading(shipped) if shipped else "a model of the maker's own choice"
+    return tuple(sorted(found.items()))
+
+
+def credits_of(cards: Sequence[Postcard]) -> Pairs:
+    """The sets of photos and recordings that the shipped models among them learned from."""
+    used = {SHIPPED[name] for card in cards for name in (card.picture.model, card.call.model) if name in SHIPPED}
+    return tuple(pair for name in sorted(used, reverse=True) for pair in DATA[name])
+
+
+def _heading(name: str) -> str:
+    """What a model card says in its first line: "paintings of 38 kinds of animals, 64x64"."""
+    card = resources.files("jungle.weights").joinpath(f"{name}.md").read_text(encoding="utf-8")
+    return card.splitlines()[0].partition(": ")[2]
