@@ -26,7 +26,7 @@ try {
   }
   mismatches = await page.evaluate(async (id) => {
     const buffer = await JUNGLE.sound.samples(id);
-    const data = buffer.getChannelData(0);
+    const data = buffer.getChannelData(0).slice(); // a buffer in use takes its arrays back
     const offline = new OfflineAudioContext(1, 3 * data.length, buffer.sampleRate);
     const source = JUNGLE.sound.looped(offline, buffer, [0, 0]);
     source.connect(offline.destination);

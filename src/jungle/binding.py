@@ -5,7 +5,6 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from . import __version__
 from .errors import BadInput
 from .images.enlarge import shipped_name
 from .language.dialects import make_dialect
-from .language.language import Language
+from .language.family import Family
 from .language.voices import voice_named
 from .postcards import FOLDER, Parts, Told, Wishes, make_postcard
 from .records import SCHEMA, Call, Picture, Postcard, Species, postcard_from_json
@@ -30,29 +29,6 @@ LICENCES = {
     "this postcard": "yours; the shipped models claim no rights in what they make",
     "shipped models": "see the model cards beside their weights for the sets they were trained on and their terms",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """All that decides the language of a jungle, of which its animals speak dialects."""
-
-    seed: int
-    voice: str = "primate"  # has lips, tongue and throat: whatever another body lacks, it finds something near
-    kind: str = ""
-    order: str = ""
-    concepts: str = ""  # further lines of concepts.tsv
-    intents: str = ""  # further tables of intents.toml
-
-    @cached_property
-    def language(self) -> Language:
-        """The language itself.
-
-        Raises:
-            BadInput: one of the entries is not sound.
-        """
-        return Language(
-            self.seed, voice_named(self.voice), kind=self.kind, order=self.order, more_concepts=self.concepts, more_intents=self.intents
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

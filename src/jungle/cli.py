@@ -11,12 +11,10 @@ from typing import Any
 import click
 
 from . import __version__
-from .commands import jungles
+from .commands import jungles, tongues
 from .console import Shared, answer, bar, common, fail, follow, say
-from .errors import BadInput, JungleError
+from .errors import JungleError
 from .workbench import MODEL, cache, open_model, run_training, sampling
-
-SHOWN = 16  # phrases on the screen
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,7 +23,7 @@ def cli() -> None:
     """Animals that never lived: their pictures, calls and language, from folders of photos and recordings or from nothing at all."""
 
 
-for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jungles.print_, jungles.reproduce):
+for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jungles.print_, jungles.reproduce, tongues.language):
     cli.add_command(command)
 
 
@@ -141,33 +139,6 @@ def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
 
 
 @cli.command()
-@click.option("-n", "--count", default=16, help="How many phrases.")
-@click.option("--seed", default=None, type=int, help="Another seed, another language.")
-@click.option("--voice", default="songbird", metavar="NAME", help="The body that speaks: frog, songbird ...")
-@click.option("--out", default="language", metavar="DIR", help="Folder of animal_language.txt, phrases, lexicon and grammar.")
-@common
-def language(shared: Shared, count: int, seed: int | None, voice: str, out: str) -> None:
-    """Phrases of a language that exists: animal_language.txt, with their meaning, a dictionary and a grammar beside it."""
-    from . import config
-    from .language import offline
-    from .language.language import Language
-    from .language.voices import voice_named
-    from .store import check_place
-
-    check_place(Path(out))
-    if shared.options:
-        raise BadInput(f"-o {next(iter(shared.options))}: a language has no such option; leave -o out.")
-    number = config.read(Path()).seed if seed is None else seed
-    tongue = Language(number, voice_named(voice))
-    phrases = offline.speak(number, voice, count)
-    files = offline.write_language(Path(out), tongue, phrases)
-    told = "\n".join(f"{phrase.text}   {phrase.english}" for phrase in phrases[:SHOWN])
-    more = f"\n... and {len(phrases) - SHOWN} more" if len(phrases) > SHOWN else ""
-    text = f"{told}{more}\n{len(phrases)} phrases of {tongue.name} in {files[0]}; how it works: {files[-1]}"
-    answer(shared.as_json, text, files=files, language=tongue.name, phrases=[phrase.text for phrase in phrases])
-
-
-@cli.command()
 @click.argument("model", required=False, default="")
 @click.option("--data", required=True, metavar="SOURCE", help="The photos or recordings to compare with.")
 @click.option("-n", "--count", default=None, type=int, help="How many pictures or calls to judge; 500 or 300 by default.")
@@ -227,7 +198,7 @@ def main() -> None:
         context = error.ctx if isinstance(error, click.UsageError) else None
         fail(f"{error.format_message().rstrip('.')}; see  {context.command_path if context else 'jungle'} --help.", 2)
     except JungleError as error:
-        fail(str(error), 2)
+        fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         fail("stopped.", 130)
     except BrokenPipeError:

@@ -32,8 +32,9 @@ CHOICES = {
     "look": ("painterly", "smooth", "crisp"), "metadata": ("full", "credit", "none"),
     "calls": ("embedded", "stable-audio"), "phrases_by": ("embedded", "openai"),
 }  # fmt: skip
-TABLES = ("train", "images", "sounds", "language")
-NUMBERS = {"seed": (0, 0, 2**63 - 1), "count": (12, 1, 100_000), "phrases": (4, 1, 16)}  # default, least, most
+TABLES = ("train", "images", "sounds")
+TONGUE = ("voice", "kind", "order", "theme", "mode", "base_url", "model")  # texts of [language], beside its concepts and intents
+NUMBERS = {"seed": (0, 0, 2**63 - 1), "count": (12, 1, 100_000), "phrases": (4, 1, 16), "sketches": (6, 1, 64)}  # default, least, most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,7 @@ class Config:
     seed: int = 0
     count: int = 12  # species to invent where none are named
     phrases: int = 4  # on a postcard
+    sketches: int = 6  # pictures painted of each animal, of which the one that shows it best is kept
     recipe: str = ""
     model: str = ""
     sound_model: str = ""
@@ -65,7 +67,7 @@ class Config:
     train: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     sounds: dict[str, str] = field(default_factory=dict)
-    language: dict[str, str] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=dict)  # texts by TONGUE, and the tables concepts and intents
     prompts: tuple[Prompt, ...] = ()
     species: tuple[Species, ...] = ()
 
@@ -108,6 +110,15 @@ def _species(entry: Any, where: Path) -> Species:
     return Species(slug=slug, seed=seed, mix={key: float(share) for key, share in mix.items()}, traits=told, **texts)
 
 
+def _language(table: Any, where: Path) -> dict[str, Any]:
+    """[language]: its texts; what its concepts and intents say is for the language to judge."""
+    unknown = sorted(set(_is(table, dict, "[language]", where)) - {*TONGUE, "concepts", "intents"})
+    if unknown:
+        raise BadInput(f"{where}: [language] has no entry '{unknown[0]}'; it may hold {', '.join(TONGUE)}, concepts and intents.")
+    texts = {key: _is(table[key], str, f"{key} of [language]", where) for key in TONGUE if key in table}
+    return {**table, **texts}
+
+
 def _prompt(entry: Any, where: Path) -> Prompt:
     table = _is(entry, dict, "each [[prompts]]", where)
     text = _is(table.get("text"), str, "text of each [[prompts]]", where)
@@ -131,7 +142,7 @@ def read(folder: Path) -> Config:
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{where} cannot be read as TOML ({reason}): mend it, or delete it to start anew.") from None
-    known = (*NUMBERS, *TEXTS, *TABLES, "prompts", "species")
+    known = (*NUMBERS, *TEXTS, *TABLES, "language", "prompts", "species")
     unknown = sorted(set(table) - set(known))
     if unknown:
         raise BadInput(f"{where}: there is no entry '{unknown[0]}'; it may hold {', '.join(known)}.")
@@ -147,7 +158,8 @@ def read(folder: Path) -> Config:
     for slug in slugs:
         if slugs.count(slug) > 1:
             raise BadInput(f"{where}: the slug '{slug}' is used {slugs.count(slug)} times; give each species its own.")
-    return Config(species=species, prompts=prompts, **numbers, **texts, **options)  # type: ignore[arg-type]
+    language = _language(table.get("language", {}), where)
+    return Config(species=species, prompts=prompts, language=language, **numbers, **texts, **options)  # type: ignore[arg-type]
 
 
 def _number(value: Any, key: str, least: int, most: int, where: Path) -> int:

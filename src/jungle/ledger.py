@@ -51,16 +51,19 @@ def enter(jungle: Path, cost: Cost) -> Cost:
     return whole
 
 
-def counted(cards: Sequence[Postcard], takes: int) -> tuple[tuple[str, str], ...]:
+def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple[str, str], ...]:
     """What went into the animals of a page, as (label, value): the same for the same animals."""
-    parts = (("picture", len(cards)), ("take", takes * len(cards)), ("postcard", len(cards)))
+    parts = (("picture", sketches * len(cards)), ("take", takes * len(cards)), ("postcard", len(cards)))
     seconds = sum(SECONDS[what] * count for what, count in parts)
     watt_hours = seconds / 3600 * WATTS["cpu"]
     engines = sorted({card.call.engine for card in cards})
     written = sum(phrase.provenance != "engine" for card in cards for phrase in card.phrases)
-    steps = sorted({card.picture.steps for card in cards})
+    steps = " or ".join(str(number) for number in sorted({card.picture.steps for card in cards}))
     return (
-        ("Pictures", f"{len(cards)}, each in {' or '.join(map(str, steps))} steps from noise"),
+        (
+            "Pictures",
+            f"{sketches * len(cards)} in {' or '.join(map(str, steps))} steps from noise, of which a small classifier kept {len(cards)}",
+        ),
         ("Calls", f"{takes * len(cards)} takes, of which {len(cards)} were kept ({', '.join(engines)})"),
         ("Phrases", f"{sum(len(card.phrases) for card in cards)}, {written} of them from a language model"),
         ("Time", f"about {seconds / 60:.1f} minutes of a laptop with two cores (estimated from what was counted)"),

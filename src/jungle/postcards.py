@@ -35,7 +35,7 @@ from .mastering import encode
 from .mastering.colours import dominant
 from .mastering.master import master
 from .mastering.provenance import TRAINED, Facts, Level, select, stamp, tags
-from .records import Call, Colour, Glyphs, Phrase, Picture, Postcard, Species
+from .records import Call, Glyphs, Phrase, Picture, Postcard, Species
 from .sounds.speech import perform
 from .sounds.views import picture as spectrogram
 from .species import parents_of

@@ -17,7 +17,7 @@ Object.defineProperty(window, "JUNGLE", {
 });
 document.documentElement.classList.add("js");
 dress();
-const FONTS = ["Display", "Text", "italic 1em Text", "Hand"];
+const FONTS = ["1em Display", "1em Text", "italic 1em Text", "1em Hand"];
 const PATIENCE = 1200; // ms
 
 /** Show the page when its fonts are there, so that no line breaks anew; without them where they take too long (the next page has them). */
@@ -25,7 +25,9 @@ function settle(): void {
   const { classList } = document.documentElement;
   const sheet = one<HTMLLinkElement>('link[rel="stylesheet"]');
   const ready = sheet?.sheet ? Promise.resolve() : new Promise<void>((done) => sheet?.addEventListener("load", () => done(), { once: true }));
-  const fonts = ready.then(() => Promise.all(FONTS.map((name) => document.fonts.load(name.includes(" ") ? name : `1em ${name}`))));
+  const named = FONTS.map((name): [string, string] => [name, "a"]);
+  if (one(".lexicon")) named.push(["1em Phonetic", "a\u0263\u03b8"]); // the dictionary shows sounds at once
+  const fonts = ready.then(() => Promise.all(named.map(([name, text]) => document.fonts.load(name, text))));
   const late = new Promise<"late">((done) => setTimeout(() => done("late"), PATIENCE));
   void Promise.race([fonts.catch(() => "late" as const), late]).then((found) => {
     if (found === "late") classList.add("plain");

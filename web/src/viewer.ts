@@ -187,7 +187,11 @@ export class Viewer {
       const voices = await load("voice", card.id);
       const text = voices[at];
       if (!text) return toast("Nobody has spoken this phrase yet.");
-      sound.duck(await sound.once(`${card.id}/${at}`, text, 1));
+      const seconds = await sound.once(`${card.id}/${at}`, text, 1);
+      sound.duck(seconds);
+      const line = all(".phrase", this.leaf)[at];
+      line?.classList.add("speaking");
+      setTimeout(() => line?.classList.remove("speaking"), 1000 * seconds);
     } catch {
       toast("The voice did not arrive.");
     }

@@ -12,8 +12,9 @@ from ..workbench import MODEL, cache, open_model, open_singer, run_training, sam
 
 if TYPE_CHECKING:
     from ..config import Config
-    from ..publish.chain import Studio
+    from ..publish.chain import Studio, Writer
 
+MOST_TOLD = 240  # phrases that a language model is asked for; animals beyond them speak for themselves
 PLACE = click.option("--out", default="my-jungle", metavar="DIR", help="The jungle's folder.")
 PAINTER = click.option("--model", default="", metavar="FILE", help="Paint with this model instead of the shipped one.")
 SINGER = click.option("--sound-model", default="", metavar="FILE", help="Make calls with this model instead of the shipped one.")
@@ -94,13 +95,13 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     studio = _open_studio(shared, out, known, wishes)
     species = chain.find_species(out, known, studio.painter.classes, count, base)
     shelf = Shelf(out)
-    with bar((3 + chain.TAKES) * len(species), "piece", shared.quiet) as progress:
+    with bar((known.sketches + chain.TAKES + 1 + site) * len(species), "piece", shared.quiet) as progress:
 
         def follow(stage: str, number: int) -> None:
             progress.set_description(stage, refresh=False)
             progress.update(number)
 
-        cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow)
+        cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known))
         page = chain.publish(out, cards, known, follow) if site else None
     shelf.forget_unused()
     for line in trouble:
@@ -112,6 +113,21 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
         shared.as_json, f"{text}\nIt took {cost.in_words()}.", page=page, postcards=[card.species.slug for card in cards], trouble=trouble,
         seconds=round(cost.seconds, 1),
     )  # fmt: skip
+
+
+def _writer(shared: Shared, known: "Config") -> "Writer | None":
+    """The language model that jungle.toml wants, or None."""
+    if known.phrases_by == "embedded":
+        return None
+    from ..language.language import Language
+    from ..postcards import Told
+    from .tongues import ask_model, model_wishes
+
+    def write(tongue: Language, count: int) -> list[Told]:
+        talk = ask_model(shared, tongue, min(count, MOST_TOLD), model_wishes(known, {}))
+        return [Told(one.phrase.meaning, one.phrase.intent, one.phrase.mood, one.provenance) for one in talk.lines if one.phrase]
+
+    return write
 
 
 def _config(out: Path, wishes: dict[str, Any]) -> "Config":
@@ -148,6 +164,7 @@ def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, A
 def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
     """The page again from the postcards that are there: a folder that opens by double click and goes to GitHub Pages as it is."""
     from ..publish import chain
+    from ..publish.checking import check_site
 
     folder = Path(out)
     known = _config(folder, wishes)
@@ -155,10 +172,13 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
         cards = chain.read_cards(folder)
         with bar(len(cards), "card", shared.quiet) as progress:
             chain.publish(folder, cards, known, lambda stage, number: progress.update(number))
-    report, problems = chain.check_site(folder)
-    answer(shared.as_json, report, page=folder / "site" / "index.html", problems=problems)
-    if problems:
-        raise BadInput(f"{folder / 'site'} has {len(problems)} problems, listed above: mend them before you publish it.")
+    found = check_site(folder / chain.SITE)
+    told = [f"{one.level}: {one.path} {one.what}" for one in found.problems]
+    page = folder / chain.SITE / "index.html"
+    answer(shared.as_json, "\n".join([*found.table(), *told, f"Open {page}"]), page=page, problems=told, first=found.first)
+    errors = sum(one.level == "error" for one in found.problems)
+    if errors:
+        raise BadInput(f"{folder / chain.SITE} has {errors} errors, listed above: mend them before you publish it.")
 
 
 @click.command("print")

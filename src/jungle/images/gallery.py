@@ -1,8 +1,10 @@
 """``jungle images``: which pictures to paint, painting them, keeping the best, and saying when they look wrong."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -77,6 +79,30 @@ def paint_animals(
             write_bytes(out / picture.file, png(pixels, picture))
     collect(out, list(zip(pictures, kept, strict=True)))
     return Gallery(tuple(pictures), kept, looks_wrong(kept) or "")
+
+
+def best_sketches(
+    model: Model,
+    species: Sequence[Species],
+    seeds: Sequence[Sequence[int]],
+    recipe: SampleRecipe,
+    memory: Memory,
+    progress: Callable[[int], object] = lambda done: None,
+) -> list[Species]:
+    """Each species with the one of its ``seeds`` whose picture shows its parents best, by the score of ``evaluate.rank``.
+
+    ``progress`` is called after each picture. What ``memory`` knows is not painted again.
+    """
+    tried = [dataclasses.replace(one, seed=seed) for one, some in zip(species, seeds, strict=True) for seed in some]
+    wishes = [Wish(one.seed, model.mix(one.mix)) for one in tried]
+    painted = []
+    for _, pixels in _paint_new(model, wishes, recipe, None, memory, [_key(model, one, recipe) for one in tried]):
+        painted.append(pixels)
+        progress(1)
+    mixes = np.stack([model.mix(one.mix).numpy() for one in tried])
+    score = rank(np.stack(painted), mixes, model.classes, Judge.shipped())
+    starts = np.cumsum([0, *(len(some) for some in seeds)])
+    return [tried[start + int(np.argmax(score[start:end]))] for start, end in pairwise(starts)]
 
 
 def _key(model: Model, one: Species, recipe: SampleRecipe) -> str:

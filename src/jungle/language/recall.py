@@ -85,8 +85,8 @@ def _clause(value: Any) -> Clause | None:
     if value is None:
         return None
     verb, mood, tense, source, negative, actor, patient, relation, where, adverb = value
-    texts = map(str, (verb, mood, tense, source))
-    return Clause(*texts, bool(negative), _np(actor), _np(patient), str(relation), _np(where), str(adverb))
+    actors = (_np(actor), _np(patient), str(relation), _np(where), str(adverb))
+    return Clause(str(verb), str(mood), str(tense), str(source), bool(negative), *actors)
 
 
 def _np(value: Any) -> NP | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import __version__, casting, config
 from ..album import Wanted, make_album
-from ..binding import MANIFEST, Family, Making, bind, make_again, pixels_of, read_card, read_manifest, samples_of
+from ..binding import MANIFEST, Making, bind, make_again, pixels_of, read_card, read_manifest, samples_of
 from ..biography import describe
 from ..diffusion.lots import Wish
 from ..diffusion.model import Model
@@ -19,8 +19,11 @@ from ..errors import BadInput
 from ..folders import scan
 from ..images.enlarge import shipped_name
 from ..images.evaluate import looks_wrong
-from ..images.gallery import paint_animals
+from ..images.gallery import best_sketches, paint_animals
 from ..images.paint import paint
+from ..language.family import Family, family_of
+from ..language.language import Language
+from ..language.meaning import faults
 from ..language.offline import write_language
 from ..ledger import counted
 from ..postcards import FOLDER, Told, Wishes
@@ -28,7 +31,7 @@ from ..recipes import SampleRecipe
 from ..records import Call, Picture, Postcard, Species, call_from_json
 from ..shelf import Shelf
 from ..sounds.ear import Ear
-from ..sounds.maker import CallMaker, CallRequest
+from ..sounds.maker import CallMaker, CallRequest, take_seed
 from ..sounds.prompts import DEFAULT_NEGATIVE, build_prompt
 from ..sounds.reference import Reference
 from ..sounds.remembering import RememberingMaker
@@ -44,6 +47,9 @@ PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
 Progress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
+
+
+Writer = Callable[[Language, int], Sequence[Told]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +91,21 @@ def find_species(out: Path, wishes: config.Config, classes: tuple[str, ...], cou
     return species
 
 
-def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], shelf: Shelf, progress: Progress) -> list[Picture]:
-    """A picture of each species in ``out``/generated_images, with zip and sheet; files are relative to ``out``.
+def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], sketches: int, shelf: Shelf, progress: Progress) -> list[Picture]:
+    """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and sheet; files are relative to ``out``.
 
     Raises:
         BadInput: a class that the model does not know.
     """
-    key = digest(
-        "pictures", __version__, [one.to_json() for one in species], studio.painter.hash, repr(studio.painting), str(studio.painter.device)
-    )
+    made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), sketches)
+    key = digest("pictures", __version__, [one.to_json() for one in species], *made)
     known = shelf.recall(PICTURES, key)
     if known is not None:
-        progress("pictures", len(species))
+        progress("pictures", sketches * len(species))
         return [Picture(**one) for one in known]
-    gallery = paint_animals(
-        studio.painter, species, studio.painting, out / PICTURES, progress=lambda done: progress("pictures", 1), memory=shelf
-    )
+    seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
+    best = best_sketches(studio.painter, species, seeds, studio.painting, shelf, lambda done: progress("pictures", done))
+    gallery = paint_animals(studio.painter, best, studio.painting, out / PICTURES, memory=shelf)
     pictures = [dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures]
     files = [out / picture.file for picture in pictures]
     shelf.remember(PICTURES, key, [one.to_json() for one in pictures], [*files, out / f"{PICTURES}.zip", out / f"{PICTURES}.png"])
@@ -166,14 +171,22 @@ def bind_cards(
 
 
 def make_cards(
-    studio: Studio, out: Path, species: Sequence[Species], wishes: config.Config, shelf: Shelf, progress: Progress
-) -> tuple[list[Postcard], list[str]]:
-    """Everything up to the postcards, and what looks or sounds wrong with them."""
-    pictures = paint_pictures(studio, out, species, shelf, progress)
+    studio: Studio, out: Path, species: Sequence[Species], wishes: config.Config, shelf: Shelf, progress: Progress,
+    writer: Writer | None = None,
+) -> tuple[list[Postcard], list[str]]:  # fmt: skip
+    """Everything up to the postcards, and what looks or sounds wrong with them.
+
+    Args:
+        writer: a language model that makes up so many phrases in a language; without one, the embedded engine does.
+    """
+    pictures = paint_pictures(studio, out, species, wishes.sketches, shelf, progress)
     calls = make_calls(studio, out, species, wishes, shelf, progress)
-    family = Family(seed=wishes.seed, **wishes.language)
+    family = family_of(wishes.seed, wishes.language)
     write_family(out, family, shelf)
-    cards = bind_cards(studio, out, species, pictures, calls, family, (), wishes, shelf, progress)
+    told = writer(family.language, wishes.phrases * len(species)) if writer else ()
+    known = family.language.known
+    told = [one for one in told if not faults(one.meaning, known)]  # no dialect has the words that a model coined
+    cards = bind_cards(studio, out, species, pictures, calls, family, told, wishes, shelf, progress)
     trouble = [looks_wrong(np.stack([pixels_of(out / picture.file) for picture in pictures]))]
     trouble += [f"{call.file}: {flag}" for call in calls for flag in call.flags]
     return cards, [line for line in trouble if line]
@@ -191,7 +204,7 @@ def publish(out: Path, cards: Sequence[Postcard], wishes: config.Config, progres
     """The site of these cards in ``out``/site; returns its first page."""
     settings = SiteSettings(
         title=wishes.title, world=wishes.world, base_url=wishes.base_url, metadata=wishes.metadata,
-        models=imprint.models(cards), credits=imprint.credits_of(cards), ledger=counted(cards, TAKES),
+        models=imprint.models(cards), credits=imprint.credits_of(cards), ledger=counted(cards, wishes.sketches, TAKES),
     )  # fmt: skip
     return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done)).index
 
@@ -231,11 +244,12 @@ def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
             )
     if manifest["enlarger"] != shipped_name():
         raise BadInput(
-            f"The picture was enlarged with {manifest['enlarger']}, and this version ships {shipped_name()}: install jungle {manifest['jungle']}."
+            f"The picture was enlarged with {manifest['enlarger']}, and this version ships {shipped_name()}: "
+            f"install jungle {manifest['jungle']}."
         )
     making = manifest["making"]
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
-    wish = Wish(species.seed, studio.painter.mix(species.mix))
+    wish = Wish(manifest["picture"]["seed"], studio.painter.mix(species.mix))
     _, pixels = next(iter(paint(studio.painter, [wish], SampleRecipe(**making["painting"]))))
     with tempfile.TemporaryDirectory() as folder:
         wanted_call = Wanted(species, CallRequest(**making["request"]))

@@ -131,7 +131,7 @@ def _card_page(site: SiteView, cards: Sequence[CardView], place: int) -> list[by
 
 
 def _page(name: str, site: SiteView) -> list[bytes]:
-    return [page(name, site=site, root="./" if name == "404.html" else "")]
+    return [page(name, site=site, root=(site.base_url or "./") if name == "404.html" else "")]
 
 
 def _index(site: SiteView, shown: list[list[CardView]], volume: int) -> list[bytes]:
