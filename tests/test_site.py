@@ -419,7 +419,9 @@ def test_pages_load_nothing_from_elsewhere_and_nothing_inline(site: Path) -> Non
             assert not [name for name in attributes if name.startswith("on") or name == "style"], (path, tag, attributes)
             loaded = [attributes.get(name) or "" for name in ("src", "srcset", "poster")]
             loaded += [attributes["href"] or ""] if tag == "link" and attributes.get("rel") in ("stylesheet", "icon", "preload") else []
-            assert not [address for address in loaded if "//" in address], (path, tag)
+            # Hosts show 404.html in place of any page, so that its addresses are whole
+            own = QUICK.base_url if path.name == "404.html" else ""
+            assert not [address for address in loaded if "//" in address and not (own and address.startswith(f"{own}/"))], (path, tag)
         assert "Content-Security-Policy" in path.read_text(encoding="utf-8")
 
 

@@ -69,7 +69,14 @@ def build_tones(font: TTFont) -> None:
     left, bottom, right, top = extent(font, mark)
     middle, flip = (left + right) / 2, bottom + top
     drawn = outline(font, mark)
-    for base, letter, turned in [("a", "ǎ", True), ("e", "ě", True), ("ı", "ǐ", True), ("o", "ǒ", True), ("u", "ǔ", True), ("y", "ŷ", False)]:
+    for base, letter, turned in [
+        ("a", "ǎ", True),
+        ("e", "ě", True),
+        ("ı", "ǐ", True),
+        ("o", "ǒ", True),
+        ("u", "ǔ", True),
+        ("y", "ŷ", False),
+    ]:
         if ord(letter) in named:
             continue
         glyph = named.get(ord(base)) or named[ord("i")]  # La Belle Aurore has no dotless i
@@ -77,7 +84,13 @@ def build_tones(font: TTFont) -> None:
         raised = max(0, crest + 0.04 * font["head"].unitsPerEm - bottom)
         shift = (low + high) / 2 - middle
         matrix = (1, 0, 0, -1, shift, flip + raised) if turned else (1, 0, 0, 1, shift, raised)
-        add(font, ord(letter), f"uni{ord(letter):04X}", font["hmtx"][glyph][0], [(outline(font, glyph), (1, 0, 0, 1, 0, 0)), (drawn, matrix)])
+        add(
+            font,
+            ord(letter),
+            f"uni{ord(letter):04X}",
+            font["hmtx"][glyph][0],
+            [(outline(font, glyph), (1, 0, 0, 1, 0, 0)), (drawn, matrix)],
+        )
     back = -font["hmtx"][named[ord("y")]][0] / 2 - middle
     if 0x30C not in named:
         add(font, 0x30C, "uni030C", 0, [(drawn, (1, 0, 0, -1, back, flip))])

@@ -100,7 +100,7 @@ def bind(
         digests = {name: file_digest(folder / name) for name in files}
         write_json(folder / MANIFEST, _manifest(card, species, making, family, bool(told), wishes) | {"files": digests})
     shelf.remember(stage, key, card.to_json(), [out / FOLDER / species.slug / name for name in (*files, MANIFEST)])
-    return card
+    return read_card(out, species.slug)  # as it will be read: JSON sorts the kinds of a mix
 
 
 def _manifest(card: Postcard, species: Species, making: Making, family: Family, told: bool, wishes: Wishes) -> dict[str, Any]:

@@ -45,7 +45,8 @@ COLOURS = 3  # that are named
 SPECTROGRAM = (640, 200)  # pixels
 SIDE = 512  # least short side of the master in pixels
 CREDIT = "Postcards from my jungle"
-SPOKEN_BITS = 32_000  # a second, of Opus: one voice, heard once
+CALL_BITS = 64_000  # a second, of Opus and AAC: mono, and heard again and again
+SPOKEN_BITS = 20_000  # of Opus: one voice, heard once
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,8 @@ def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
     sound = _floats(parts.pcm)
     return {
         "call.flac": encode.flac(parts.pcm, call.rate, None, told),
-        "call.opus": encode.opus(sound, call.rate, None, told),
-        "call.m4a": encode.aac(sound, call.rate, told),
+        "call.opus": encode.opus(sound, call.rate, None, told, CALL_BITS),
+        "call.m4a": encode.aac(sound, call.rate, told, CALL_BITS),
     }
 
 

@@ -6,7 +6,8 @@ import { bytes, load, rows } from "./loader";
 import { keep, stars } from "./memory";
 import { openHelp, openSettings, volume } from "./slips";
 import type { Row } from "./types";
-import { Viewer, address, shuffled } from "./viewer";
+import { address, shuffled } from "./share";
+import { Viewer } from "./viewer";
 import { zip } from "./zip";
 
 interface Animal { id: string; item: HTMLElement; name: string; number: number; seconds: number; moods: string; place: string }

@@ -23,20 +23,20 @@ METADATA = click.option("--metadata", default=None, type=click.Choice(["full", "
 
 
 @click.command()
-@click.argument("folder", required=False, default="my-jungle")
+@click.argument("out", metavar="[DIR]", required=False, default="my-jungle")
 @common
-def new(shared: Shared, folder: str) -> None:
+def new(shared: Shared, out: str) -> None:
     """A folder with a jungle.toml in which every wish is explained."""
     from .. import config
     from ..store import check_place, write_bytes
 
-    place = Path(folder)
+    place = Path(out)
     check_place(place)
     where = place / config.NAME
     if where.exists():
         raise BadInput(f"{where} is there already: edit it, or choose another folder.")
     write_bytes(where, config.commented().encode())
-    answer(shared.as_json, f"Edit {where}, then run  jungle make --out {folder}", file=where)
+    answer(shared.as_json, f"Edit {where}, then run  jungle make --out {out}", file=where)
 
 
 @click.command()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import PIL
 
 from .. import __version__
 from ..errors import BadInput
@@ -25,7 +25,7 @@ from .viewing import VOLUME, card_json, search_row, sections
 from .views import CardView, SiteView
 
 PAGES = ("dictionary.html", "about.html", "send.html", "404.html")
-LIBRARY = f"Pillow {Image.__version__}"  # with the encoders that come with it
+LIBRARY = f"Pillow {PIL.__version__}"  # with the encoders that come with it
 
 
 @dataclass(frozen=True, slots=True)

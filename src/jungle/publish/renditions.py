@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..errors import BadInput
 from ..mastering import image
+from ..mastering.fidelity import Pixels
 from ..mastering.image import Form, Ladder, Rendition
 from ..mastering.provenance import Facts, stamp
 
@@ -29,7 +30,7 @@ class Encoder(Protocol):
     def version(self) -> str:
         """Of everything that decides the bytes: two encoders of one version make the same files."""
 
-    def __call__(self, master: image.Pixels) -> Ladder:
+    def __call__(self, master: Pixels) -> Ladder:
         """The files of a picture, uint8 (H, W, 3), without metadata."""
 
 
@@ -47,7 +48,7 @@ class Searched:
         """See :class:`Encoder`."""
         return f"{image.version()} searched {self.crisp}"
 
-    def __call__(self, master: image.Pixels) -> Ladder:
+    def __call__(self, master: Pixels) -> Ladder:
         """See :class:`Encoder`."""
         made = image.ladder(master, crisp=self.crisp)
         widest = max(one.width for one in made.renditions)
@@ -64,7 +65,7 @@ class Fixed:
         """See :class:`Encoder`."""
         return f"{image.version()} fixed"
 
-    def __call__(self, master: image.Pixels) -> Ladder:
+    def __call__(self, master: Pixels) -> Ladder:
         """See :class:`Encoder`."""
         whole = Image.fromarray(master)
         made = []

@@ -25,14 +25,14 @@ class PictureView:
     sources: tuple[Source, ...]
     placeholder: str  # data: address of a tiny WebP
     tint: int  # 0 to 63: class q-NN of the style sheet, the colour before the picture comes
-    master: str  # the PNG to download
+    master: str  # the file to download: the PNG, or the largest of the ladder
 
 
 @dataclass(frozen=True, slots=True)
 class CallView:
     """A call: files for a player without script, and where the script finds its samples."""
 
-    flac: str
+    flac: str  # "" where the lossless masters are not published: the script has the samples
     opus: str
     m4a: str
     seconds: float
