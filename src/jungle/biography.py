@@ -7,8 +7,10 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from . import __version__
 from .language.names import binomial
-from .records import Call, Colour, Species
+from .mastering.provenance import TRAINED, Facts
+from .records import Call, Colour, Postcard, Species
 from .species import blend, parents_of
 
 # The body of each kind that the shipped models know, and of others that people photograph. A kind that is not here speaks as a mammal
@@ -47,6 +49,7 @@ TRAITS = (
     "can stand still for an hour", "remembers every face", "dances when the wind turns", "drinks dew from leaves",
     "leaves gifts of feathers", "argues with echoes", "warms stones for its young", "paints itself with mud before a feast",
 )  # fmt: skip
+CREDIT = "Postcards from my jungle"
 PLACES = (
     "Port Heron", "Two Rivers", "Fern Landing", "Cape Lantern", "Old Ferry", "Mosswater", "Lower Canopy", "Salt Steps", "Quiet Falls",
     "Vine Bridge", "Ember Hill", "Reed End", "Night Market", "Cloud Station", "Hollow Tree",
@@ -132,3 +135,14 @@ def postmark(seed: int) -> tuple[str, str]:
     """Place and date of the stamp's cancel; the year is left to the reader."""
     day = 1 + int(_pick([str(number) for number in range(28)], seed, "day"))
     return _pick(PLACES, seed, "place"), f"{day} {_pick(MONTHS, seed, 'month')}"
+
+
+def facts_of(card: Postcard) -> Facts:
+    """What every published file of a postcard tells of itself."""
+    species, call = card.species, card.call
+    return Facts(
+        title=species.name, credit=CREDIT, description=card.alt, source=TRAINED, software=f"jungle {__version__}", seed=str(species.seed),
+        engine="jungle" if call.engine == "embedded" else f"jungle, {call.engine}", prompt=call.prompt,
+        mix=", ".join(f"{animal} {species.mix[animal]:g}" for animal in parents_of(species.mix)) or "any animal",
+        model=", ".join(dict.fromkeys((card.picture.model, call.model))),
+    )  # fmt: skip

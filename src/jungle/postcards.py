@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import __version__, biography
+from . import biography
 from .album import EXACT
 from .images.enlarge import Look, enlarge
 from .language import script
@@ -34,17 +34,15 @@ from .language.voices import voice_named
 from .mastering import encode
 from .mastering.colours import dominant
 from .mastering.master import master
-from .mastering.provenance import TRAINED, Facts, Level, select, stamp, tags
+from .mastering.provenance import Facts, Level, select, stamp, tags
 from .records import Call, Glyphs, Phrase, Picture, Postcard, Species
 from .sounds.speech import perform
 from .sounds.views import picture as spectrogram
-from .species import parents_of
 
 FOLDER = "postcards"
 COLOURS = 3  # that are named
 SPECTROGRAM = (640, 200)  # pixels
 SIDE = 512  # least short side of the master in pixels
-CREDIT = "Postcards from my jungle"
 CALL_BITS = 64_000  # a second, of Opus and AAC: mono, and heard again and again
 SPOKEN_BITS = 20_000  # of Opus: one voice, heard once
 
@@ -101,24 +99,13 @@ def make_postcard(parts: Parts, family: Language, told: Sequence[Told], wishes: 
         alt=biography.alt_text(species, colours), call_in_words=biography.call_in_words(parts.call),
         notes=biography.field_notes(species, colours, name.text, name.meaning), postmark=biography.postmark(species.seed),
     )  # fmt: skip
-    facts = select(facts_of(card), wishes.metadata)
+    facts = select(biography.facts_of(card), wishes.metadata)
     files = {"painted.png": stamp(_png(parts.pixels), facts), "picture.png": stamp(_png(_enlarged(parts.pixels, wishes.look)), facts)}
     files |= _call_files(parts, facts) | _spoken(dialect, said, parts, facts)
     files["spectrogram.png"] = _png(spectrogram(_floats(parts.pcm), parts.call.rate, *SPECTROGRAM))
     files["stamp.svg"] = script.svg(name.words, label=name.text).encode()
     files["record.json"] = (json.dumps(card.to_json(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
     return card, files
-
-
-def facts_of(card: Postcard) -> Facts:
-    """What every published file of a postcard tells of itself."""
-    species, call = card.species, card.call
-    return Facts(
-        title=species.name, credit=CREDIT, description=card.alt, source=TRAINED, software=f"jungle {__version__}", seed=str(species.seed),
-        engine="jungle" if call.engine == "embedded" else f"jungle, {call.engine}", prompt=call.prompt,
-        mix=", ".join(f"{animal} {species.mix[animal]:g}" for animal in parents_of(species.mix)) or "any animal",
-        model=", ".join(dict.fromkeys((card.picture.model, call.model))),
-    )  # fmt: skip
 
 
 def _phrase(language: Language, said: Said, provenance: str, number: int) -> Phrase:

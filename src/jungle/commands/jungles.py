@@ -102,7 +102,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
             progress.update(number)
 
         cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known))
-        page = chain.publish(out, cards, known, follow) if site else None
+        page = chain.publish(out, cards, known, shelf, follow) if site else None
     shelf.forget_unused()
     for line in trouble:
         say(f"Look closely: {line}", shared.quiet)
@@ -165,13 +165,14 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
     """The page again from the postcards that are there: a folder that opens by double click and goes to GitHub Pages as it is."""
     from ..publish import chain
     from ..publish.checking import check_site
+    from ..shelf import Shelf
 
     folder = Path(out)
     known = _config(folder, wishes)
     if not check:
         cards = chain.read_cards(folder)
         with bar(len(cards), "card", shared.quiet) as progress:
-            chain.publish(folder, cards, known, lambda stage, number: progress.update(number))
+            chain.publish(folder, cards, known, Shelf(folder), lambda stage, number: progress.update(number))
     found = check_site(folder / chain.SITE)
     told = [f"{one.level}: {one.path} {one.what}" for one in found.problems]
     page = folder / chain.SITE / "index.html"

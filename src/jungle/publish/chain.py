@@ -200,13 +200,13 @@ def write_family(out: Path, family: Family, shelf: Shelf) -> None:
         shelf.remember(LANGUAGE, key, True, files)
 
 
-def publish(out: Path, cards: Sequence[Postcard], wishes: config.Config, progress: Progress) -> Path:
+def publish(out: Path, cards: Sequence[Postcard], wishes: config.Config, shelf: Shelf, progress: Progress) -> Path:
     """The site of these cards in ``out``/site; returns its first page."""
     settings = SiteSettings(
         title=wishes.title, world=wishes.world, base_url=wishes.base_url, metadata=wishes.metadata,
         models=imprint.models(cards), credits=imprint.credits_of(cards), ledger=counted(cards, wishes.sketches, TAKES),
     )  # fmt: skip
-    return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done)).index
+    return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done), shelf).index
 
 
 def names_of_cards(jungle: Path) -> list[str]:

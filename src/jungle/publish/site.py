@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from .. import __version__
+from ..biography import facts_of
 from ..digests import digests
 from ..errors import BadInput
 from ..mastering.provenance import Level, select
@@ -117,8 +118,6 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
     Raises:
         BadInput: one of them is missing.
     """
-    from ..postcards import facts_of  # brings torch
-
     names = [[card.master, *FILES, *(phrase.file for phrase in card.phrases if phrase.file)] for card in cards]
     folders = [jungle / POSTCARDS / card.species.slug for card in cards]
     paths = [folder / name for folder, own in zip(folders, names, strict=True) for name in own]
