@@ -38,7 +38,7 @@ docs: .venv/installed-dev
 	touch $@
 
 .venv/installed: .venv/torch pyproject.toml
-	$(PIP) --constraint .venv/constraints.txt --editable '.[faithful]'
+	$(PIP) --constraint .venv/constraints.txt --editable '.[faithful,print]'
 	touch $@
 
 .venv/installed-dev: .venv/installed

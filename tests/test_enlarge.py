@@ -89,8 +89,14 @@ def test_an_edge_becomes_sharper_than_lanczos_makes_it_and_does_not_ring() -> No
     edge = torch.full((1, 3, 24, 24), -0.6)
     edge[:, :, :, 12:] = 0.6
     ours, lanczos = (enlarge(edge, 4, look)[0, 1, 48] for look in ("painterly", "smooth"))
-    assert ours.diff().max() > 1.2 * lanczos.diff().max()
-    assert ours.abs().max() - 0.6 < 0.6 * (lanczos.abs().max() - 0.6)
+    assert ours.diff().max() > 2 * lanczos.diff().max()
+    assert ours.abs().max() - 0.6 < 0.8 * (lanczos.abs().max() - 0.6)
+    aside = (
+        torch.cat([ours[8:44], ours[52:88]]),
+        torch.cat([lanczos[8:44], lanczos[52:88]]),
+    )  # from the second small pixel beside the edge on
+    rings = [(part.abs() - 0.6).abs().max() for part in aside]
+    assert rings[0] < rings[1] / 2
 
 
 def test_what_was_added_averages_out() -> None:
@@ -204,11 +210,11 @@ def test_small_copies_for_training_are_worn_reductions(script: ModuleType) -> No
 
 
 def test_an_interrupted_training_ends_with_the_same_file(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PATCH": 32, "BATCH": 1, "SAVE": 1, "EDGE": 4}.items():
+    for name, value in {"PATCH": 40, "BATCH": 1, "SAVE": 1, "EDGE": 4}.items():
         monkeypatch.setattr(script, name, value)
     parts = [script.Part(2, 1, False), script.Part(2, 2, True)]
     monkeypatch.setattr(script, "schedule", lambda scale: parts)
-    photos = [torch.randint(0, 256, (3, 40, 36), dtype=torch.uint8, generator=torch.Generator().manual_seed(n)) for n in range(3)]
+    photos = [torch.randint(0, 256, (3, 44, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(n)) for n in range(3)]
     script.train(photos, tmp_path / "whole.safetensors", 1.0, 0)
     update, calls = script.Fit.update, 0
 

@@ -111,6 +111,7 @@ def test_search_chips_stars_and_their_zip(quiet: tuple[Watched, str], tmp_path: 
     one.until("document.querySelector('dialog.viewer .leaf')")
     one.page.keyboard.press("s")
     one.page.keyboard.press("Escape")
+    one.page.wait_for_load_state("networkidle")  # a reload would break off what is on its way
     one.page.reload()
     with one.page.expect_download() as download:
         one.page.locator("[data-do=selection]").click()
