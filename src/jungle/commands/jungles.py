@@ -101,8 +101,12 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
             progress.set_description(stage, refresh=False)
             progress.update(number)
 
-        cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known))
-        page = chain.publish(out, cards, known, shelf, follow) if site else None
+        try:
+            cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known))
+            page = chain.publish(out, cards, known, shelf, follow) if site else None
+        except KeyboardInterrupt:
+            say("What is done is kept; the same command goes on from here.", shared.quiet)
+            raise
     shelf.forget_unused()
     for line in trouble:
         say(f"Look closely: {line}", shared.quiet)

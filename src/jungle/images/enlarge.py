@@ -23,7 +23,7 @@ from .enlarger import MARGIN, Enlarger, load
 Look = Literal["crisp", "smooth", "painterly"]
 LOOKS: tuple[Look, ...] = get_args(Look)
 WEIGHTS = "enlarge.safetensors"
-MAX_SIDE = 4096  # pixels; what the network needs there still fits into 4 GB
+MAX_SIDE = 4096  # pixels; the network needs 1.9 GB there
 
 # How much of what a network changed at the small picture's own size is put back after each step (back-projection: Irani and Peleg 1991).
 # 0 paints most calmly but loses fur and grass, and by SSIMULACRA 2 then loses to Lanczos; 1 brings the diffusion model's grain back.

@@ -49,7 +49,7 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
     _written(draw, (left, top + 18), words.own_name, DISPLAY, 30, room, INK)
     _written(draw, (left, SIZE[1] - 96), words.title, ITALIC, 28, room, FADED)
     buffer = BytesIO()
-    sheet.save(buffer, "JPEG", quality=65, progressive=True, optimize=True)
+    sheet.save(buffer, "JPEG", quality=52, progressive=True, optimize=True)
     return [stamp(buffer.getvalue(), facts)]
 
 
