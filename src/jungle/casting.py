@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from .errors import BadInput
 from .records import Species
-from .species import parents
+from .species import clear, parents
 
 MOST = 100_000  # pictures or calls in one command
 HIGHEST_SEED = 2**63 - 1
@@ -78,7 +78,7 @@ def choose(
     if slug is None:
         shares = None if mix is None else parse_mix(mix)
         return [
-            Species(slug="", name="", seed=one, mix=parents(classes, one) if shares is None else shares)
+            Species(slug="", name="", seed=one, mix=parents(clear(classes), one) if shares is None else shares)
             for one in range(seed, seed + count)
         ]
     if mix is not None:

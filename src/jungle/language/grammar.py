@@ -6,13 +6,19 @@ either read as exactly the meaning whose phrase it is, or refused with a reason.
 
 import unicodedata
 from collections.abc import Iterable
+from functools import partial
+from operator import itemgetter
 
 from ..errors import BadInput
 from .concepts import Concept
 from .meaning import NP, Clause, Meaning, faults
+from .memo import Memo
 from .morphology import PREDICATES, Key
-from .typology import CASES, NUMBERS
+from .typology import CASES, NUMBERS, Typology
 from .words import Table, Word
+
+PARTS = "SVOLD"  # of a clause: subject, verb, object, place (locus), adverb
+Words = tuple[Word, ...]
 
 
 class NotInLanguage(BadInput):
@@ -28,43 +34,56 @@ class Grammar:
         self.mark = {case: table.morphology.mark(case) for case in CASES}
         self.transitive = {name for name, concept in known.items() if concept.kind == "T"}
         self.prepositions = not self.typology.postpositions
-        self.core = self.typology.order
         self.counted = {one.name: "PL" if self.typology.counted_plural and one.name != "one" else "SG" for one in known.values()}
+        self._nps = {case: Memo(partial(self._np, case)) for case in CASES}
+        self._places, self._verbs = Memo(self._place), Memo(self._verb)
+        self._adverbs: dict[str, Words] = {name: (table.words["D", name],) for name, one in known.items() if one.kind == "D"}
+        self._arranged = itemgetter(*map(PARTS.index, _order(self.typology)))
         if self.typology.kind == "isolating":
             self._nouns = {
                 tuple(table.morphology.noun_marks(next(iter(known.values())), number, mark)): (number, mark)
                 for number in NUMBERS
                 for mark in table.morphology.marks()
             }
-            self._verbs = {(tuple(table.morphology.verb_marks(*features)), features[0] == "URG"): features for features in PREDICATES}
+            self._predicates = {(tuple(table.morphology.verb_marks(*features)), features[0] == "URG"): features for features in PREDICATES}
 
     def words(self, meaning: Meaning) -> list[Word]:
         """The words of a phrase, in order."""
-        table, found = self.table.words, []
-        if meaning.call:
-            found.append(table["X", meaning.call, str(meaning.level)])
-        if meaning.to:
-            self._np(meaning.to, "VOC", found)
-        if meaning.first:
-            self._clause(meaning.first, found)
-        if meaning.second:
-            found.append(table["C", meaning.link])
-            self._clause(meaning.second, found)
+        call, level, to, first, link, second = meaning
+        found: list[Word] = []
+        if call:
+            found.append(self.table.words["X", call, str(level)])
+        if to:
+            found += self._nps["VOC"][to]
+        if first:
+            self._clause(first, found)
+        if second:
+            found.append(self.table.words["C", link])
+            self._clause(second, found)
         return found
 
     def text(self, meaning: Meaning) -> str:
         """The phrase for a meaning."""
         return " ".join([word.text for word in self.words(meaning)])
 
-    def _np(self, np: NP, case: str, found: list[Word]) -> None:
+    def _clause(self, clause: Clause, found: list[Word]) -> None:
+        _, _, _, _, _, actor, patient, relation, place, adverb = clause
+        parts: tuple[Words, ...] = (  # as in PARTS
+            self._nps["ACT" if patient else "SBJ"][actor] if actor else (),
+            self._verbs[clause[:5]],
+            self._nps["PAT"][patient] if patient else (),
+            self._places[relation, place] if place else (),
+            self._adverbs[adverb] if adverb else (),
+        )
+        for part in self._arranged(parts):
+            found += part
+
+    def _np(self, case: str, np: NP) -> Words:
         typology, table = self.typology, self.table.words
         noun, number, quality, owner = np
         quantity = ""
         if number not in NUMBERS:
             quantity, number = number, self.counted[number]
-        if not (quality or owner or quantity):
-            found.append(table["N", noun, number, self.mark[case]])
-            return
         before: list[Word] = []
         after: list[Word] = []
         if owner:
@@ -73,35 +92,15 @@ class Grammar:
             (before if typology.quantity_first else after).append(table["Q", quantity])
         if quality:
             (before if typology.quality_first else after).append(table["A", quality])
-        found += [*before, table["N", noun, number, self.mark[case]], *reversed(after)]
+        return (*before, table["N", noun, number, self.mark[case]], *reversed(after))
 
-    def _clause(self, clause: Clause, found: list[Word]) -> None:
-        typology, words = self.typology, self.table.words
-        verb, mood, tense, source, negative, actor, patient, relation, place, adverb = clause
-        if adverb and typology.adverb_first:
-            found.append(words["D", adverb])
-        if place and typology.place_first:
-            self._place(relation, place, found)
-        for role in self.core:
-            if role == "V":
-                found.append(words["V", verb, mood, tense, source, "NEG" if negative else ""])
-            elif role == "S":
-                if actor:
-                    self._np(actor, "ACT" if patient else "SBJ", found)
-            elif patient:
-                self._np(patient, "PAT", found)
-        if place and not typology.place_first:
-            self._place(relation, place, found)
-        if adverb and not typology.adverb_first:
-            found.append(words["D", adverb])
+    def _verb(self, features: tuple[str, str, str, str, bool]) -> Words:
+        return (self.table.words[_verb_key(Clause(*features))],)
 
-    def _place(self, relation: str, place: NP, found: list[Word]) -> None:
-        word = self.table.words["P", relation]
-        if self.prepositions:
-            found.append(word)
-        self._np(place, "LOC", found)
-        if not self.prepositions:
-            found.append(word)
+    def _place(self, where: tuple[str, NP]) -> Words:
+        relation, place = where
+        word, np = self.table.words["P", relation], self._nps["LOC"][place]
+        return (word, *np) if self.prepositions else (*np, word)
 
     def parse(self, text: str) -> Meaning:
         """What a text means.
@@ -147,7 +146,7 @@ class Grammar:
                 continue
             _, name, copied = key
             kind = self.known[name].kind
-            noun, verb = self._nouns.get(tuple(labels)), self._verbs.get((tuple(labels), copied == "URG"))
+            noun, verb = self._nouns.get(tuple(labels)), self._predicates.get((tuple(labels), copied == "URG"))
             if kind == "N" and noun:
                 yield "N", name, *noun
             elif kind != "N" and verb:
@@ -221,6 +220,12 @@ class Grammar:
             roles = {"patient" if name in self.transitive else "actor": found[0]}
         clause = Clause(name, mood, tense, source, negative == "NEG", relation=relation, place=place, adverb=adverb)
         return to, clause._replace(actor=roles.get("actor"), patient=roles.get("patient"))
+
+
+def _order(typology: Typology) -> str:
+    """The :data:`PARTS` of a clause, as they follow one another."""
+    order = "L" + typology.order if typology.place_first else typology.order + "L"
+    return "D" + order if typology.adverb_first else order + "D"
 
 
 def _verb_key(clause: Clause) -> Key:

@@ -3,13 +3,13 @@
 import itertools
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
 from ..errors import BadInput
 from .concepts import Concept, concepts
-from .meaning import NP, Clause, Meaning, faults
+from .meaning import NP, Clause, Meaning, faults, quick
 from .typology import NUMBERS
 
 MOODS = ("calm", "glad", "afraid", "angry", "sad", "curious", "tender", "proud")
@@ -39,13 +39,13 @@ class ClauseTemplate:
         number, adverb = divmod(number, len(self.adverbs))
         verb, mood, tense, source, negative = self.heads[head][:5]
         relation, where = self.places[place]
-        who, whom, how = self.actors[actor], self.patients[patient], self.adverbs[adverb]
+        who, whom = self.actors[actor], self.patients[patient]
         if where and ((who and where.noun == who.noun) or (whom and where.noun == whom.noun)):
             relation, where = "", None  # not "the river sings in the river"
-        return Clause(verb, mood, tense, source, negative, who, whom, relation, where, how), number
+        return quick(Clause, (verb, mood, tense, source, negative, who, whom, relation, where, self.adverbs[adverb])), number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Intent:
     """Something that animals say to one another. Every meaning that it draws is free of faults."""
 
@@ -58,20 +58,27 @@ class Intent:
     say: tuple[ClauseTemplate, ...]
     then: tuple[ClauseTemplate, ...]
 
+    @cached_property
+    def _starts(self) -> list[tuple[str, int, NP | None, ClauseTemplate]]:
+        """Every call with its level, who is spoken to, and first clause; what is named last here changes slowest."""
+        levels = range(1, self.levels + 1)
+        return [
+            (call, level if call else 0, to, template)
+            for template, to, level, call in itertools.product(self.say, self.to, levels, self.calls)
+        ]
+
     def draw(self, number: int) -> Meaning:
         """A meaning from the digits of a large number."""
-        number, call = divmod(number, len(self.calls))
-        number, level = divmod(number, self.levels)
-        number, to = divmod(number, len(self.to))
-        number, which = divmod(number, len(self.say))
-        first, number = self.say[which].draw(number)
+        number, which = divmod(number, len(self._starts))
+        call, level, to, template = self._starts[which]
+        first, number = template.draw(number)
         if self.then:
             number, which = divmod(number, SECONDS * len(self.then))
             if which < len(self.then):
                 template = self.then[which]
                 second, number = template.draw(number)
-                return Meaning(self.calls[call], level + 1 if self.calls[call] else 0, self.to[to], first, template.link, second)
-        return Meaning(self.calls[call], level + 1 if self.calls[call] else 0, self.to[to], first)
+                return quick(Meaning, (call, level, to, first, template.link, second))
+        return quick(Meaning, (call, level, to, first, "", None))
 
 
 class Reader:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ..errors import BadInput
@@ -13,7 +14,7 @@ from .english import English
 from .grammar import Grammar
 from .intents import intents
 from .lexicon import make_table
-from .meaning import Meaning
+from .meaning import Meaning, quick
 from .morphology import Heritage
 from .phonology import Phonology, make_phonology
 from .prosody_plan import make_plan
@@ -24,6 +25,7 @@ from .words import Word
 TRIES = 12  # drafts for a phrase, until one fits into a breath
 WHOLE = 1  # of these drafts; a later one is shortened, if that is enough
 SHORTEST, LONGEST = 3, 8  # words of a phrase
+_SIZE = itemgetter(Word._fields.index("size"))
 SOUNDS = ("voice", "song", "sound", "story", "name", "whisper")
 
 
@@ -101,7 +103,7 @@ class Language:
             meaning: Meaning | None = intent.draw(large_number(f"{self._prefix}/{index}/{draft}"))
             while meaning:
                 words = self.grammar.words(meaning)
-                if SHORTEST <= len(words) <= LONGEST and sum([word.size for word in words]) <= self.voice.breath:
+                if SHORTEST <= len(words) <= LONGEST and sum(map(_SIZE, words)) <= self.voice.breath:
                     return self._said(meaning, words, intent.name, intent.mood)
                 shortest, meaning = meaning, _shorter(meaning) if draft >= WHOLE else None
         return self._said(shortest, words, intent.name, intent.mood)
@@ -159,17 +161,8 @@ class Language:
 
     def _said(self, meaning: Meaning, words: list[Word], intent: str, mood: str) -> Phrase:
         texts, parts, glosses, said, _, _ = zip(*words, strict=True)
-        return Phrase(
-            " ".join(texts),
-            " ".join(parts),
-            " ".join(glosses),
-            " ".join(said),
-            self.english.sentence(meaning),
-            intent,
-            mood,
-            meaning,
-            tuple(words),
-        )
+        lines = (" ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said), self.english.sentence(meaning))
+        return quick(Phrase, (*lines, intent, mood, meaning, tuple(words)))
 
     def distinct_meanings(self) -> float:
         """About how many phrases the grammar allows, in powers of ten."""

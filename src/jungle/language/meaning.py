@@ -41,6 +41,9 @@ class Meaning(NamedTuple):
     second: Clause | None = None
 
 
+quick = tuple.__new__  # quick(Clause, fields) is Clause(*fields) in half the time, for whoever makes many
+
+
 def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
     """What is wrong with a meaning, in words; empty if every language can say it."""
 
