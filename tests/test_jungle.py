@@ -36,6 +36,7 @@ def record(folder: str, slug: str) -> dict[str, Any]:
     return json.loads(Path(folder, "postcards", slug, "record.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_make_twice_is_the_same_and_does_nothing(jungle: Jungle, trained: Path) -> None:
     give_voice()
     told = f"make --model {trained / MODEL} -n 3"
@@ -52,8 +53,9 @@ def test_make_twice_is_the_same_and_does_nothing(jungle: Jungle, trained: Path) 
         here = Path("one/postcards", slug)
         assert {path.name for path in here.iterdir()} == CARD | {f"phrase_{number}.opus" for number in range(1, 5)}
         card = postcard_from_json(record("one", slug))
-        assert Image.open(here / "picture.png").size == (512, 512)
-        assert Image.open(here / "painted.png").size == (16, 16)
+        for name, side in (("picture.png", 512), ("painted.png", 16)):
+            with Image.open(here / name) as picture:
+                assert picture.size == (side, side)
         seconds = soundfile.info(here / "call.flac").duration
         assert abs(seconds - card.call.seconds) < 0.002
         dialect = make_dialect(Language(0, voice_named("primate")), card.species.seed, voice_named(card.species.voice)).language
@@ -65,6 +67,7 @@ def test_make_twice_is_the_same_and_does_nothing(jungle: Jungle, trained: Path) 
     assert again.json["differing"] == {slug: [] for slug in first.json["postcards"]}
 
 
+@pytest.mark.slow
 def test_a_deleted_or_damaged_file_is_made_again(jungle: Jungle, trained: Path) -> None:
     give_voice()
     told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
@@ -78,6 +81,7 @@ def test_a_deleted_or_damaged_file_is_made_again(jungle: Jungle, trained: Path) 
     assert made("mine") == whole
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_made_again(jungle: Jungle, trained: Path) -> None:
     give_voice()
     told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
@@ -108,6 +112,7 @@ def test_make_keeps_what_a_person_wrote(jungle: Jungle, trained: Path) -> None:
     assert (one["picture"]["steps"], len(one["phrases"])) == (4, 2)
 
 
+@pytest.mark.slow
 def test_make_with_odd_class_names(jungle: Jungle) -> None:
     Path("photos/bar").rename('photos/b"a\\r')
     Path("photos/disc").rename("photos/großer Löwe 🦁")
@@ -161,6 +166,7 @@ def test_kill_at_any_moment_then_the_same_command(jungle: Jungle, trained: Path)
         running.wait()
         for path in Path("killed").rglob("*.png"):
             if ".part" not in str(path):
-                np.asarray(Image.open(path))  # whole, or not there
+                with Image.open(path) as picture:
+                    np.asarray(picture)  # whole, or not there
     assert subprocess.run([*words, "killed"], env=environment).returncode == 0
     assert made("killed") == made("straight")

@@ -85,7 +85,7 @@ def save(path: Path, nets: Mapping[int, Enlarger], recipe: Mapping[str, Any]) ->
 
     weights = {f"x{factor}.{name}": value for factor, net in nets.items() for name, value in net.state_dict().items()}
     tensors = {name: value.contiguous() for name, value in quantised(weights).items()}
-    save_file(tensors, path, metadata={"format": "pt", "recipe": json.dumps(recipe, sort_keys=True)})
+    save_file(tensors, path, metadata={"recipe": json.dumps(recipe, sort_keys=True)})  # one entry: several come in any order
 
 
 def load(path: Path) -> dict[int, Enlarger]:

@@ -4,7 +4,7 @@ Of :mod:`random` only ``Random(text).random()`` is used: its sequence is promise
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -44,6 +44,17 @@ class Dice:
         return [items[place] for _, place in sorted(keys)[:count]]
 
 
-def large_number(name: str) -> int:
-    """128 random bits for a name: many small draws by ``divmod``, five times faster than a new :class:`random.Random`."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "little")
+def large_numbers(prefix: str) -> Callable[[str], int]:
+    """128 random bits for each name that begins with ``prefix``, by the rest of the name.
+
+    That is many small draws by ``divmod``, and five times faster than a new :class:`random.Random`.
+    """
+    start = blake2b(prefix.encode(), digest_size=16)
+
+    def number(rest: str) -> int:
+        """The number that the whole name decides."""
+        named = start.copy()  # cheaper than another blake2b
+        named.update(rest.encode())
+        return int.from_bytes(named.digest(), "little")
+
+    return number

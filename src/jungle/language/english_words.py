@@ -1,8 +1,7 @@
 """Forms of English words: plurals, verbs, articles and contractions."""
 
 import tomllib
-from copy import copy
-from functools import cache, cached_property
+from functools import cache
 from importlib import resources
 
 from .concepts import Concept
@@ -18,7 +17,7 @@ NOT = {
     "does": "doesn't",
 }
 SHORT = {"am": "'m", "are": "'re", "will": "'ll"}
-CONTRACTING = frozenset(("I", "you", "we"))
+CONTRACTING = frozenset(("I", "you", "we"))  # subjects that are spoken together with an auxiliary: "I'll", but "the moon will"
 VOWEL_LETTERS, CONSONANT_STARTS, SILENT = "aeiou", ("uni", "use", "eu", "one", "once"), ("hour", "honest", "heir")
 
 
@@ -27,11 +26,6 @@ def article(words: str) -> str:
     if words.startswith(SILENT):
         return "an"
     return "an" if words[0].lower() in VOWEL_LETTERS and not words.startswith(CONSONANT_STARTS) else "a"
-
-
-def shortened(subject: str, auxiliary: str) -> str:
-    """Subject and auxiliary as they are spoken: "I'll", but "the moon will"."""
-    return subject + SHORT[auxiliary] if subject in CONTRACTING and auxiliary in SHORT else f"{subject} {auxiliary}"
 
 
 def plural(noun: str) -> str:
@@ -63,13 +57,6 @@ class Verb:
         if self.being:
             self.base, self.ing = f"be {forms[0]}", f"being {forms[0]}"
             self.quality = forms[0]
-
-    @cached_property
-    def habit(self) -> "Verb":
-        """The same verb in the simple present."""
-        verb = copy(self)
-        verb.state = True
-        return verb
 
     @staticmethod
     def _third(first: str) -> str:

@@ -35,8 +35,8 @@ class Grammar:
         self.transitive = {name for name, concept in known.items() if concept.kind == "T"}
         self.prepositions = not self.typology.postpositions
         self.counted = {one.name: "PL" if self.typology.counted_plural and one.name != "one" else "SG" for one in known.values()}
-        self._nps = {case: Memo(partial(self._np, case)) for case in CASES}
-        self._places, self._verbs = Memo(self._place), Memo(self._verb)
+        self._actors, self._subjects, self._patients, self._located, self._called, _ = (Memo(partial(self._np, case)) for case in CASES)
+        self._places, self._verbs, self._calls = Memo(self._place), Memo(self._verb), Memo(self._call)
         self._adverbs: dict[str, Words] = {name: (table.words["D", name],) for name, one in known.items() if one.kind == "D"}
         self._arranged = itemgetter(*map(PARTS.index, _order(self.typology)))
         if self.typology.kind == "isolating":
@@ -52,9 +52,9 @@ class Grammar:
         call, level, to, first, link, second = meaning
         found: list[Word] = []
         if call:
-            found.append(self.table.words["X", call, str(level)])
+            found.append(self._calls[call, level])
         if to:
-            found += self._nps["VOC"][to]
+            found += self._called[to]
         if first:
             self._clause(first, found)
         if second:
@@ -69,9 +69,9 @@ class Grammar:
     def _clause(self, clause: Clause, found: list[Word]) -> None:
         _, _, _, _, _, actor, patient, relation, place, adverb = clause
         parts: tuple[Words, ...] = (  # as in PARTS
-            self._nps["ACT" if patient else "SBJ"][actor] if actor else (),
+            (self._actors if patient else self._subjects)[actor] if actor else (),
             self._verbs[clause[:5]],
-            self._nps["PAT"][patient] if patient else (),
+            self._patients[patient] if patient else (),
             self._places[relation, place] if place else (),
             self._adverbs[adverb] if adverb else (),
         )
@@ -94,12 +94,16 @@ class Grammar:
             (before if typology.quality_first else after).append(table["A", quality])
         return (*before, table["N", noun, number, self.mark[case]], *reversed(after))
 
+    def _call(self, loud: tuple[str, int]) -> Word:
+        call, level = loud
+        return self.table.words["X", call, str(level)]
+
     def _verb(self, features: tuple[str, str, str, str, bool]) -> Words:
         return (self.table.words[_verb_key(Clause(*features))],)
 
     def _place(self, where: tuple[str, NP]) -> Words:
         relation, place = where
-        word, np = self.table.words["P", relation], self._nps["LOC"][place]
+        word, np = self.table.words["P", relation], self._located[place]
         return (word, *np) if self.prepositions else (*np, word)
 
     def parse(self, text: str) -> Meaning:

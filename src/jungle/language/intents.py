@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import BadInput
 from .concepts import Concept, concepts
@@ -16,6 +16,7 @@ MOODS = ("calm", "glad", "afraid", "angry", "sad", "curious", "tender", "proud")
 FIELDS = ("link", "verb", "mood", "tense", "source", "not", "actor", "patient", "relation", "place", "adverb")
 PLAIN = 7  # nouns without a quality to one that has one, where none is asked for
 SECONDS = 3  # phrases that end after their first clause to two that go on, less one
+T = TypeVar("T")
 PARTS = ("number", "quality", "owner")
 
 
@@ -73,10 +74,10 @@ class Intent:
         call, level, to, template = self._starts[which]
         first, number = template.draw(number)
         if self.then:
-            number, which = divmod(number, SECONDS * len(self.then))
+            which = number % (SECONDS * len(self.then))
             if which < len(self.then):
                 template = self.then[which]
-                second, number = template.draw(number)
+                second, _ = template.draw(number // (SECONDS * len(self.then)))
                 return quick(Meaning, (call, level, to, first, template.link, second))
         return quick(Meaning, (call, level, to, first, "", None))
 
@@ -88,6 +89,12 @@ class Reader:
         self.known = known
         self.qualities = {tag: self.names(text, "A") for tag, text in qualities.items()}
         self.suited = {relation: frozenset(self.names(text, "N")) for relation, text in places.items()}
+        self._met: dict[Any, Any] = {}
+
+    def _one(self, made: T) -> T:
+        """The first of all that are equal to this: choices repeat, and are drawn and looked up faster if they are one object."""
+        found: T = self._met.setdefault(made, made)
+        return found
 
     def names(self, text: str, kinds: str) -> tuple[str, ...]:
         """Concepts of some classes from a list: names, @tags; a "?" at the end adds "" as often as all else together."""
@@ -111,11 +118,12 @@ class Reader:
         found: list[NP | None] = []
         for noun in nouns:
             if not noun or self.known[noun].tags & {"pronoun", "asking"}:  # stand alone
-                found.append(NP(noun) if noun else None)
+                found.append(self._one(NP(noun)) if noun else None)
                 continue
             own = qualities if given or not free else self.usual(noun)
             counts = ("SG",) if "mass" in self.known[noun].tags else numbers
-            found += [NP(noun, number, quality, owner) for quality in own for number in counts for owner in owners if owner != noun]
+            every = itertools.product(own, counts, owners)
+            found += [self._one(NP(noun, number, quality, owner)) for quality, number, owner in every if owner != noun]
         return tuple(found) or (None,)
 
     def usual(self, noun: str) -> tuple[str, ...]:
@@ -149,7 +157,7 @@ class Reader:
         if fields.get("place"):
             relation = fields["relation"]
             both = itertools.product(self.names(relation.rstrip("?"), "P"), self.nps(fields, "place"))
-            places = tuple(pair for pair in both if self.suits(*pair))
+            places = tuple(self._one(pair) for pair in both if self.suits(*pair))
             if not places:
                 raise BadInput(f"In the clause {text!r} no place suits its relation: see [places] in intents.toml.")
             if relation.endswith("?"):
@@ -174,7 +182,7 @@ class Reader:
                 str(table.get("when", "")),
                 self.names(table.get("call", ""), "X") or ("",),
                 int(table.get("level", 1)),
-                tuple(NP(one) if one else None for one in self.names(table.get("to", ""), "N")) or (None,),
+                tuple(self._one(NP(one)) if one else None for one in self.names(table.get("to", ""), "N")) or (None,),
                 tuple(map(self.clause, table["say"])),
                 tuple(map(self.clause, table.get("then", ()))),
             )

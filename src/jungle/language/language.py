@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..errors import BadInput
 from ..prosody import Plan
 from .concepts import concepts
-from .dice import Dice, large_number
+from .dice import Dice, large_numbers
 from .english import English
 from .grammar import Grammar
 from .intents import intents
@@ -78,7 +78,7 @@ class Language:
         self.seed, self.voice = str(seed), voice
         self.more_concepts, self.more_intents = more_concepts, more_intents
         self.history: tuple[str, ...] = ()  # of a dialect: its changes of sound, in words
-        self._prefix = f"{seed}/{voice.name}"
+        self._number = large_numbers(f"{seed}/{voice.name}/")
         self.known = concepts(more_concepts)
         self.intents = intents(more_concepts, more_intents)
         self.typology = typology or draw_typology(Dice("typology", seed, voice.name), kind=kind, order=order)
@@ -100,7 +100,7 @@ class Language:
         """Phrase ``index`` of this language, the same whatever was asked before. Intents take turns."""
         intent = self._order[index % len(self._order)]
         for draft in range(TRIES):
-            meaning: Meaning | None = intent.draw(large_number(f"{self._prefix}/{index}/{draft}"))
+            meaning: Meaning | None = intent.draw(self._number(f"{index}/{draft}"))
             while meaning:
                 words = self.grammar.words(meaning)
                 if SHORTEST <= len(words) <= LONGEST and sum(map(_SIZE, words)) <= self.voice.breath:
@@ -161,8 +161,8 @@ class Language:
 
     def _said(self, meaning: Meaning, words: list[Word], intent: str, mood: str) -> Phrase:
         texts, parts, glosses, said, _, _ = zip(*words, strict=True)
-        lines = (" ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said), self.english.sentence(meaning))
-        return quick(Phrase, (*lines, intent, mood, meaning, tuple(words)))
+        text, cut, gloss, ipa = " ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said)
+        return quick(Phrase, (text, cut, gloss, ipa, self.english.sentence(meaning), intent, mood, meaning, tuple(words)))
 
     def distinct_meanings(self) -> float:
         """About how many phrases the grammar allows, in powers of ten."""
