@@ -358,3 +358,21 @@ def test_minutes(drawn_photos: Path) -> None:
     assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] > 0
     assert seconds < 12 * 1.1 + 30, f"0.2 minutes took {seconds:.0f} seconds"  # the start of Python on a busy machine aside
     assert Path(folder / "run" / "preview.png").is_file()
+
+
+def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
+    """The weights are those of the model, columns of classes by name; a new class is the mean of the known ones."""
+    Path("photos/bar").rename("photos/zebra")
+    told = f"train photos --recipe tiny --start {trained / MODEL} --out more --device cpu:float32 --quiet -o steps=1 -o lr=1e-9"
+    assert jungle(told).code == 0
+    before, after = checkpoint.read(trained / MODEL), checkpoint.read(Path("more") / MODEL)
+    assert isinstance(before, checkpoint.Checkpoint)
+    assert isinstance(after, checkpoint.Checkpoint)
+    assert (before.classes, after.classes) == (("bar", "check", "disc"), ("check", "disc", "zebra"))
+    for name, value in before.best.items():
+        if name.endswith("classes.weight"):
+            value = torch.stack([value[:, 1], value[:, 2], value.mean(dim=1)], dim=1)
+        assert torch.allclose(after.weights[name], value, atol=1e-6), name
+    other = jungle(f"train photos --start {trained / MODEL} --out other --quiet -o steps=1")  # quick has another network
+    assert other.code == 2
+    assert "another" in other.err or "not that of" in other.err

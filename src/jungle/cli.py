@@ -35,14 +35,15 @@ for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jung
 @click.option("--minutes", default=0.0, metavar="N", help="Fit the run into so many minutes.")
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
 @click.option("--seed", default=None, type=int, help="Seed of weights, order and noise.")
+@click.option("--start", default="", metavar="FILE", help="Begin with the weights of this model, or with 'shipped', not from nothing.")
 @common
-def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, seed: int | None) -> None:
+def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, seed: int | None, start: str) -> None:
     """Train a model on photos or recordings: a folder, a zip, kaggle:OWNER/NAME or hf:OWNER/NAME."""
     from . import config
 
     known = config.read(Path())
     of_config, given = {"seed": str(known.seed)} | known.train, {} if seed is None else {"seed": str(seed)}
-    health = run_training(shared, source, out, recipe or known.recipe or "quick", minutes, of_config, given | shared.options)
+    health = run_training(shared, source, out, recipe or known.recipe or "quick", minutes, of_config, given | shared.options, start)
     if health is None:
         answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
     else:

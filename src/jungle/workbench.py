@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .sounds.reference import Reference
 
 MODEL = "animal_diffusion_model.pth"
+START = {"small_share": "0", "lr": "0.002"}  # of a recipe, where a run begins with a model
 SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
 
 
@@ -100,11 +101,12 @@ def open_singer(
 
 
 def run_training(
-    shared: Shared, source: str, out: str, recipe: str, minutes: float, of_config: dict[str, str], options: dict[str, str]
+    shared: Shared, source: str, out: str, recipe: str, minutes: float, of_config: dict[str, str], options: dict[str, str], start: str = ""
 ) -> "Health | None":
     """Train to the end and return the health report, or save and return None when asked to stop.
 
     ``of_config`` and ``options`` change the recipe: the table [train] of jungle.toml in this folder, and what was given.
+    ``start`` is a model file to begin with, or "shipped".
     """
     started = time.monotonic()
     from . import config, recipes
@@ -112,6 +114,7 @@ def run_training(
     from .folders import kind_of
     from .sources import resolve
     from .store import check_place
+    from .weights import shipped
 
     if not 0 <= minutes <= 100_000:
         raise BadInput(f"--minutes {minutes}: use a number of minutes above 0, or leave it out.")
@@ -122,20 +125,22 @@ def run_training(
     folder = resolve(source, cache())
     word = kind_of(folder).word
     media: Media = "recordings" if word == "recording" else "photos"
-    wanted = config.change(recipes.find(recipe, media), of_config, Path(), options)
+    # what begins with a model has learned the rough shapes: pictures at half size would only take it back
+    wanted = config.change(recipes.find(recipe, media), (START if start else {}) | of_config, Path(), options)
+    begun = open_model(shared, str(shipped(SHIPPED[media])) if start == "shipped" else start, media=media) if start else None
     with bar(0, word, shared.quiet) as progress:
         if media == "photos":
             from .images import photos
             from .images.training import PhotoRun
 
             data = photos.load(folder, wanted, cache(), follow(progress))
-            run: Run[Any] = PhotoRun(Path(out), data, wanted, compute, minutes, time.monotonic, started, cache())
+            run: Run[Any] = PhotoRun(Path(out), data, wanted, compute, minutes, time.monotonic, started, cache(), begun)
         else:
             from .sounds import clips
             from .sounds.training import CallRun
 
             heard = clips.load(folder, wanted, cache(), follow(progress))
-            run = CallRun(Path(out), heard, wanted, compute, minutes, time.monotonic, started, cache())
+            run = CallRun(Path(out), heard, wanted, compute, minutes, time.monotonic, started, cache(), begun)
     return follow_run(shared, run, out, f"{len(run.data)} {media} of {len(run.data.classes)} classes, recipe {recipe}, on {compute}")
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,25 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
             kind = FlowDenoiser if recipe.objective == "flow" else EdmDenoiser
             denoiser = kind(UNet(recipe.net, classes), recipe, compute.dtype)
     return _placed(denoiser, compute)
+
+
+def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: Model) -> None:
+    """Give a new network the weights of ``start``. A class that it does not know begins as the mean of those that it knows.
+
+    Raises:
+        BadInput: it has another network, or learned something else.
+    """
+    if (start.recipe.network, start.recipe.net, start.recipe.objective) != (recipe.network, recipe.net, recipe.objective):
+        raise BadInput(
+            f"--start: that model has the network of the recipe '{start.recipe.name}', which is not that of '{recipe.name}': "
+            "give a model and a recipe that fit together."
+        )
+    weights = {name: value.clone() for name, value in start.denoiser.net.state_dict().items()}
+    for name, value in weights.items():
+        if name.endswith("classes.weight"):  # (width, classes)
+            known = {one: value[:, number] for number, one in enumerate(start.classes)}
+            weights[name] = torch.stack([known.get(one, value.mean(dim=1)) for one in classes], dim=1)
+    denoiser.net.load_state_dict(weights)
 
 
 def _placed(denoiser: Trainable, compute: Compute) -> Trainable:

@@ -114,9 +114,10 @@ class Run(ABC, Generic[Shown]):
         minutes: time budget; 0 = as many updates as the recipe says.
         clock: seconds, monotonic; ``started`` is its value when the command began.
         cache: folder that remembers seconds an update by machine and recipe, for the plan of the next run.
+        start: begin with the weights of this model.
 
     Raises:
-        BadInput: the folder holds another run, or the recipe asks for nothing to be trained.
+        BadInput: the folder holds another run, the recipe asks for nothing to be trained, or ``start`` has another network.
     """
 
     def __init__(
@@ -130,14 +131,18 @@ class Run(ABC, Generic[Shown]):
         clock: Callable[[], float],
         started: float,
         cache: Path,
+        start: model.Model | None = None,
     ) -> None:
         self.out, self.data, self.recipe, self.compute, self.clock, self.cache = make_folder(out), data, recipe, compute, clock, cache
         self.feed = feed
         self.model = model.build(recipe, len(data.classes), compute)
-        self.key = digest(recipe.to_json(), data.fingerprint, str(compute.dtype), minutes)
+        self.key = digest(recipe.to_json(), data.fingerprint, str(compute.dtype), minutes, *([start.hash] if start else []))
         total = recipe.steps or max(1, round(recipe.epochs * self.feed.updates_an_epoch))
         self.state: State = begin(self.model, recipe, recipe.steps or UNPLANNED if minutes else total)
         self.resumed_at = self._resume()
+        if start and not self.resumed_at:
+            model.inherit(self.model, recipe, data.classes, start)
+            self.state.ema = begin(self.model, recipe, 1).ema
         spent = float(self.state.extra.get("seconds", 0.0))
         known = self.state.extra.get("seconds_an_update") or _speeds(cache).get(_speed_key(recipe, compute))
         started = clock() if self.resumed_at else started  # opening the data again is not training

@@ -83,9 +83,9 @@ class PhotoRun(Run[np.ndarray]):
 
     def __init__(
         self, out: Path, photos: PhotoSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
-        cache: Path,
+        cache: Path, start: Model | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(out, photos, Feed(photos, recipe, compute.device), recipe, compute, minutes, clock, started, cache)
+        super().__init__(out, photos, Feed(photos, recipe, compute.device), recipe, compute, minutes, clock, started, cache, start)
 
     def end(self) -> Health:
         """Finish, and write the report."""

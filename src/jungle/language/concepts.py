@@ -51,13 +51,17 @@ class Concept:
         return bool(self.tags & {"person", "animal", "pronoun", "threat", "asking"}) and "weather" not in self.tags
 
 
-@cache
 def concepts(more: str = "") -> dict[str, Concept]:
     """All concepts by name, in the order of the file; ``more`` are further lines of the same form.
 
     Raises:
         BadInput: a line is not a concept, repeats a name, or is made of what is not there.
     """
+    return _concepts(more)  # one call for the cache, however arguments are given
+
+
+@cache
+def _concepts(more: str) -> dict[str, Concept]:
     text = resources.files(__package__).joinpath("concepts.tsv").read_text("utf-8")
     found: dict[str, Concept] = {}
     for number, line in enumerate([*text.splitlines(), *more.splitlines()], 1):

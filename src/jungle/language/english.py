@@ -5,8 +5,6 @@ a listener would know already, and the source of knowledge becomes "I hear the s
 wordings, the meaning decides between them: the same meaning always reads the same.
 """
 
-from functools import cached_property
-
 from .concepts import Concept
 from .english_nouns import NounPhrases
 from .english_words import CONTRACTING, NOT, SHORT, Verb, idioms
@@ -38,14 +36,10 @@ class English(NounPhrases):
         self.food = {name for name, one in known.items() if "food" in one.tags}
         self.making = {name for name, one in known.items() if "make" in one.tags}
         self.of_known = {name for name, one in known.items() if "state" in one.tags} - MINDED  # verbs of what the listener knows
+        self.verbs = {name: Verb(concept) for name, concept in known.items() if concept.predicate}
         self._number = {name: place for place, name in enumerate(known)}
         self._openings = Memo(self._opening)
         self._predicates = Memo(self._predicate)
-
-    @cached_property
-    def verbs(self) -> dict[str, Verb]:
-        """English verbs by concept."""
-        return {name: Verb(concept) for name, concept in self.known.items() if concept.predicate}
 
     def clause(self, clause: Clause, *, plainly: bool = False, told: bool = False, salt: int = 0) -> str:
         """A clause without a capital or a mark at its end.
@@ -56,6 +50,9 @@ class English(NounPhrases):
             told: that others say so is known already.
             salt: decides between wordings.
         """
+        return self._clause(clause, plainly, told, salt)
+
+    def _clause(self, clause: Clause, plainly: bool, told: bool, salt: int) -> str:
         name, mood, tense, source, negative, actor, _, _, _, adverb = clause
         verb = self.verbs[name]
         if actor is None:
@@ -172,10 +169,10 @@ class English(NounPhrases):
             return f"{asked} {auxiliary} {subject} {main}{tail.replace(f' {asked}', '', 1)}"
         return f"{auxiliary} {subject} {main}{tail}"
 
-    def _salt(self, meaning: Meaning) -> int:
+    def _salt(self, level: int, *clauses: Clause | None) -> int:
         """A number that differs with the meaning, but not with the machine."""
-        number, total = self._number, 5 * meaning.level
-        for clause in (meaning.first, meaning.second):
+        number, total = self._number, 5 * level
+        for clause in clauses:
             if clause:
                 verb, _, _, _, _, actor, patient, _, place, _ = clause
                 total += number[verb] + (3 * number[actor.noun] if actor else 1)
@@ -207,7 +204,7 @@ class English(NounPhrases):
         assert first
         assert second
         bare = "bare" in self.known[link].tags
-        said = self.clause(second, plainly=bare and second.mood == "IND", told=first.source == "REP", salt=salt if second.actor else 0)
+        said = self._clause(second, bare and second.mood == "IND", first.source == "REP", salt if second.actor else 0)
         if first.actor and first.actor == second.actor and second.mood == "Q" and first.actor.noun in ("who", "what"):
             verb = self.verbs[second.verb]
             never = f"never {verb.third}{self._tail(second)}"
@@ -218,11 +215,11 @@ class English(NounPhrases):
     def sentence(self, meaning: Meaning) -> str:
         """The whole phrase, with capitals and marks."""
         call, level, to, first, link, second = meaning
-        salt = self._salt(meaning)
+        salt = self._salt(level, first, second)
         opening = self._openings[call, level, to, salt % 12] if call or to else ""
         if not first:
             return opening if call else f"{opening[0].upper()}{opening[1:]}!"
-        body = self.clause(first, plainly=link in WHENEVER and first.source == "VIS" and first.tense == "PRS", salt=salt)
+        body = self._clause(first, link in WHENEVER and first.source == "VIS" and first.tense == "PRS", False, salt)
         if second:
             body = self._joined(meaning, body, salt // 2)
         if opening and not call:

@@ -75,8 +75,8 @@ class Grammar:
             self._places[relation, place] if place else (),
             self._adverbs[adverb] if adverb else (),
         )
-        for part in self._arranged(parts):
-            found += part
+        one, two, three, four, five = self._arranged(parts)
+        found += (*one, *two, *three, *four, *five)
 
     def _np(self, case: str, np: NP) -> Words:
         typology, table = self.typology, self.table.words

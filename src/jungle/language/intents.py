@@ -1,9 +1,10 @@
 """What animals say, and when: the templates of intents.toml, turned into choices between meanings."""
 
 import itertools
+import math
 import tomllib
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -30,23 +31,32 @@ class ClauseTemplate:
     patients: tuple[NP | None, ...]
     places: tuple[tuple[str, NP | None], ...]
     adverbs: tuple[str, ...]
+    _count: int = field(init=False, repr=False)  # of the clauses to draw
+    _heads: list[tuple[str, str, str, str, bool]] = field(init=False, repr=False)  # without who takes part
+
+    def __post_init__(self) -> None:
+        every = (self.heads, self.actors, self.patients, self.places, self.adverbs)
+        object.__setattr__(self, "_count", math.prod(map(len, every)))
+        object.__setattr__(self, "_heads", [head[:5] for head in self.heads])
 
     def draw(self, number: int) -> tuple[Clause, int]:
         """A clause from the low digits of a large number, and the digits that are left."""
-        number, head = divmod(number, len(self.heads))
-        number, actor = divmod(number, len(self.actors))
-        number, patient = divmod(number, len(self.patients))
-        number, place = divmod(number, len(self.places))
-        number, adverb = divmod(number, len(self.adverbs))
-        verb, mood, tense, source, negative = self.heads[head][:5]
-        relation, where = self.places[place]
-        who, whom = self.actors[actor], self.patients[patient]
+        number, low = divmod(number, self._count)  # low is a small integer: its digits are parted faster
+        heads, actors, patients, places = self._heads, self.actors, self.patients, self.places
+        verb, mood, tense, source, negative = heads[low % len(heads)]
+        low //= len(heads)
+        who = actors[low % len(actors)]
+        low //= len(actors)
+        whom = patients[low % len(patients)]
+        low //= len(patients)
+        relation, where = places[low % len(places)]
+        adverb = self.adverbs[low // len(places)]
         if where and ((who and where.noun == who.noun) or (whom and where.noun == whom.noun)):
             relation, where = "", None  # not "the river sings in the river"
-        return quick(Clause, (verb, mood, tense, source, negative, who, whom, relation, where, self.adverbs[adverb])), number
+        return quick(Clause, (verb, mood, tense, source, negative, who, whom, relation, where, adverb)), number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Intent:
     """Something that animals say to one another. Every meaning that it draws is free of faults."""
 
@@ -59,25 +69,25 @@ class Intent:
     say: tuple[ClauseTemplate, ...]
     then: tuple[ClauseTemplate, ...]
 
-    @cached_property
-    def _starts(self) -> list[tuple[str, int, NP | None, ClauseTemplate]]:
-        """Every call with its level, who is spoken to, and first clause; what is named last here changes slowest."""
-        levels = range(1, self.levels + 1)
-        return [
-            (call, level if call else 0, to, template)
-            for template, to, level, call in itertools.product(self.say, self.to, levels, self.calls)
-        ]
+    # every call with its level, who is spoken to, and the first clause; what is named last here changes slowest
+    _starts: list[tuple[str, int, NP | None, ClauseTemplate]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        every = itertools.product(self.say, self.to, range(1, self.levels + 1), self.calls)
+        starts = [(call, level if call else 0, to, template) for template, to, level, call in every]
+        object.__setattr__(self, "_starts", starts)
 
     def draw(self, number: int) -> Meaning:
         """A meaning from the digits of a large number."""
-        number, which = divmod(number, len(self._starts))
-        call, level, to, template = self._starts[which]
+        starts, then = self._starts, self.then
+        number, which = divmod(number, len(starts))
+        call, level, to, template = starts[which]
         first, number = template.draw(number)
-        if self.then:
-            which = number % (SECONDS * len(self.then))
-            if which < len(self.then):
-                template = self.then[which]
-                second, _ = template.draw(number // (SECONDS * len(self.then)))
+        if then:
+            number, which = divmod(number, SECONDS * len(then))
+            if which < len(then):
+                template = then[which]
+                second, _ = template.draw(number)
                 return quick(Meaning, (call, level, to, first, template.link, second))
         return quick(Meaning, (call, level, to, first, "", None))
 
@@ -122,8 +132,12 @@ class Reader:
                 continue
             own = qualities if given or not free else self.usual(noun)
             counts = ("SG",) if "mass" in self.known[noun].tags else numbers
-            every = itertools.product(own, counts, owners)
-            found += [self._one(NP(noun, number, quality, owner)) for quality, number, owner in every if owner != noun]
+            some = {
+                quality: [self._one(NP(noun, number, quality, owner)) for number in counts for owner in owners if owner != noun]
+                for quality in dict.fromkeys(own)
+            }
+            for quality in own:
+                found += some[quality]
         return tuple(found) or (None,)
 
     def usual(self, noun: str) -> tuple[str, ...]:
@@ -156,8 +170,11 @@ class Reader:
         places: tuple[tuple[str, NP | None], ...] = (("", None),)
         if fields.get("place"):
             relation = fields["relation"]
-            both = itertools.product(self.names(relation.rstrip("?"), "P"), self.nps(fields, "place"))
-            places = tuple(self._one(pair) for pair in both if self.suits(*pair))
+            nps = self.nps(fields, "place")
+            places = ()
+            for name in self.names(relation.rstrip("?"), "P"):
+                fit = {np: self._one((name, np)) for np in dict.fromkeys(nps) if self.suits(name, np)}
+                places += tuple(fit[np] for np in nps if np in fit)
             if not places:
                 raise BadInput(f"In the clause {text!r} no place suits its relation: see [places] in intents.toml.")
             if relation.endswith("?"):
@@ -214,13 +231,17 @@ def _read(more: str) -> dict[str, Any]:
     return {**own, **others, **merged}
 
 
-@cache
 def intents(more_concepts: str = "", more: str = "") -> tuple[Intent, ...]:
     """The intents of intents.toml, and of ``more`` in the same form, over the concepts and ``more_concepts``.
 
     Raises:
         BadInput: a template uses what is no concept, or says what no language can.
     """
+    return _intents(more_concepts, more)  # one call for the cache, however arguments are given
+
+
+@cache
+def _intents(more_concepts: str, more: str) -> tuple[Intent, ...]:
     tables = dict(_read(more))
     reader = Reader(concepts(more_concepts), tables.pop("qualities"), tables.pop("places"))
     return tuple(reader.intent(name, table) for name, table in tables.items())

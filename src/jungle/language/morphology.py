@@ -5,7 +5,8 @@ A form is a list of morphs, pairs of a form and its gloss, parted by a joint: "-
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from .avoidance import harmless
@@ -39,6 +40,12 @@ class Morphology:
     phonology: Phonology
     typology: Typology
     markers: dict[str, Form]
+    _shades: dict[tuple[Form, bool], Form] = field(default_factory=dict, repr=False)  # of markers under harmony
+
+    @cached_property
+    def _predicates(self) -> list[tuple[Key, list[str]]]:
+        """What follows the name in the key of every form of a predicate, and the glosses of its markers."""
+        return [((*features[:3], "NEG" if features[3] else ""), self.verb_marks(*features)) for features in PREDICATES]
 
     def marks(self) -> tuple[str, ...]:
         """The cases that nouns are marked for; "" is the bare one."""
@@ -83,7 +90,7 @@ class Morphology:
         left = (first,) if isinstance(first, Morph) else first
         right = (second,) if isinstance(second, Morph) else second
         if isinstance(first, Morph):
-            right = (right[0]._replace(joint="-"), *right[1:])
+            right = (Morph(right[0].form, right[0].gloss), *right[1:])
         if self.typology.assimilation:
             last, after = left[-1].form[-1], right[0].form[0]
             if not is_vowel(last) and not is_vowel(after) and CONSONANTS[last].kind == "nasal":
@@ -97,9 +104,16 @@ class Morphology:
         """A marker whose vowels are front or back like the nearest vowel of the stem, in languages with harmony."""
         if not self.typology.harmony:
             return marker
-        near = [one for morph in stem for one in morph.form if is_vowel(one)][0 if self.typology.prefixing else -1]
-        back = VOWELS[quality(near)].back > 0.5
-        return tuple(self._shifted(one, back) if is_vowel(one) else one for one in marker)
+        back = VOWELS[quality(self._nearest(stem))].back > 0.5
+        shade = self._shades.get((marker, back))
+        if shade is None:
+            shade = self._shades[marker, back] = tuple([self._shifted(one, back) if is_vowel(one) else one for one in marker])
+        return shade
+
+    def _nearest(self, stem: Morphs) -> str:
+        """The vowel of a stem that stands nearest to its markers."""
+        way = 1 if self.typology.prefixing else -1
+        return next(one for morph in stem[::way] for one in morph.form[::way] if is_vowel(one))
 
     def _shifted(self, vowel: str, back: bool) -> str:
         base = quality(vowel)
@@ -139,9 +153,9 @@ class Morphology:
             if concept.kind not in "IT":
                 yield (concept.kind, name), stem, []
             if concept.predicate:
-                for mood, tense, source, negative in PREDICATES:
-                    key = ("V", name, mood, tense, source, "NEG" if negative else "")
-                    yield key, self.copy(stem) if mood == "URG" else stem, self.verb_marks(mood, tense, source, negative)
+                copied = self.copy(stem)
+                for features, labels in self._predicates:
+                    yield ("V", name, *features), copied if features[0] == "URG" else stem, labels
 
 
 PREDICATES = tuple(

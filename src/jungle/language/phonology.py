@@ -45,9 +45,17 @@ class Phonology:
     _reading: dict[str, str] = field(default_factory=dict, repr=False)
     _spelled: dict[Form, str] = field(default_factory=dict, repr=False)  # what was worked out before
     _said: dict[Form, str] = field(default_factory=dict, repr=False)
+    _nuclei: frozenset[str] = field(init=False, repr=False)  # segments that carry a syllable
+    _rest: frozenset[str] = field(init=False, repr=False)  # segments that do not
+    _weights: dict[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._reading.update({spelled: segment for segment, spelled in self.letters.items()})
+        nuclei = frozenset(filter(is_vowel, self.letters))
+        object.__setattr__(self, "_nuclei", nuclei)
+        object.__setattr__(self, "_rest", frozenset(self.letters) - nuclei)
+        for ranked in (self.consonants, self.vowels):
+            self._weights.update({segment: math.log((len(ranked) + 1) / rank) for rank, segment in enumerate(ranked, 1)})
 
     @cached_property
     def tonal(self) -> bool:
@@ -77,28 +85,29 @@ class Phonology:
 
     def syllables(self, form: Form) -> tuple[Form, ...] | None:
         """A form cut into syllables, each onset as long as it may be; None if the language does not allow the form."""
-        found: list[Form] = []
-        onset: Form = ()
-        run: list[str] = []
-        for segment in form:
-            if segment not in self.letters:
-                return None
-            if not is_vowel(segment):
-                run.append(segment)
+        starts: list[int] = []
+        last = -1  # vowel
+        for place, segment in enumerate(form):
+            if segment in self._rest:
                 continue
-            cut = max(len(run) - 2, 0) if tuple(run[-2:]) in self.onsets else max(len(run) - 1, 0)
-            coda, onset = tuple(run[:cut]), tuple(run[cut:])
-            if (coda and (not found or len(coda) > 1 or coda[0] not in self.codas)) or (found and not onset):
+            if segment not in self._nuclei:
                 return None
-            if coda:
-                found[-1] += coda
-            found.append((*onset, segment))
-            run = []
-        if not found or len(run) > 1 or (run and run[0] not in self.codas):
+            between = place - last - 1
+            onset = 1 if between else 0
+            if between > 1 and form[place - 2 : place] in self.onsets:
+                onset = 2
+            if starts:
+                coda = between - onset
+                if not onset or coda > 1 or (coda and form[last + 1] not in self.codas):
+                    return None
+            elif onset < between:
+                return None
+            starts.append(place - onset)
+            last = place
+        left = form[last + 1 :]
+        if not starts or len(left) > 1 or (left and left[0] not in self.codas):
             return None
-        if run:
-            found[-1] += tuple(run)
-        return tuple(found)
+        return tuple([form[start:end] for start, end in zip(starts, [*starts[1:], len(form)], strict=True)])
 
     def stressed(self, syllables: tuple[Form, ...]) -> int:
         """The number of the stressed syllable, from 0."""
@@ -150,8 +159,7 @@ class Phonology:
 
     def weight(self, segment: str) -> float:
         """Share of a segment by its rank: the law of Gusein-Zade 1988, as in real languages."""
-        ranked = self.vowels if is_vowel(segment) else self.consonants
-        return math.log((len(ranked) + 1) / (ranked.index(segment) + 1))
+        return self._weights[segment]
 
 
 def make_phonology(voice: Voice, dice: Dice) -> Phonology:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from .avoidance import harmless
 from .concepts import Concept
+from .meaning import quick
+from .memo import Memo
 from .morphology import Key, Morph, Morphology, Morphs
 from .phonology import Form
 
@@ -33,26 +35,31 @@ class Table:
     def word(self, morphs: Morphs) -> Word | None:
         """How morphs are written and said; None if the language does not allow the sequence."""
         phonology = self.morphology.phonology
-        form = tuple(segment for morph in morphs for segment in morph.form)
+        form: Form = ()
+        for morph in morphs:
+            form += morph.form
         syllables = phonology.syllables(form)
         if syllables is None:
             return None
-        spelled = [phonology.spell(morph.form) for morph in morphs]
-        parts, gloss = spelled[0], morphs[0].gloss
-        for morph, letters in zip(morphs[1:], spelled[1:], strict=True):
-            parts += morph.joint + letters
-            gloss += morph.joint + morph.gloss
+        text = parts = phonology.spell(morphs[0].form)
+        gloss = morphs[0].gloss
+        for one, label, joint in morphs[1:]:
+            letters = phonology.spell(one)
+            text += letters
+            parts += joint + letters
+            gloss += joint + label
         main = phonology.stressed(syllables)
-        said = tuple((one, place == main) for place, one in enumerate(syllables))
-        return Word("".join(spelled), parts, gloss, phonology.ipa(syllables, main), said, len(said))
+        said = tuple([(one, place == main) for place, one in enumerate(syllables)])
+        return quick(Word, (text, parts, gloss, phonology.ipa(syllables, main), said, len(said)))
 
     def add(self, concept: Concept, stem: Morphs, fits: Callable[[str], bool] | None = None) -> bool:
         """Take in every form of a concept, or nothing and say False: a form is taken, not allowed, or to be avoided."""
         isolating = self.morphology.typology.kind == "isolating"
         new: dict[str, Key] = {}
         found: dict[Key, Word] = {}
+        heads = Memo(self.word)  # of an isolating language: the same with any particles
         for key, morphs, labels in self.morphology.forms(concept, stem):
-            single = self.word(morphs if isolating else self.morphology.word(morphs, labels))
+            single = heads[morphs] if isolating else self.word(self.morphology.word(morphs, labels))
             if single is None or single.text in self.reading or not harmless(single.text) or (fits and not fits(single.text)):
                 return False
             root = ("R", concept.name, "URG" if key[2:3] == ("URG",) else "") if isolating and key[0] in "NVA" else key

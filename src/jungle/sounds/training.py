@@ -47,10 +47,10 @@ class CallRun(Run[list[Take]]):
 
     def __init__(
         self, out: Path, clips: ClipSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
-        cache: Path,
+        cache: Path, start: Model | None = None,
     ) -> None:  # fmt: skip
         check_recipe(recipe)
-        super().__init__(out, clips, Feed(clips, recipe, compute.device), recipe, compute, minutes, clock, started, cache)
+        super().__init__(out, clips, Feed(clips, recipe, compute.device), recipe, compute, minutes, clock, started, cache, start)
         self.clips = clips
 
     def end(self) -> Health:
