@@ -19,10 +19,14 @@ from conftest import MODEL, Jungle, give_voice, is_refused, tree
 from PIL import Image
 
 from jungle import config
+from jungle.diffusion import device as devices
+from jungle.diffusion import model
 from jungle.language.dialects import make_dialect
 from jungle.language.language import Language
 from jungle.language.voices import voice_named
+from jungle.publish import imprint
 from jungle.records import postcard_from_json
+from jungle.weights import shipped
 
 CARD = {"record.json", "manifest.json", "picture.png", "painted.png", "call.flac", "call.opus", "call.m4a", "spectrogram.png", "stamp.svg"}
 
@@ -148,6 +152,12 @@ def test_new_explains_every_entry_and_changes_nothing(jungle: Jungle) -> None:
     for entry in (*config.NUMBERS, *config.TEXTS, *config.TABLES, "prompts", "species"):
         assert entry in text or entry == "recipe"
     is_refused(jungle("new world --quiet"), "is there already")
+
+
+def test_the_imprint_knows_the_shipped_models() -> None:
+    cpu = devices.choose("cpu:float32")
+    for name in ("photo64", "call"):
+        assert imprint.SHIPPED[model.load(shipped(f"{name}.safetensors"), cpu).hash] == name
 
 
 @pytest.mark.slow

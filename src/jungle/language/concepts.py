@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from sys import intern
 
 from ..errors import BadInput
 
@@ -83,4 +84,4 @@ def _concept(line: str, where: str) -> Concept:
     name, kind, use, english, tags, made = fields[:6]
     if len(fields) > 6 or not re.fullmatch(r"[A-Za-z]+(\.[A-Za-z]+)*", name) or kind not in CLASSES or use not in "1234" or not english:
         raise BadInput(f"{where} reads {line!r}: give a name, a class of {', '.join(CLASSES)}, a use from 1 to 4, English, tags, parts.")
-    return Concept(name, kind, int(use), english, frozenset(filter(None, tags.split(","))), tuple(filter(None, made.split("+"))))
+    return Concept(intern(name), kind, int(use), english, frozenset(filter(None, tags.split(","))), tuple(filter(None, made.split("+"))))

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from sys import intern
 from typing import Any, TypeVar
 
 from ..errors import BadInput
@@ -113,7 +114,7 @@ class Reader:
             if item.startswith("@"):
                 found += [name for name, one in self.known.items() if item[1:] in one.tags and one.kind in kinds]
             elif item in NUMBERS or (item in self.known and self.known[item].kind in kinds):
-                found.append(item)
+                found.append(intern(item))  # one object for one name: quicker to compare
             else:
                 raise BadInput(f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: mend intents.toml.")
         return (*found, *([""] * max(len(found), 1) if text.endswith("?") else []))
@@ -163,9 +164,9 @@ class Reader:
         heads = tuple(
             Clause(verb, one, tense if one in ("IND", "Q") else "", source if one == "IND" else "", fields.get("not") == "yes")
             for verb in self.names(fields["verb"], "ITA")
-            for one in mood.split(",")
-            for tense in fields.get("tense", default[0]).split(",")
-            for source in fields.get("source", default[1]).split(",")
+            for one in map(intern, mood.split(","))
+            for tense in map(intern, fields.get("tense", default[0]).split(","))
+            for source in map(intern, fields.get("source", default[1]).split(","))
         )
         places: tuple[tuple[str, NP | None], ...] = (("", None),)
         if fields.get("place"):

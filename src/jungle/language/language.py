@@ -177,11 +177,11 @@ class Language:
 
 def _shorter(meaning: Meaning) -> Meaning | None:
     """A meaning with less to say: without the second clause, who is spoken to, insistence, then place and adverb; None if that is all."""
-    first = meaning.first
-    if meaning.second:
-        return meaning._replace(link="", second=None)
-    if meaning.call and (meaning.to or meaning.level > 1):
-        return meaning._replace(level=1, to=None)
+    call, level, to, first, _, second = meaning
+    if second:
+        return Meaning(call, level, to, first)
+    if call and (to or level > 1):
+        return Meaning(call, 1, None, first)
     if first and (first.place or first.adverb):
         return meaning._replace(first=first._replace(relation="", place=None, adverb=""))
     return None
