@@ -28,7 +28,7 @@ AURORE = "@fontsource/la-belle-aurore/files/la-belle-aurore-latin-400-normal.wof
 FONTS = {  # file: (source, letters, pinned axes, whether tones are built)
     "fraunces-display": (FRAUNCES.format("normal"), ASCII + MARKS + TONES, {"SOFT": 60, "WONK": 1, "wght": 450, "opsz": 110}, True),
     "fraunces-text": (FRAUNCES.format("normal"), ASCII + MARKS + TONES + LATIN, {"SOFT": 60, "WONK": 0, "wght": 400, "opsz": 16}, True),
-    "fraunces-italic": (FRAUNCES.format("italic"), ASCII + MARKS + TONES, {"SOFT": 60, "WONK": 1, "wght": 400, "opsz": 30}, True),
+    "fraunces-italic": (FRAUNCES.format("italic"), ASCII + MARKS + TONES, {"SOFT": 60, "WONK": 0, "wght": 400, "opsz": 30}, True),
     "hand": (AURORE, ASCII + MARKS + TONES, {}, True),
     "ipa-latin": (NOTO.format("latin"), ASCII + "æøœðç", {}, False),
     "ipa": (NOTO.format("latin-ext"), IPA, {}, False),
