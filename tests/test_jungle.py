@@ -102,6 +102,7 @@ def test_only_what_changed_is_made_again(jungle: Jungle, trained: Path) -> None:
     assert "<u>" not in page
 
 
+@pytest.mark.slow
 def test_make_keeps_what_a_person_wrote(jungle: Jungle, trained: Path) -> None:
     give_voice()
     Path("mine").mkdir()
