@@ -12,7 +12,7 @@ postcards: .venv/installed
 test unit: export OMP_NUM_THREADS = 1
 
 test: .venv/installed-dev unit
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 unit: .venv/installed-dev
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal

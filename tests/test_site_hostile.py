@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -192,13 +190,11 @@ def test_the_feed_stays_xml() -> None:
 
 # ----------------------------------------------------------------------------------------------------------------- a real browser
 
-CHROMIUM = shutil.which("chromium") or ""
+pytest_plugins = ["browsers"]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium here")
-def test_nothing_runs_and_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here")
+def test_nothing_runs_and_nothing_overflows_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     texts = PAYLOADS[:: len(PAYLOADS) // 48][:48]
     cards = [poisoned(card, text) for card, text in zip(make_cards(tmp_path, len(texts), distinct=2, size=160), texts, strict=True)]
     pairs = tuple((text, text) for text in texts)
@@ -206,26 +202,24 @@ def test_nothing_runs_and_nothing_overflows_in_a_browser(tmp_path: Path) -> None
     out = tmp_path / "site"
     build_site(tmp_path, cards, out, settings)
     wrong: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], env={**os.environ, "HOME": str(tmp_path)})
-        page = browser.new_page(viewport={"width": 320, "height": 640})
-        page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("console", lambda line: wrong.append(f"console {line.text}") if line.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(f"error {error}"))
-        page.on("request", lambda one: wrong.append(f"request {one.url}") if not one.url.startswith(("file:", "data:", "blob:")) else None)
-        names = ["index.html", "about.html", "dictionary.html", "send.html", "404.html", *(f"c/{card.species.slug}.html" for card in cards)]
-        for name in names:
-            page.goto((out / name).as_uri())
-            page.wait_for_timeout(20)
-            wide = page.evaluate("() => document.documentElement.scrollWidth")
-            assert wide <= 320, (
-                f"{name} is {wide} pixels wide: {[text for card, text in zip(cards, texts, strict=True) if card.species.slug in name]}"
-            )
-        page.goto((out / "index.html").as_uri())
-        for number in range(0, len(cards), 6):
-            page.evaluate("number => document.querySelectorAll('.cards a.postcard')[number].click()", number)
-            page.wait_for_timeout(150)
-            assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
-            page.keyboard.press("Escape")
-        browser.close()
+    page = chromium.new_page(viewport={"width": 320, "height": 640})
+    page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("console", lambda line: wrong.append(f"console {line.text}") if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(f"error {error}"))
+    page.on("request", lambda one: wrong.append(f"request {one.url}") if not one.url.startswith(("file:", "data:", "blob:")) else None)
+    names = ["index.html", "about.html", "dictionary.html", "send.html", "404.html", *(f"c/{card.species.slug}.html" for card in cards)]
+    for name in names:
+        page.goto((out / name).as_uri())
+        page.wait_for_timeout(20)
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        assert wide <= 320, (
+            f"{name} is {wide} pixels wide: {[text for card, text in zip(cards, texts, strict=True) if card.species.slug in name]}"
+        )
+    page.goto((out / "index.html").as_uri())
+    for number in range(0, len(cards), 6):
+        page.evaluate("number => document.querySelectorAll('.cards a.postcard')[number].click()", number)
+        page.wait_for_timeout(150)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+        page.keyboard.press("Escape")
+    page.close()
     assert wrong == []
