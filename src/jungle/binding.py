@@ -100,7 +100,7 @@ def bind(
         digests = {name: file_digest(folder / name) for name in files}
         write_json(folder / MANIFEST, _manifest(card, species, making, family, bool(told), wishes) | {"files": digests})
     shelf.remember(stage, key, card.to_json(), [out / FOLDER / species.slug / name for name in (*files, MANIFEST)])
-    return read_card(out, species.slug)  # as it will be read: JSON sorts the kinds of a mix
+    return read_card(out / FOLDER / species.slug)  # as it will be read: JSON sorts the kinds of a mix
 
 
 def _manifest(card: Postcard, species: Species, making: Making, family: Family, told: bool, wishes: Wishes) -> dict[str, Any]:
@@ -132,7 +132,16 @@ def read_manifest(jungle: Path, name: str) -> dict[str, Any]:
     if name not in known:
         told = ", ".join(known[:8]) + (" ..." if len(known) > 8 else "") if known else "none: run  jungle make  first"
         raise BadInput(f"{name}: there is no such postcard in {jungle / FOLDER}; it holds {told}.")
-    where = jungle / FOLDER / name / MANIFEST
+    return manifest_in(jungle / FOLDER / name)
+
+
+def manifest_in(folder: Path) -> dict[str, Any]:
+    """The manifest in the folder of a postcard.
+
+    Raises:
+        BadInput: it is damaged or of another version.
+    """
+    where = folder / MANIFEST
     try:
         found: dict[str, Any] = json.loads(where.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -142,13 +151,13 @@ def read_manifest(jungle: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def read_card(jungle: Path, name: str) -> Postcard:
-    """The record of a postcard.
+def read_card(folder: Path) -> Postcard:
+    """The record in the folder of a postcard.
 
     Raises:
         BadInput: it is damaged or of another version.
     """
-    where = jungle / FOLDER / name / "record.json"
+    where = folder / "record.json"
     try:
         value = json.loads(where.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -166,7 +175,7 @@ def make_again(
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
     said: list[Told] = []
     if told:
-        card = read_card(jungle, name)
+        card = read_card(jungle / FOLDER / name)
         dialect = make_dialect(family, species.seed, voice_named(card.species.voice)).language
         said = [Told(dialect.parse(one.text), one.intent, one.mood, one.provenance) for one in card.phrases]
     call = dataclasses.replace(call, file=manifest["call"]["file"])

@@ -6,7 +6,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -139,9 +139,11 @@ def read(folder: Path) -> Config:
         table = tomllib.loads(where.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Config()
+    except NotADirectoryError:
+        raise BadInput(f"{folder} is a file, not the folder of a jungle: name another place.") from None
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise BadInput(f"{where} cannot be read as TOML ({reason}): mend it, or delete it to start anew.") from None
+        raise BadInput(f"{where} cannot be read as TOML ({reason}): mend it, or move it away to start anew.") from None
     known = (*NUMBERS, *TEXTS, *TABLES, "language", "prompts", "species")
     unknown = sorted(set(table) - set(known))
     if unknown:
@@ -187,13 +189,14 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def write_species(folder: Path, seed: int, species: tuple[Species, ...]) -> None:
+def write_species(folder: Path, seed: int, species: tuple[Species, ...], known: Sequence[str] = ()) -> None:
     """``jungle.toml`` with these species, for a person to edit; what a file that is there already says stays as it is.
 
     All but an empty ``species = []``, because TOML allows no [[species]] after it.
     """
     where = folder / NAME
     lines = ["# The animals of this jungle: change a seed or a mix, give one a name, a habitat or traits, and run  jungle make  again."]
+    lines += [f"# They can be mixed from: {', '.join(name for name in known if name.isprintable())}."] if known else []
     if where.exists():
         lines = [NO_SPECIES.sub("", where.read_text(encoding="utf-8")).rstrip("\n"), "", *lines]
     else:

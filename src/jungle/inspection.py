@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from . import sources
-from .binding import MANIFEST, read_card, read_manifest
+from .binding import MANIFEST, manifest_in, read_card
 from .biography import in_words
 from .diffusion import model
 from .diffusion.device import Compute
@@ -58,6 +58,11 @@ def inspect(
         return _sound(path) if path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(head) else _picture(path)
     if (path / MANIFEST).is_file() and (path / "record.json").is_file():
         return _postcard(path)
+    if (path / "jungle.toml").is_file() and (path / "postcards").is_dir():
+        cards = [read_card(found.parent) for found in sorted((path / "postcards").glob(f"*/{MANIFEST}"))]
+        lines = [f"A jungle of {len(cards)} postcards:", *(f"  {card.species.slug}: {card.species.name}" for card in cards)]
+        names = [card.species.slug for card in cards]
+        return "\n".join(provenance.cleaned(line) for line in lines), {"file": str(path), "kind": "jungle", "postcards": names}
     folder = sources.resolve(file, cache)
     media: Media = "recordings" if kind_of(folder) is RECORDINGS else "photos"
     wanted = recipe(media)
@@ -81,7 +86,7 @@ def told_by(path: Path) -> list[str]:
 
 def _postcard(path: Path) -> tuple[str, dict[str, Any]]:
     """The folder of a postcard: who it is, and which of its files are no longer what they were."""
-    card, manifest = read_card(path.parent.parent, path.name), read_manifest(path.parent.parent, path.name)
+    card, manifest = read_card(path), manifest_in(path)
     changed = sorted(name for name, known in manifest["files"].items() if file_digest(path / name) != known)
     species = card.species
     lines = [
@@ -91,7 +96,12 @@ def _postcard(path: Path) -> tuple[str, dict[str, Any]]:
         f"Seed {species.seed}, picture model {card.picture.model}, calls by {card.call.engine} ({card.call.model}).",
         f"Changed since it was made: {', '.join(changed)}." if changed else "All files are as they were made.",
     ]
-    return "\n".join(lines), {"file": str(path), "kind": "postcard", "record": card.to_json(), "changed": changed}
+    return "\n".join(provenance.cleaned(line) for line in lines), {
+        "file": str(path),
+        "kind": "postcard",
+        "record": card.to_json(),
+        "changed": changed,
+    }
 
 
 def _sound(path: Path) -> tuple[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from ..workbench import MODEL, cache, open_model, open_singer, run_training, sam
 if TYPE_CHECKING:
     from ..config import Config
     from ..publish.chain import Studio, Writer
+    from ..records import Postcard
 
 MOST_TOLD = 240  # phrases that a language model is asked for; animals beyond them speak for themselves
 PLACE = click.option("--out", default="my-jungle", metavar="DIR", help="The jungle's folder.")
@@ -72,17 +73,19 @@ def postcards(shared: Shared, **wishes: Any) -> None:
 def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: bool) -> None:
     started = time.monotonic()
     from .. import casting, ledger, recipes, store
+    from ..language.family import family_of
     from ..publish import chain
     from ..shelf import Shelf
 
     out = Path(wishes["out"])
+    store.check_place(out)
     known = _config(out, wishes)  # all that can be wrong is refused before anything is trained or written
     count, base = len(known.species) or known.count, known.seed
-    casting.check_numbers(count, base)
+    casting.check_numbers(known.count, base, what="animals")
     recipes.override(recipes.SampleRecipe(), shared.options)
-    store.check_place(out)
-    if known.species and (wishes["count"], wishes["seed"]) != (None, None):
-        told = f"{out / 'jungle.toml'} names its species, so --count and --seed change nothing: edit it, or choose another --out."
+    family_of(base, known.language).language.phrase(0)
+    if known.species and wishes["count"] not in (None, len(known.species)):
+        told = f"{out / 'jungle.toml'} names its {count} species, so --count changes nothing: edit it, or choose another --out."
         say(told, shared.quiet)
     if source:
         if wishes["model"]:
@@ -139,9 +142,12 @@ def _config(out: Path, wishes: dict[str, Any]) -> "Config":
     import dataclasses
 
     from .. import config
+    from ..publish.site import check_address
 
     given = {key: wishes.get(key) for key in ("count", "seed", "model", "sound_model", "metadata", "base_url")}
-    return dataclasses.replace(config.read(out), **{key: value for key, value in given.items() if value not in (None, "")})
+    known = dataclasses.replace(config.read(out), **{key: value for key, value in given.items() if value not in (None, "")})
+    check_address(known.base_url)
+    return known
 
 
 def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, Any]) -> "Studio":
@@ -174,7 +180,7 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
     folder = Path(out)
     known = _config(folder, wishes)
     if not check:
-        cards = chain.read_cards(folder)
+        cards = _cards(shared, folder)
         with bar(len(cards), "card", shared.quiet) as progress:
             chain.publish(folder, cards, known, Shelf(folder), lambda stage, number: progress.update(number))
     found = check_site(folder / chain.SITE)
@@ -184,6 +190,16 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
     errors = sum(one.level == "error" for one in found.problems)
     if errors:
         raise BadInput(f"{folder / chain.SITE} has {errors} errors, listed above: mend them before you publish it.")
+
+
+def _cards(shared: Shared, folder: Path) -> "list[Postcard]":
+    """The postcards of a jungle; says which are missing."""
+    from ..publish import chain
+
+    missing = chain.missing_cards(folder)
+    if missing:
+        say(f"No postcard yet for {', '.join(missing[:8])}: run  jungle make --out {folder}  to make what is missing.", shared.quiet)
+    return chain.read_cards(folder)
 
 
 @click.command("print")
@@ -197,14 +213,14 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
 @common
 def print_(shared: Shared, out: str, form: Any, file: str, **wishes: Any) -> None:
     """Postcards on paper: a PDF with bleed and crop marks, fronts and backs, 300 dots an inch."""
-    from ..publish import chain, sheet
+    from ..publish import sheet
     from ..store import write_bytes
 
     folder = Path(out)
     known = _config(folder, wishes)
-    cards = chain.read_cards(folder)
+    cards = _cards(shared, folder)
     target = Path(file) if file else folder / f"postcards-{form}.pdf"
-    write_bytes(target, sheet.make_pdf(folder, cards, form, known.base_url, known.metadata))
+    write_bytes(target, sheet.make_pdf(folder, cards, form, known.base_url, known.metadata, known.title))
     answer(shared.as_json, f"{len(cards)} postcards in {target}", file=target, postcards=len(cards))
 
 

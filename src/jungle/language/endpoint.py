@@ -113,7 +113,7 @@ def _address(url: str) -> str:
     except ValueError:
         good = False
     if not good or not re.fullmatch(r"[!-~]{1,500}", url):
-        raise BadInput("The address of the language model is none: write it as --base-url http://127.0.0.1:8080/v1.")
+        raise BadInput("The address of the language model cannot be one: write it as --base-url http://127.0.0.1:8080/v1.")
     if parts.username is not None or parts.query or parts.fragment:
         raise BadInput(f"The address for {parts.hostname} has a name, a query or a fragment in it: put the key into JUNGLE_LLM_API_KEY.")
     path = parts.path.rstrip("/")

@@ -82,12 +82,21 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
 
 
 def find_species(out: Path, wishes: config.Config, classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
-    """The species of jungle.toml, or as many new ones, which are written there for a person to change."""
+    """The species of jungle.toml, or as many new ones, which are written there for a person to change.
+
+    Raises:
+        BadInput: one of them is mixed from an animal that is not in ``classes``.
+    """
+    for one in wishes.species:
+        for name in one.mix:
+            if name not in classes:
+                told = ", ".join(classes) or "none: it was trained without classes"
+                raise BadInput(f"{out / config.NAME}: '{one.slug}' is mixed from '{name}'; the animals that this model knows are {told}.")
     if wishes.species:
         return wishes.species
     species = invent(classes, count, seed)
     make_folder(out)
-    config.write_species(out, seed, species)
+    config.write_species(out, seed, species, classes)
     return species
 
 
@@ -222,9 +231,14 @@ def names_of_cards(jungle: Path) -> list[str]:
     return [slug for slug in known if slug in there] + sorted(there - set(known))
 
 
+def missing_cards(jungle: Path) -> list[str]:
+    """The species of jungle.toml that have no postcard yet."""
+    return sorted({one.slug for one in config.read(jungle).species} - set(names_of_cards(jungle)))
+
+
 def read_cards(jungle: Path) -> list[Postcard]:
     """The postcards of a jungle (see :func:`names_of_cards`)."""
-    return [read_card(jungle, name) for name in names_of_cards(jungle)]
+    return [read_card(jungle / FOLDER / name) for name in names_of_cards(jungle)]
 
 
 def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:

@@ -34,7 +34,9 @@ def write_pdf(path: Path, jungle: Path, cards: Sequence[Postcard], kind: Kind = 
     write_bytes(path, make_pdf(jungle, cards, kind, base_url, metadata))
 
 
-def make_pdf(jungle: Path, cards: Sequence[Postcard], kind: Kind = "a6", base_url: str = "", metadata: Level = "full") -> bytes:
+def make_pdf(
+    jungle: Path, cards: Sequence[Postcard], kind: Kind = "a6", base_url: str = "", metadata: Level = "full", title: str = CREDIT
+) -> bytes:
     """The postcards of a jungle on paper. The same arguments make the same bytes.
 
     Args:
@@ -44,6 +46,7 @@ def make_pdf(jungle: Path, cards: Sequence[Postcard], kind: Kind = "a6", base_ur
             turned over the long edge; "contact": all of them, small, on A4.
         base_url: of the published site: a QR code on each back leads to the card's page. Empty: no code.
         metadata: what the file tells of its origin: everything, the credit only, or nothing.
+        title: of the jungle, over a contact sheet.
 
     Every picture has at least 300 pixels an inch, to which it is enlarged. That adds no detail: it shows what the master shows, which has
     124 pixels an inch where 512 of them cover 105 mm.
@@ -61,7 +64,7 @@ def make_pdf(jungle: Path, cards: Sequence[Postcard], kind: Kind = "a6", base_ur
     need_libraries()
     if kind == "contact":
         whole = Box(0, 0, *PAGE)
-        return _finished(_drawn(PAGE, draw_contact(jungle, cards, CREDIT)), whole, whole, told)
+        return _finished(_drawn(PAGE, draw_contact(jungle, cards, title)), whole, whole, told)
     page = layout(kind)
     return _finished(_drawn(page.page, _pages(jungle, cards, page, addresses)), page.trim, page.bleed_box, told)
 

@@ -145,10 +145,19 @@ def _looks(masters: Mapping[str, Path], settings: SiteSettings, shelf: Shelf, pr
     return found
 
 
+def check_address(base: str) -> None:
+    """Refuse a base address that is none; "" is allowed.
+
+    Raises:
+        BadInput: it is no address of a site.
+    """
+    if base and not ADDRESS.fullmatch(base):
+        raise BadInput(f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend --base-url or jungle.toml.")
+
+
 def _site_view(jungle: Path, cards: Sequence[Postcard], settings: SiteSettings) -> SiteView:
     base = settings.base_url
-    if base and not ADDRESS.fullmatch(base):
-        raise BadInput(f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend it in jungle.toml.")
+    check_address(base)
 
     def pairs(rows: Pairs) -> Pairs:
         return tuple((clean(label, LINE), clean(value, MESSAGE)) for label, value in rows)
