@@ -129,6 +129,7 @@ def test_make_with_odd_class_names(jungle: Jungle) -> None:
     assert jungle(f"make --model odd/{MODEL} --out odd --quiet").code == 0
 
 
+@pytest.mark.slow
 def test_reproduce_says_which_bytes_differ(jungle: Jungle, trained: Path) -> None:
     give_voice()
     assert jungle(f"postcards --model {trained / MODEL} -n 1 --out mine --quiet").code == 0

@@ -197,6 +197,7 @@ def test_wrong_additions_are_one_sentence(old: str, new: str, says: str) -> None
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.slow
 def test_a_name_is_written_and_read() -> None:
     for seed, voice in enumerate(VOICES):
         spoken = Language(seed, VOICES[voice])
