@@ -185,6 +185,16 @@ def is_refused(done: Done, word: str) -> None:
     assert done.out == ""
 
 
+def refuse(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In ``world`` these arguments are refused with one sentence that holds ``word``, and nothing there is changed."""
+    cache = Path(os.environ["JUNGLE_CACHE"])
+    monkeypatch.chdir(world)
+    before = listing(world)
+    is_refused(command([arguments[0], "--quiet", *arguments[1:]] if len(arguments) > 1 else arguments), word)
+    assert listing(world) == before
+    assert not [path for path in cache.rglob("*") if path.name.endswith(".part")]
+
+
 @contextlib.contextmanager
 def somebody() -> Iterator[None]:
     """Without the rights of root, for whom no file is forbidden."""

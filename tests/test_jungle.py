@@ -18,7 +18,7 @@ import soundfile
 from conftest import MODEL, Jungle, give_voice, is_refused, tree
 from PIL import Image
 
-from jungle import config
+from jungle import config, ledger
 from jungle.diffusion import device as devices
 from jungle.diffusion import model
 from jungle.language.dialects import make_dialect
@@ -145,6 +145,39 @@ def test_reproduce_says_which_bytes_differ(jungle: Jungle, trained: Path) -> Non
     where.write_text(json.dumps(manifest))
     is_refused(jungle(f"reproduce {slug} --out mine --quiet --model {trained / MODEL}"), "painted with the model another")
     is_refused(jungle("reproduce nobody --out mine --quiet"), "no such postcard")
+
+
+def test_what_cannot_be_is_refused_before_anything_is_made(jungle: Jungle, trained: Path) -> None:
+    told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
+    Path("mine").mkdir()
+    for text, word in {
+        "[[species]]\nslug = 'a'\nvoice = 'unicorn'\n": "has the voice 'unicorn'",
+        "[language]\nvoice = 'unicorn'\n": "no voice 'unicorn'",
+        "base_url = 'javascript:alert(1)'\n": "must look like",
+        "seed = 3\n": "has seed = 3",
+    }.items():
+        Path("mine/jungle.toml").write_text(text)
+        is_refused(jungle(f"{told} --seed 5" if "seed" in text else told), word)
+        assert [path.name for path in Path("mine").iterdir()] == ["jungle.toml"]
+
+
+@pytest.mark.slow
+def test_later_wishes_change_neither_what_is_reproduced_nor_half_a_page(jungle: Jungle, trained: Path) -> None:
+    give_voice()
+    assert jungle(f"make --model {trained / MODEL} -n 1 --out mine --quiet").code == 0
+    where = Path("mine/jungle.toml")
+    where.write_text(f"{where.read_text()}\n[sounds]\nsteps = 3\n")
+    again = jungle(f"reproduce --out mine --quiet --json --model {trained / MODEL}")
+    assert list(again.json["differing"].values()) == [[]]
+    is_refused(jungle("site --out mine --metadata none --quiet"), "jungle make --metadata none")
+
+
+def test_a_model_that_took_tokens_is_told() -> None:
+    assert ledger.Cost(seconds=60, device="cpu").in_words().endswith("no money")
+    told = ledger.Cost(seconds=60, device="cpu", tokens=1200, dollars=0.0031).in_words()
+    assert "1,200 tokens" in told
+    assert "0.0031 dollars" in told
+    assert "not known" in ledger.Cost(seconds=60, device="cpu", tokens=7).in_words()
 
 
 def test_new_explains_every_entry_and_changes_nothing(jungle: Jungle) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Command, is_refused, listing, somebody
+from conftest import Command, is_refused, listing, refuse, somebody
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -283,15 +283,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     build(folder)
     return folder
-
-
-def refuse(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = Path(os.environ["JUNGLE_CACHE"])
-    monkeypatch.chdir(world)
-    before = listing(world)
-    is_refused(command([arguments[0], "--quiet", *arguments[1:]] if len(arguments) > 1 else arguments), word)
-    assert listing(world) == before
-    assert not [path for path in cache.rglob("*") if path.name.endswith(".part")]
 
 
 # ---------------------------------------------------------------------------------------------------------------- the cases

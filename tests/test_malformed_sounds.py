@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import Command, is_refused, listing, somebody
+from conftest import Command, is_refused, listing, refuse, somebody
 from PIL import Image
 from safetensors.numpy import save as packed
 
@@ -177,15 +177,6 @@ def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", os.environ["JUNGLE_CACHE"])
-
-
-def refuse(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = Path(os.environ["JUNGLE_CACHE"])
-    monkeypatch.chdir(world)
-    before = listing(world)
-    is_refused(command([arguments[0], "--quiet", *arguments[1:]]), word)
-    assert listing(world) == before
-    assert not [path for path in cache.rglob("*") if path.name.endswith(".part")]
 
 
 # ---------------------------------------------------------------------------------------------------------------- the cases

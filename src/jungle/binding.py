@@ -1,6 +1,7 @@
 """Postcards in a jungle's folder: bound from pictures, calls and phrases, kept while nothing changes, and made again from a manifest."""
 
 import dataclasses
+import hashlib
 import json
 import platform
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import __version__
+from . import __version__, config
 from .errors import BadInput
 from .images.enlarge import shipped_name
 from .language.dialects import make_dialect
@@ -165,6 +166,41 @@ def read_card(folder: Path) -> Postcard:
     return postcard_from_json(value)
 
 
+def names_of_cards(jungle: Path) -> list[str]:
+    """The postcards of a jungle, in the order of jungle.toml, then by name.
+
+    Raises:
+        BadInput: there are none.
+    """
+    there = {path.parent.name for path in (jungle / FOLDER).glob(f"*/{MANIFEST}")}
+    if not there:
+        raise BadInput(f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, or name a jungle with --out.")
+    known = [one.slug for one in config.read(jungle).species]
+    return [slug for slug in known if slug in there] + sorted(there - set(known))
+
+
+def missing_cards(jungle: Path) -> list[str]:
+    """The species of jungle.toml that have no postcard yet."""
+    return sorted({one.slug for one in config.read(jungle).species} - set(names_of_cards(jungle)))
+
+
+def read_cards(jungle: Path) -> list[Postcard]:
+    """The postcards of a jungle (see :func:`names_of_cards`)."""
+    return [read_card(jungle / FOLDER / name) for name in names_of_cards(jungle)]
+
+
+def check_metadata(jungle: Path, level: str) -> None:
+    """Refuse to publish postcards whose sounds tell more or less of themselves than the page shall.
+
+    Raises:
+        BadInput: they were bound with another level.
+    """
+    for name in names_of_cards(jungle):
+        bound = read_manifest(jungle, name)["wishes"]["metadata"]
+        if bound != level:
+            raise BadInput(f"The sounds of '{name}' were made with --metadata {bound}: run  jungle make --metadata {level}  first.")
+
+
 def make_again(
     jungle: Path, name: str, manifest: dict[str, Any], pixels: NDArray[np.uint8], call: Call, pcm: NDArray[np.int16]
 ) -> list[str]:
@@ -181,11 +217,5 @@ def make_again(
     call = dataclasses.replace(call, file=manifest["call"]["file"])
     parts = Parts(species, Picture(**manifest["picture"]), pixels, call, pcm)
     _, files = make_postcard(parts, family, said, Wishes(**manifest["wishes"]))
-    made = {file: _sha256(data) for file, data in files.items()}
+    made = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
     return sorted(file for file in made.keys() | manifest["files"].keys() if made.get(file) != manifest["files"].get(file))
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()

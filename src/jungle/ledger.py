@@ -32,8 +32,18 @@ class Cost:
 
     def in_words(self) -> str:
         """Minutes, energy and money in one line."""
-        money = f"{self.dollars:.2f} dollars" if self.dollars else "no money"
+        money = f"about {self.dollars:.4f} dollars" if self.dollars else "no money"
+        if self.tokens:
+            money = f"{self.tokens:,} tokens of a language model, {money if self.dollars else 'whose price is not known here'}"
         return f"{self.seconds / 60:.1f} minutes, about {self.watt_hours:.1f} Wh (estimated), {money}"
+
+
+@dataclass(slots=True)
+class Spent:
+    """What services took so far."""
+
+    dollars: float = 0.0
+    tokens: int = 0
 
 
 def enter(jungle: Path, cost: Cost) -> Cost:

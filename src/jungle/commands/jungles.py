@@ -12,6 +12,7 @@ from ..workbench import MODEL, cache, open_model, open_singer, run_training, sam
 
 if TYPE_CHECKING:
     from ..config import Config
+    from ..ledger import Spent
     from ..publish.chain import Studio, Writer
     from ..records import Postcard
 
@@ -72,7 +73,7 @@ def postcards(shared: Shared, **wishes: Any) -> None:
 
 def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: bool) -> None:
     started = time.monotonic()
-    from .. import casting, ledger, recipes, store
+    from .. import casting, config, ledger, recipes, store
     from ..language.family import family_of
     from ..publish import chain
     from ..shelf import Shelf
@@ -84,9 +85,13 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     casting.check_numbers(known.count, base, what="animals")
     recipes.override(recipes.SampleRecipe(), shared.options)
     family_of(base, known.language).language.phrase(0)
+    chain.check_voices(known.species, out / "jungle.toml")
     if known.species and wishes["count"] not in (None, len(known.species)):
         told = f"{out / 'jungle.toml'} names its {count} species, so --count changes nothing: edit it, or choose another --out."
         say(told, shared.quiet)
+    written = config.read(out)
+    if (out / config.NAME).exists() and base != written.seed:
+        raise BadInput(f"{out / config.NAME} has seed = {written.seed}, not {base}: change it there, or choose another --out.")
     if source:
         if wishes["model"]:
             raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
@@ -97,7 +102,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
         wishes["model"] = str(out / MODEL)
     studio = _open_studio(shared, out, known, wishes)
     species = chain.find_species(out, known, studio.painter.classes, count, base)
-    shelf = Shelf(out)
+    shelf, spent = Shelf(out), ledger.Spent()
     with bar((known.sketches + chain.TAKES + 1 + site) * len(species), "piece", shared.quiet) as progress:
 
         def follow(stage: str, number: int) -> None:
@@ -105,7 +110,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
             progress.update(number)
 
         try:
-            cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known))
+            cards, trouble = chain.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known, spent))
             page = chain.publish(out, cards, known, shelf, follow) if site else None
         except KeyboardInterrupt:
             say("What is done is kept; the same command goes on from here.", shared.quiet)
@@ -113,7 +118,8 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     shelf.forget_unused()
     for line in trouble:
         say(f"Look closely: {line}", shared.quiet)
-    cost = ledger.Cost(seconds=time.monotonic() - started, device=str(studio.painter.device))
+    device = str(studio.painter.device)
+    cost = ledger.Cost(seconds=time.monotonic() - started, device=device, dollars=spent.dollars, tokens=spent.tokens)
     ledger.enter(out, cost)
     text = f"{len(cards)} animals: open {page}" if page else f"{len(cards)} postcards in {out / 'postcards'}"
     answer(
@@ -122,8 +128,8 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     )  # fmt: skip
 
 
-def _writer(shared: Shared, known: "Config") -> "Writer | None":
-    """The language model that jungle.toml wants, or None."""
+def _writer(shared: Shared, known: "Config", spent: "Spent") -> "Writer | None":
+    """The language model that jungle.toml wants, or None; what it costs is added to ``spent``."""
     if known.phrases_by == "embedded":
         return None
     from ..language.language import Language
@@ -132,6 +138,8 @@ def _writer(shared: Shared, known: "Config") -> "Writer | None":
 
     def write(tongue: Language, count: int) -> list[Told]:
         talk = ask_model(shared, tongue, min(count, MOST_TOLD), model_wishes(known, {}))
+        spent.dollars += talk.cost or 0.0
+        spent.tokens += talk.usage.sent + talk.usage.received
         return [Told(one.phrase.meaning, one.phrase.intent, one.phrase.mood, one.provenance) for one in talk.lines if one.phrase]
 
     return write
@@ -173,6 +181,7 @@ def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, A
 @common
 def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
     """The page again from the postcards that are there: a folder that opens by double click and goes to GitHub Pages as it is."""
+    from ..binding import check_metadata
     from ..publish import chain
     from ..publish.checking import check_site
     from ..shelf import Shelf
@@ -181,6 +190,7 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
     known = _config(folder, wishes)
     if not check:
         cards = _cards(shared, folder)
+        check_metadata(folder, known.metadata)
         with bar(len(cards), "card", shared.quiet) as progress:
             chain.publish(folder, cards, known, Shelf(folder), lambda stage, number: progress.update(number))
     found = check_site(folder / chain.SITE)
@@ -194,12 +204,12 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
 
 def _cards(shared: Shared, folder: Path) -> "list[Postcard]":
     """The postcards of a jungle; says which are missing."""
-    from ..publish import chain
+    from ..binding import missing_cards, read_cards
 
-    missing = chain.missing_cards(folder)
+    missing = missing_cards(folder)
     if missing:
         say(f"No postcard yet for {', '.join(missing[:8])}: run  jungle make --out {folder}  to make what is missing.", shared.quiet)
-    return chain.read_cards(folder)
+    return read_cards(folder)
 
 
 @click.command("print")
@@ -232,11 +242,11 @@ def print_(shared: Shared, out: str, form: Any, file: str, **wishes: Any) -> Non
 @common
 def reproduce(shared: Shared, names: tuple[str, ...], out: str, model: str, sound_model: str) -> None:
     """Make every file of the postcards NAMES (or of all) again from their manifests, and say which bytes differ."""
-    from ..binding import read_manifest
+    from ..binding import names_of_cards, read_manifest
     from ..publish import chain
 
     folder = Path(out)
-    wanted = names or chain.names_of_cards(folder)
+    wanted = names or names_of_cards(folder)
     for name in wanted:
         read_manifest(folder, name)  # refused before a model is opened
     studio = _open_studio(shared, folder, _config(folder, {}), {"model": model, "sound_model": sound_model})

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import __version__, casting, config
 from ..album import Wanted, make_album
-from ..binding import MANIFEST, Making, bind, make_again, pixels_of, read_card, read_manifest, samples_of
+from ..binding import Making, bind, make_again, pixels_of, read_manifest, samples_of
 from ..biography import describe
 from ..diffusion.lots import Wish
 from ..diffusion.model import Model
@@ -25,11 +25,13 @@ from ..language.family import Family, family_of
 from ..language.language import Language
 from ..language.meaning import faults
 from ..language.offline import write_language
+from ..language.voices import VOICES
 from ..ledger import counted
-from ..postcards import FOLDER, Told, Wishes
+from ..postcards import Told, Wishes
 from ..recipes import SampleRecipe
 from ..records import Call, Picture, Postcard, Species, call_from_json
 from ..shelf import Shelf
+from ..sounds.calls import EmbeddedMaker
 from ..sounds.ear import Ear
 from ..sounds.maker import CallMaker, CallRequest, take_seed
 from ..sounds.prompts import DEFAULT_NEGATIVE, build_prompt
@@ -73,12 +75,30 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
     if not species:
         return
     classes = {photo.name for photo in scan(resolve(source, cache)).files}
+    check_parents(species, classes, where, ", which is not among the photos: choose another --out or edit it.")
+
+
+def check_parents(species: Sequence[Species], classes: Collection[str], where: Path, what: str) -> None:
+    """Refuse species with a parent that is not in ``classes``; ``what`` ends the sentence.
+
+    Raises:
+        BadInput: there is one.
+    """
     for one in species:
         for name in one.mix:
             if name not in classes:
-                raise BadInput(
-                    f"{where}: '{one.slug}' is mixed from '{name}', which is not among the photos: choose another --out or edit it."
-                )
+                raise BadInput(f"{where}: '{one.slug}' is mixed from '{name}'{what}")
+
+
+def check_voices(species: Sequence[Species], where: Path) -> None:
+    """Refuse species that a person gave a voice that no body has.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for one in species:
+        if one.voice and one.voice not in VOICES:
+            raise BadInput(f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of {', '.join(VOICES)}, or leave it out.")
 
 
 def find_species(out: Path, wishes: config.Config, classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
@@ -87,11 +107,8 @@ def find_species(out: Path, wishes: config.Config, classes: tuple[str, ...], cou
     Raises:
         BadInput: one of them is mixed from an animal that is not in ``classes``.
     """
-    for one in wishes.species:
-        for name in one.mix:
-            if name not in classes:
-                told = ", ".join(classes) or "none: it was trained without classes"
-                raise BadInput(f"{out / config.NAME}: '{one.slug}' is mixed from '{name}'; the animals that this model knows are {told}.")
+    known = ", ".join(classes) or "none: it was trained without classes"
+    check_parents(wishes.species, classes, out / config.NAME, f"; the animals that this model knows are {known}.")
     if wishes.species:
         return wishes.species
     species = invent(classes, count, seed)
@@ -218,29 +235,6 @@ def publish(out: Path, cards: Sequence[Postcard], wishes: config.Config, shelf: 
     return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done), shelf).index
 
 
-def names_of_cards(jungle: Path) -> list[str]:
-    """The postcards of a jungle, in the order of jungle.toml, then by name.
-
-    Raises:
-        BadInput: there are none.
-    """
-    there = {path.parent.name for path in (jungle / FOLDER).glob(f"*/{MANIFEST}")}
-    if not there:
-        raise BadInput(f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, or name a jungle with --out.")
-    known = [one.slug for one in config.read(jungle).species]
-    return [slug for slug in known if slug in there] + sorted(there - set(known))
-
-
-def missing_cards(jungle: Path) -> list[str]:
-    """The species of jungle.toml that have no postcard yet."""
-    return sorted({one.slug for one in config.read(jungle).species} - set(names_of_cards(jungle)))
-
-
-def read_cards(jungle: Path) -> list[Postcard]:
-    """The postcards of a jungle (see :func:`names_of_cards`)."""
-    return [read_card(jungle / FOLDER / name) for name in names_of_cards(jungle)]
-
-
 def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
     """Make every file of a postcard again; returns the names of those whose bytes differ from its manifest.
 
@@ -267,6 +261,9 @@ def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
     _, pixels = next(iter(paint(studio.painter, [wish], SampleRecipe(**making["painting"]))))
     with tempfile.TemporaryDirectory() as folder:
         wanted_call = Wanted(species, CallRequest(**making["request"]))
-        call = make_album(studio.singer, [wanted_call], Path(folder), Ear.shipped(), studio.reference)[0]
+        singer = studio.singer
+        if isinstance(singer, EmbeddedMaker):
+            singer = singer.drawing(SampleRecipe(**making["singing"]))
+        call = make_album(singer, [wanted_call], Path(folder), Ear.shipped(), studio.reference)[0]
         pcm = samples_of(Path(folder) / call.file)
     return make_again(jungle, name, manifest, pixels, call, pcm)

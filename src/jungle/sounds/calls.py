@@ -53,6 +53,10 @@ class EmbeddedMaker:
         self._model, self.recipe = model, recipe
         self.model, self.classes = model.hash, model.classes
 
+    def drawing(self, recipe: SampleRecipe) -> "EmbeddedMaker":
+        """The same engine with another way to draw."""
+        return EmbeddedMaker(self._model, recipe)
+
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
         """All takes of all requests in order, each with the index of its request.
 
