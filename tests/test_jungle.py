@@ -24,8 +24,9 @@ from jungle.diffusion import model
 from jungle.language.dialects import make_dialect
 from jungle.language.language import Language
 from jungle.language.voices import voice_named
-from jungle.publish import imprint
-from jungle.records import postcard_from_json
+from jungle.publish import chain, imprint
+from jungle.recipes import SampleRecipe
+from jungle.records import Picture, Species, postcard_from_json
 from jungle.weights import shipped
 
 CARD = {"record.json", "manifest.json", "picture.png", "painted.png", "call.flac", "call.opus", "call.m4a", "spectrogram.png", "stamp.svg"}
@@ -170,6 +171,21 @@ def test_later_wishes_change_neither_what_is_reproduced_nor_half_a_page(jungle: 
     again = jungle(f"reproduce --out mine --quiet --json --model {trained / MODEL}")
     assert list(again.json["differing"].values()) == [[]]
     is_refused(jungle("site --out mine --metadata none --quiet"), "jungle make --metadata none")
+
+
+def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
+    """What a text-to-audio engine is asked for: who the animal is, where it lives, and the light of its picture."""
+    lion = Species(slug="lion", name="", seed=1, mix={"lion": 0.7, "cow": 0.3}, habitat="on warm rocks")
+    studio = chain.Studio(None, SampleRecipe(), None, (), {}, None)  # type: ignore[arg-type]
+    for shade, light in ((20, "at night"), (180, "by day")):
+        Image.new("RGB", (8, 8), (shade, shade, shade)).save(tmp_path / "picture.png")
+        picture = Picture(file="picture.png", width=8, height=8, seed=1, mix={}, model="", solver="", steps=1, guidance=1.0)
+        asked = chain.requests(studio, tmp_path, [lion], [picture], config.Config())[0]
+        assert f"on warm rocks {light}" in asked.prompt
+        assert "lion" in asked.prompt
+    wished = config.Config(prompts=(config.Prompt(text="a heron croaks", seconds=5.0),), negative="music")
+    asked = chain.requests(studio, tmp_path, [lion], [picture], wished)[0]
+    assert (asked.prompt, asked.seconds, asked.negative) == ("a heron croaks", 5.0, "music")
 
 
 def test_a_model_that_took_tokens_is_told() -> None:

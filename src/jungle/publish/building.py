@@ -128,14 +128,14 @@ def bring_up_to_date(
     folder = folder.resolve()
     wanted = {path: batch.key for batch in batches for path in batch.paths}
     stale = [path for path in ledger.files if path not in wanted]
-    todo = [batch for batch in batches if not all(_is_there(folder, path, batch.key, ledger) for path in batch.paths)]
-    changed, written = {path for batch in todo for path in batch.paths}, 0
+    due = [batch for batch in batches if not all(_is_there(folder, path, batch.key, ledger) for path in batch.paths)]
+    changed, written = {path for batch in due for path in batch.paths}, 0
     if changed or stale:
         _refuse_foreign(folder, changed, ledger)
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         ledger.files |= dict.fromkeys(changed, ("", 0))
         ledger.save(make_folder(folder))
-        written = _write_all(folder, ledger, todo, run)
+        written = _write_all(folder, ledger, due, run)
         for path in stale:
             _remove(folder, path)
         ledger.files = {path: ledger.files[path] for path in wanted}
@@ -165,10 +165,10 @@ def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: Ledger) -> Non
             raise BadInput(f"{folder / path} is in the way, and we did not make it: move it, or choose another --out.")
 
 
-def _write_all(folder: Path, ledger: Ledger, todo: Sequence[Batch], run: Runner) -> int:
+def _write_all(folder: Path, ledger: Ledger, due: Sequence[Batch], run: Runner) -> int:
     """Returns how many files have other bytes than before."""
     part, written = make_folder(folder / PARTS) / "file", 0
-    for batch, made in zip(todo, run(todo), strict=True):
+    for batch, made in zip(due, run(due), strict=True):
         for path, data in zip(batch.paths, made, strict=True):
             written += _put(folder / path, data, part)
             ledger.files[path] = (batch.key, len(data))

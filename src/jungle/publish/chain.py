@@ -47,6 +47,7 @@ PICTURES, SOUNDS, LANGUAGE = "generated_images", "sounds", "language"
 SITE = "site"
 PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
+DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
 Progress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
 
@@ -138,13 +139,16 @@ def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], sketch
     return pictures
 
 
-def requests(studio: Studio, species: Sequence[Species], wishes: config.Config) -> list[CallRequest]:
-    """What is asked of the engine of calls: a mix of voices, or a prompt with the place where the animal lives."""
+def requests(
+    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], wishes: config.Config
+) -> list[CallRequest]:
+    """What is asked of the engine of calls: a mix of voices, or a prompt with the place of the record and the light of the picture."""
     if studio.voices:
         return [CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES) for one in species]
     made = []
     for number, one in enumerate(species):
-        text, seconds = build_prompt(one.mix, one.seed, describe(one).habitat), 0.0
+        light = "at night" if pixels_of(out / pictures[number].file).mean() < DARK else "by day"
+        text, seconds = build_prompt(one.mix, one.seed, f"{describe(one).habitat} {light}"), 0.0
         if wishes.prompts:
             prompt = wishes.prompts[number % len(wishes.prompts)]
             text, seconds = prompt.text, prompt.seconds
@@ -154,10 +158,10 @@ def requests(studio: Studio, species: Sequence[Species], wishes: config.Config) 
 
 
 def make_calls(
-    studio: Studio, out: Path, species: Sequence[Species], wishes: config.Config, shelf: Shelf, progress: Progress
+    studio: Studio, out: Path, species: Sequence[Species], asked_for: Sequence[CallRequest], shelf: Shelf, progress: Progress
 ) -> list[Call]:
     """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
-    wanted = [Wanted(one, request) for one, request in zip(species, requests(studio, species, wishes), strict=True)]
+    wanted = [Wanted(one, request) for one, request in zip(species, asked_for, strict=True)]
     asked = [dataclasses.asdict(one.request) for one in wanted]
     key = digest("calls", __version__, asked, [one.slug for one in species], studio.singer.name, studio.singer.model, studio.singing)
     known = shelf.recall(SOUNDS, key)
@@ -178,16 +182,14 @@ def make_calls(
 
 
 def bind_cards(
-    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], calls: Sequence[Call], family: Family,
-    told: Sequence[Told], config_: config.Config, shelf: Shelf, progress: Progress,
+    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], asked_for: Sequence[CallRequest],
+    calls: Sequence[Call], family: Family, told: Sequence[Told], wishes: Wishes, shelf: Shelf, progress: Progress,
 ) -> list[Postcard]:  # fmt: skip
     """The postcard of each species in ``out``/postcards; those that are there and unchanged are kept."""
-    wishes = Wishes(phrases=config_.phrases, look=config_.look, metadata=config_.metadata)
-    asked = requests(studio, species, config_)
     cards = []
     for number, one in enumerate(species):
         making = Making(
-            painting=dataclasses.asdict(studio.painting), singing=studio.singing, request=dataclasses.asdict(asked[number]),
+            painting=dataclasses.asdict(studio.painting), singing=studio.singing, request=dataclasses.asdict(asked_for[number]),
             device=str(studio.painter.device),
         )  # fmt: skip
         share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
@@ -206,13 +208,15 @@ def make_cards(
         writer: a language model that makes up so many phrases in a language; without one, the embedded engine does.
     """
     pictures = paint_pictures(studio, out, species, wishes.sketches, shelf, progress)
-    calls = make_calls(studio, out, species, wishes, shelf, progress)
+    asked_for = requests(studio, out, species, pictures, wishes)
+    calls = make_calls(studio, out, species, asked_for, shelf, progress)
     family = family_of(wishes.seed, wishes.language)
     write_family(out, family, shelf)
     told = writer(family.language, wishes.phrases * len(species)) if writer else ()
     known = family.language.known
     told = [one for one in told if not faults(one.meaning, known)]  # no dialect has the words that a model coined
-    cards = bind_cards(studio, out, species, pictures, calls, family, told, wishes, shelf, progress)
+    how = Wishes(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
+    cards = bind_cards(studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress)
     trouble = [looks_wrong(np.stack([pixels_of(out / picture.file) for picture in pictures]))]
     trouble += [f"{call.file}: {flag}" for call in calls for flag in call.flags]
     return cards, [line for line in trouble if line]

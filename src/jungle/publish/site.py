@@ -99,7 +99,7 @@ def build_site(
     for one, origin, name in zip(views, origins, pieces, strict=True):
         batches += planning.media(one, origin, looks[name], name, site.title, memory)
     batches += planning.texts(site, views)
-    change = bring_up_to_date(out, ledger, batches, lambda todo: results([(batch.make, batch.heavy) for batch in todo], chosen.workers))
+    change = bring_up_to_date(out, ledger, batches, lambda due: results([(batch.make, batch.heavy) for batch in due], chosen.workers))
     pages = sum(path.endswith(".html") for batch in batches for path in batch.paths)
     return SiteReport(out / "index.html", len(cards), pages, change.written, change.unchanged, change.removed, change.bytes)
 
