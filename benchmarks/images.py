@@ -19,6 +19,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 
+FED_UPDATES = 30  # with real batches
 MEASURED_STEPS = 50  # of the 1000 of the original loop; the rest is extrapolated, and said so
 TRAIN_BATCH, PAINT_BATCH = 16, 8
 EXAMPLE_BLOCKS: dict[str, Any] = {
@@ -177,7 +179,10 @@ TRAINERS: dict[str, Callable[[int], float]] = {
 
 def one(kind: str, arm: str, size: int) -> dict[str, float]:
     """Measure one arm in this process."""
-    if kind == "paint":
+    if kind == "feed":
+        seconds, share = feed_cost(int(arm))
+        found = {"seconds": seconds, "share": share}
+    elif kind == "paint":
         seconds, evaluations = PAINTERS[arm](size)
         found = {"seconds": seconds, "evaluations": float(evaluations)}
     else:
@@ -230,27 +235,39 @@ def growth(threads: int) -> None:
         figures = f"{paint_row['seconds']:8.3f} s a picture {train_row['rate']:8.1f} training images a s"
         print(f"{size:4}x{size:<4} {figures} {train_row['gib']:6.2f} GiB")
     for count in (1_000, 10_000, 100_000, 1_000_000):
-        seconds, gib = feed_cost(count)
-        print(f"{count:9,} photos: {seconds * 1e3:7.2f} ms to draw a batch of 32, {gib:.2f} GiB peak")
+        row = spawn("feed", str(count), 64, threads)
+        figures = f"{row['seconds'] * 1e3:7.2f} ms to draw a batch of 32, {row['share']:.1%} of an update"
+        print(f"{count:9,} photos: {figures}, {row['gib']:.2f} GiB peak")
 
 
 def feed_cost(count: int) -> tuple[float, float]:
-    """Median seconds to draw and augment a batch from ``count`` synthetic photos in a memory-mapped file, and peak GiB."""
+    """From ``count`` synthetic photos on the disk: median seconds to draw a batch, and the share of the time that drawing takes."""
     import dataclasses
-    import tempfile
 
+    from jungle.decoding import mapped
+    from jungle.diffusion import device, model
+    from jungle.diffusion.train import begin, train
     from jungle.images.photos import PhotoSet
     from jungle.images.training import Feed
     from jungle.recipes import find
 
-    with tempfile.NamedTemporaryFile() as file:
-        images = np.memmap(file.name, np.uint8, "w+", shape=(count, 64, 64, 3))
-        labels = np.arange(count, dtype=np.int64) % 38
-        photos = PhotoSet(images, labels, tuple(map(str, range(38))), (), [], 0, "")
-        feed = Feed(photos, dataclasses.replace(find("photo64")), torch.device("cpu"))
-        generator = torch.Generator().manual_seed(0)
-        seconds = statistics.median(timed(lambda step=step: feed(step, generator)) for step in range(50))  # type: ignore[misc]
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    recipe, compute = dataclasses.replace(find("photo64"), small_share=0.0), device.choose("cpu")
+    spent: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "images.npy"
+        np.lib.format.open_memmap(file, "w+", np.uint8, (count, 64, 64, 3))
+        photos = PhotoSet(mapped(file), np.arange(count, dtype=np.int64) % 38, tuple(map(str, range(38))), (), [], 0, "")
+        feed = Feed(photos, recipe, compute.device)
+
+        def clocked(step: int, generator: torch.Generator) -> Any:
+            start = time.perf_counter()
+            batch = feed(step, generator)
+            spent.append(time.perf_counter() - start)
+            return batch
+
+        net = model.build(recipe, 38, compute)
+        seconds = timed(lambda: list(train(net, clocked, recipe, begin(net, recipe, FED_UPDATES))))
+    return statistics.median(spent), sum(spent) / seconds
 
 
 # --- score after equal time -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from jungle.diffusion import model
 from jungle.diffusion.budget import CALIBRATION, SMALL_COST, TimeBudget, two_digits
-from jungle.diffusion.denoiser import EdmDenoiser
+from jungle.diffusion.denoiser import EdmDenoiser, EpsilonDenoiser
 from jungle.diffusion.device import Compute, choose
 from jungle.diffusion.sampler import evaluations, noise_levels, sample
 from jungle.diffusion.train import BANDS, Progress, begin, ema_exponent, learning_rate, train, update_ema
@@ -46,8 +46,8 @@ def last(steps: Iterator[object]) -> Tensor:
     return final.x  # type: ignore[attr-defined, no-any-return]
 
 
-@pytest.mark.parametrize("solver", ["heun", "dpm2m"])
-def test_deterministic_solvers_converge_to_the_exact_trajectory_at_second_order(solver: str) -> None:
+@pytest.mark.parametrize(("solver", "fall"), [("heun", 3.5), ("dpm2m", 3.5), ("ddim", 1.9)])
+def test_deterministic_solvers_converge_to_the_exact_trajectory_at_their_order(solver: str, fall: float) -> None:
     """For normal data the probability-flow ODE maps x at sigma_max to mean + (x - mean) * std / sqrt(std^2 + sigma_max^2)."""
     start = torch.randn((3, 8, 8), generator=torch.Generator().manual_seed(5)) * 80.0
     exact = 0.3 + (start - 0.3) * 0.5 / math.sqrt(0.25 + 80.0**2)
@@ -58,9 +58,9 @@ def test_deterministic_solvers_converge_to_the_exact_trajectory_at_second_order(
         found = last(sample(denoiser, [5], torch.zeros(1, 2), (3, 8, 8), recipe))[0]
         errors.append(float((found - exact).abs().max()))
         assert denoiser.calls == evaluations(recipe)
-    assert errors[-1] < 1e-3
-    assert errors[0] / errors[1] > 3.5  # halving the step divides the error by four
-    assert errors[1] / errors[2] > 3.5
+    assert errors[-1] < (1e-3 if fall > 2 else 0.03)
+    assert errors[0] / errors[1] > fall  # halving the step divides the error by four, at first order by two
+    assert errors[1] / errors[2] > fall
 
 
 def test_ancestral_samples_have_the_right_mean_and_deviation() -> None:
@@ -124,6 +124,20 @@ def test_edm_preconditioning_predicts_the_mean_when_the_network_says_nothing() -
     torch.testing.assert_close(denoiser(x, sigma, torch.zeros(3, 0)), expected)
 
 
+def test_epsilon_that_is_found_gives_the_picture_and_its_loss_has_the_min_snr_weight() -> None:
+    denoiser = EpsilonDenoiser(torch.nn.Module(), dataclasses.replace(TINY, p_mean=0.0, p_std=1.0))
+    x, noise, sigma = torch.randn(3, 3, 4, 4), torch.randn(3, 3, 4, 4), torch.tensor([0.1, 0.5, 20.0])
+    denoiser.net.forward = lambda inside, level, mix: noise  # type: ignore[method-assign]
+    torch.testing.assert_close(denoiser(x + sigma[:, None, None, None] * noise, sigma, torch.zeros(3, 0)), x)
+    denoiser.net.forward = lambda inside, level, mix: torch.zeros_like(inside)  # type: ignore[method-assign]
+    many = torch.zeros(4000, 1, 4, 4)
+    loss, told = denoiser.loss(many, torch.zeros(4000, 0), torch.Generator().manual_seed(0))
+    for low, high in ((0.05, 0.2), (0.3, 0.4), (0.5, 5.0)):  # nothing found: the mean square of the noise is 1
+        some = (told > low) & (told < high)
+        expected = (5 * told[some] ** 2).clamp(max=1)  # min(SNR, 5) / SNR with SNR = 1 / sigma^2
+        assert float(loss[some].mean() / expected.mean()) == pytest.approx(1, rel=0.05)
+
+
 def test_ema_width_follows_the_run() -> None:
     """The power-function average of 1, 2 ... n has the relative deviation that was asked for (EDM2, section 3.1)."""
     n, width = 4000, 0.1
@@ -185,13 +199,15 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
     assert not torch.equal(straight["stem.weight"], other["stem.weight"])
 
 
-def test_training_learns_what_the_classes_look_like() -> None:
-    recipe = dataclasses.replace(TINY, objective="edm", small_share=0.0, lr=4e-3)
+@pytest.mark.parametrize(("objective", "falls_to"), [("edm", 0.8), ("flow", 0.95), ("epsilon", 0.95)])  # noise stays in the latter two
+def test_training_learns_what_the_classes_look_like(objective: str, falls_to: float) -> None:
+    recipe = dataclasses.replace(TINY, objective=objective, small_share=0.0, lr=4e-3)
     denoiser = model.build(recipe, 3, CPU)
     losses = [p.loss for p in train(denoiser, batches, recipe, begin(denoiser, recipe, 200))]
-    assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:10])
+    assert np.mean(losses[-20:]) < falls_to * np.mean(losses[:10])
     denoiser.net.eval()
-    found = last(sample(denoiser, [0, 1, 2], torch.eye(3), (3, 16, 16), SampleRecipe(steps=10, guidance=1.0)))
+    drawing = SampleRecipe(steps=10, guidance=1.0, sigma_max=80.0 if objective != "epsilon" else 4.0)  # noise found at 80 says little of x
+    found = last(sample(denoiser, [0, 1, 2], torch.eye(3), (3, 16, 16), drawing))
     means = found.mean(dim=(1, 2, 3))
     assert float(means[0]) < float(means[1]) < float(means[2])
 

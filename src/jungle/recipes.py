@@ -21,8 +21,8 @@ Crop = Literal["crop", "squash"]
 Corners = Literal["skip", "keep"]
 Augment = Literal["safe", "flip", "original", "none"]
 Network = Literal["unet", "unet2d"]
-Objective = Literal["edm", "flow", "ddpm"]
-Solver = Literal["heun", "dpm2m", "ancestral", "ddpm"]
+Objective = Literal["edm", "flow", "epsilon", "ddpm"]
+Solver = Literal["heun", "dpm2m", "ddim", "ancestral", "ddpm"]
 
 SIZE_STEP = 16  # picture sides are multiples of this, so that every shipped network can halve them
 

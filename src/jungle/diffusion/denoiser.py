@@ -137,3 +137,32 @@ class FlowDenoiser(OwnDenoiser):
         t = expand(sigma / (1 + sigma))
         velocity = self.ask(2 * ((1 - t) * x + t * noise), told, mix)
         return (velocity - (noise - x)).square().mean(dim=(1, 2, 3)), told
+
+
+class EpsilonDenoiser(OwnDenoiser):
+    """Noise prediction with the min-SNR weight (arXiv 2303.09556, section 3.4) on noise levels as continuous as EDM's."""
+
+    GAMMA = 5.0  # arXiv 2303.09556, section 4.1
+
+    def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
+        """The expected clean image (B, C, H, W), float32: x - sigma * noise."""
+        s = expand(sigma)
+        return x - s * self.ask(x / (s**2 + self.sigma_data**2).sqrt(), sigma * self.shrunk, mix)
+
+    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+        """min(SNR, gamma) / SNR * mean squared error of the noise of each item, SNR = 1 / sigma^2; and sigma; both (B,)."""
+        self.shrink(shrunk)
+        told = draw_sigma(x, self.p_mean, self.p_std, generator)
+        sigma = told / shrunk
+        s = expand(sigma)
+        noise = torch.randn(x.shape, generator=generator, device=x.device)
+        found = self.ask((x + s * noise) / (s**2 + self.sigma_data**2).sqrt(), told, mix)
+        return (self.GAMMA * sigma**2).clamp(max=1) * (found - noise).square().mean(dim=(1, 2, 3)), told
+
+
+OBJECTIVES: dict[str, Callable[[nn.Module, Recipe, torch.dtype], Trainable]] = {
+    "edm": EdmDenoiser,
+    "flow": FlowDenoiser,
+    "epsilon": EpsilonDenoiser,
+}
+"""By ``Recipe.objective``; "ddpm" belongs to the faithful network."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import BadCheckpoint, BadInput
 from ..recipes import Recipe, find, override, whole
 from . import checkpoint, foreign
-from .denoiser import EdmDenoiser, FlowDenoiser, OwnDenoiser, Trainable
+from .denoiser import OBJECTIVES, EdmDenoiser, OwnDenoiser, Trainable
 from .device import Compute
 from .train import seed_of
 from .unet import UNet
@@ -88,7 +88,7 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
 
             denoiser: Trainable = faithful.DdpmDenoiser(faithful.build(recipe.image_size), dtype=compute.dtype)
         else:
-            kind = FlowDenoiser if recipe.objective == "flow" else EdmDenoiser
+            kind = OBJECTIVES.get(recipe.objective, EdmDenoiser)
             denoiser = kind(UNet(recipe.net, classes), recipe, compute.dtype)
     return _placed(denoiser, compute)
 

@@ -123,6 +123,11 @@ def dpm2m(move: Move) -> Tensor:
     return move.x * (move.t / move.s) + target * (1 - move.t / move.s)
 
 
+def ddim(move: Move) -> Tensor:
+    """DDIM (arXiv 2010.02502, equation 12 without noise): straight to the clean estimate; one evaluation."""
+    return move.x * (move.t / move.s) + move.clean * (1 - move.t / move.s)
+
+
 def ancestral(move: Move) -> Tensor:
     """A draw from q(x_t | x_s, clean): the posterior of DDPM (arXiv 2006.11239, equations 6 and 7) in EDM's coordinates."""
     ratio = (move.t / move.s) ** 2
@@ -132,7 +137,7 @@ def ancestral(move: Move) -> Tensor:
     return mean + move.t * math.sqrt(1 - ratio) * move.draw()
 
 
-SOLVERS: dict[str, Callable[[Move], Tensor]] = {"heun": heun, "dpm2m": dpm2m, "ancestral": ancestral, "ddpm": ancestral}
+SOLVERS: dict[str, Callable[[Move], Tensor]] = {"heun": heun, "dpm2m": dpm2m, "ddim": ddim, "ancestral": ancestral, "ddpm": ancestral}
 
 
 def evaluations(recipe: SampleRecipe) -> int:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import Progress, Unreadable, decode_all
+from ..decoding import Progress, Unreadable, decode_all, mapped
 from ..digests import digests
 from ..folders import File, Skipped, choose, require_enough, scan
 from ..media import PHOTOS
@@ -126,7 +126,7 @@ def _open(home: Path) -> PhotoSet | None:
     """The cached set; None if it is missing or damaged."""
     try:
         manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
-        images = np.load(home / "images.npy", mmap_mode="r")
+        images = mapped(home / "images.npy")
         labels = np.load(home / "labels.npy")
         skipped = [Skipped(*item) for item in manifest["skipped"]]
         if len(images) != len(labels) or len(labels) != len(manifest["paths"]):

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import Progress, decode_all
+from ..decoding import Progress, decode_all, mapped
 from ..digests import digests
 from ..folders import File, Skipped, choose, require_enough, scan
 from ..media import RECORDINGS
@@ -208,7 +208,7 @@ def _open(home: Path) -> ClipSet | None:
     """The cached set; None if it is missing or damaged."""
     try:
         manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
-        waves = np.load(home / "waves.npy", mmap_mode="r")
+        waves = mapped(home / "waves.npy")
         offsets, labels, groups = (np.load(home / f"{name}.npy") for name in ("offsets", "labels", "groups"))
         paths, skipped = tuple(manifest["paths"]), [Skipped(*item) for item in manifest["skipped"]]
         if not len(labels) == len(groups) == len(paths) == len(offsets) - 1 or offsets[-1] != len(waves):
