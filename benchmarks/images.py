@@ -9,8 +9,8 @@
 
 Arms: ``original`` is the loop that this project replaces (diffusers' UNet2DModel of 63 M parameters in float32, one picture
 at a time, 1000 steps); ``pipeline`` is diffusers' DDPMPipeline on the same network, batched; ``same`` is ours with the same
-network and weights; ``own`` is ours with the shipped network; ``example`` is the network and the settings of diffusers'
-unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
+network and weights; ``own`` is ours with the shipped network, ``fast`` its student; ``example`` is the network and the settings
+of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
 """
 
 import argparse
@@ -94,15 +94,15 @@ def paint_same(size: int) -> tuple[float, int]:
     from jungle.diffusion.device import choose
     from jungle.diffusion.faithful import DdpmDenoiser
     from jungle.diffusion.model import Model
-    from jungle.recipes import find, override
+    from jungle.recipes import SampleRecipe, find, override
 
     recipe = override(find("faithful"), {"image_size": str(size)})
     model = Model(DdpmDenoiser(original_net(size).eval(), choose("").dtype), recipe, (), 0, "", "", torch.device("cpu"))
-    return _paint_ours(model, 1.0), 25
+    return _paint_ours(model, SampleRecipe(guidance=1.0))
 
 
 def paint_own(size: int) -> tuple[float, int]:
-    """Ours with the shipped network: 25 evaluations, each of two halves (with and without its class)."""
+    """Ours with the shipped network and settings: guided in an interval, where an evaluation counts both halves."""
     from jungle.diffusion.device import choose
     from jungle.diffusion.model import Model, build
     from jungle.recipes import find, override
@@ -110,17 +110,29 @@ def paint_own(size: int) -> tuple[float, int]:
     recipe = override(find("photo64"), {"image_size": str(size)})
     denoiser = build(recipe, 38, choose(""))
     denoiser.net.eval()
-    return _paint_ours(Model(denoiser, recipe, tuple(map(str, range(38))), 0, "", "", torch.device("cpu")), 1.5), 25
+    return _paint_ours(Model(denoiser, recipe, tuple(map(str, range(38))), 0, "", "", torch.device("cpu")), recipe.sample)
 
 
-def _paint_ours(model: Any, guidance: float) -> float:
+def paint_fast(size: int) -> tuple[float, int]:
+    """The shipped student, whatever the size."""
+    from jungle.diffusion.device import choose
+    from jungle.diffusion.model import load
+    from jungle.weights import shipped
+    from jungle.workbench import FAST
+
+    model = load(shipped(FAST), choose(""))
+    return _paint_ours(model, model.recipe.sample)
+
+
+def _paint_ours(model: Any, recipe: Any) -> tuple[float, int]:
+    import dataclasses
+
     from jungle.diffusion.lots import Wish
     from jungle.images.paint import paint
-    from jungle.recipes import SampleRecipe
 
     wishes = [Wish(seed, model.mix({})) for seed in range(PAINT_BATCH)]
-    list(paint(model, wishes, SampleRecipe(steps=1, guidance=guidance)))
-    return timed(lambda: list(paint(model, wishes, SampleRecipe(steps=25, guidance=guidance)))) / PAINT_BATCH
+    list(paint(model, wishes, dataclasses.replace(recipe, steps=1)))
+    return timed(lambda: list(paint(model, wishes, recipe))) / PAINT_BATCH, recipe.steps
 
 
 # --- training: images a second --------------------------------------------------------------------------------------
@@ -167,7 +179,7 @@ def train_rate(updates: Iterator[None], batch: int, warm: int, count: int) -> fl
     return batch / statistics.median(timed(lambda: next(updates)) for _ in range(count))
 
 
-PAINTERS = {"original": paint_original, "pipeline": paint_pipeline, "same": paint_same, "own": paint_own}
+PAINTERS = {"original": paint_original, "pipeline": paint_pipeline, "same": paint_same, "own": paint_own, "fast": paint_fast}
 TRAINERS: dict[str, Callable[[int], float]] = {
     "original": lambda size: train_rate(plain_updates(original_net(size), size, 2e-5), TRAIN_BATCH, 1, 2),
     "example": lambda size: train_rate(plain_updates(original_net(size, **EXAMPLE_BLOCKS), size, 1e-4), TRAIN_BATCH, 1, 2),
@@ -329,7 +341,7 @@ def score(arm: str, photos: Path, minutes: float, pictures: int, out: Path) -> N
 
 
 def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
-    """Score a model: every arm against the same cropped photos, painted by the same solver in 25 evaluations."""
+    """Score a model: every arm against the same cropped photos, painted by the same solver, with its own settings."""
     from jungle.diffusion.device import choose
     from jungle.diffusion.model import load
     from jungle.images import judging

@@ -232,7 +232,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
 CALL = Recipe(
     name="call", media="recordings", image_size=256, epochs=120, p_mean=1.0, lr=2e-3, warmup=100,
     net=NetRecipe(image_channels=1, patch=8, widths=(128, 256, 384), blocks=(1, 2, 3), attention=(2,)),
-    sample=SampleRecipe(guidance=3.0, sigma_max=160.0),
+    sample=SampleRecipe(guidance=2.0, sigma_max=160.0),
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {
@@ -246,7 +246,10 @@ RECIPES: dict[str, Recipe] = {
         # Ten minutes on a laptop.
         Recipe(name="quick"),
         # The shipped model.
-        Recipe(name="photo64", augment="flip", epochs=65),
+        Recipe(
+            name="photo64", augment="flip", epochs=65,
+            sample=SampleRecipe(steps=16, guidance=4.0, guidance_low=0.3, guidance_high=3.0),
+        ),
         # The original recipe of this project, figure by figure: DDPM, 63 M parameters, lr 2e-5, no EMA.
         Recipe(
             name="faithful", crop="squash", corners="keep", limit=1024, order="path", augment="original", balance=0.0,

@@ -162,10 +162,10 @@ def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, A
     import dataclasses
 
     from ..choir import open_engine
-    from ..publish.chain import Studio
+    from ..publish.chain import PORTRAIT, Studio
 
     painter = open_model(shared, wishes["model"], folder=out)
-    painting = sampling(painter, shared.options, out)
+    painting = sampling(painter, shared.options, out, PORTRAIT)
     if known.calls == "embedded":
         singer, reference = open_singer(shared, wishes["sound_model"], out)
         return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference)

@@ -47,6 +47,8 @@ PICTURES, SOUNDS, LANGUAGE = "generated_images", "sounds", "language"
 SITE = "site"
 PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
+# Who looks at a postcard has a second to see an animal: guidance as strong as people like it, where the shape is made (docs/LOG.md).
+PORTRAIT = {"guidance": "5", "guidance_low": "0.3", "guidance_high": "1000000"}
 DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
 Progress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
