@@ -9,7 +9,7 @@
 
 Arms: ``original`` is the loop that this project replaces (diffusers' UNet2DModel of 63 M parameters in float32, one picture
 at a time, 1000 steps); ``pipeline`` is diffusers' DDPMPipeline on the same network, batched; ``same`` is ours with the same
-network and weights; ``own`` is ours with the shipped network, ``fast`` its student; ``example`` is the network and the settings
+network and weights; ``own`` is ours with the shipped network; ``example`` is the network and the settings
 of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
 """
 
@@ -113,17 +113,6 @@ def paint_own(size: int) -> tuple[float, int]:
     return _paint_ours(Model(denoiser, recipe, tuple(map(str, range(38))), 0, "", "", torch.device("cpu")), recipe.sample)
 
 
-def paint_fast(size: int) -> tuple[float, int]:
-    """The shipped student, whatever the size."""
-    from jungle.diffusion.device import choose
-    from jungle.diffusion.model import load
-    from jungle.weights import shipped
-    from jungle.workbench import FAST
-
-    model = load(shipped(FAST), choose(""))
-    return _paint_ours(model, model.recipe.sample)
-
-
 def _paint_ours(model: Any, recipe: Any) -> tuple[float, int]:
     import dataclasses
 
@@ -179,7 +168,7 @@ def train_rate(updates: Iterator[None], batch: int, warm: int, count: int) -> fl
     return batch / statistics.median(timed(lambda: next(updates)) for _ in range(count))
 
 
-PAINTERS = {"original": paint_original, "pipeline": paint_pipeline, "same": paint_same, "own": paint_own, "fast": paint_fast}
+PAINTERS = {"original": paint_original, "pipeline": paint_pipeline, "same": paint_same, "own": paint_own}
 TRAINERS: dict[str, Callable[[int], float]] = {
     "original": lambda size: train_rate(plain_updates(original_net(size), size, 2e-5), TRAIN_BATCH, 1, 2),
     "example": lambda size: train_rate(plain_updates(original_net(size, **EXAMPLE_BLOCKS), size, 1e-4), TRAIN_BATCH, 1, 2),

@@ -207,7 +207,7 @@ def test_new_explains_every_entry_and_changes_nothing(jungle: Jungle) -> None:
 
 def test_the_imprint_knows_the_shipped_models() -> None:
     cpu = devices.choose("cpu:float32")
-    for name in ("photo64", "fast64", "call"):
+    for name in ("photo64", "call"):
         assert imprint.SHIPPED[model.load(shipped(f"{name}.safetensors"), cpu).hash] == name
 
 

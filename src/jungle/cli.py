@@ -13,8 +13,8 @@ import click
 from . import __version__
 from .commands import jungles, tongues
 from .console import Shared, answer, bar, common, fail, follow, say
-from .errors import BadInput, JungleError
-from .workbench import MODEL, cache, open_fast, open_model, run_training, sampling
+from .errors import JungleError
+from .workbench import MODEL, cache, open_model, run_training, sampling
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -63,40 +63,29 @@ def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, se
 @click.option("--weak", default="", metavar="FILE", help="Guide away from this weaker model (autoguidance), not from no class.")
 @click.option("--keep", default=0, help="Keep so many of --of, the best by score.")
 @click.option("--of", "of", default=0, help="Paint so many to keep --keep of them.")
-@click.option("--fast", is_flag=True, help="Four evaluations by the shipped student: nearly the shipped model's pictures, much sooner.")
 @click.option("--faithful", is_flag=True, help="The original loop: steps 999 to 0, one picture at a time, float32.")
 @click.option("--export", "export", default="", metavar="FORM", help="Write the model as safetensors, int8 or diffusers; paint nothing.")
 @common
 def images(
     shared: Shared, model: str, count: int, out: str, seed: int | None, mix: str | None, species: str | None, steps: int | None,
-    solver: str | None, guidance: float | None, keep: int, of: int, fast: bool, faithful: bool, export: str, weak: str,
+    solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str, weak: str,
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
-    from . import casting, config, recipes
+    from . import casting, config
     from .diffusion.model import HINTS
     from .images import gallery
     from .store import check_place
 
     hints = {key: value for key, value in shared.options.items() if key in HINTS}
     options = {key: value for key, value in shared.options.items() if key not in HINTS}
-    own = {"--model": model, "--steps": steps, "--solver": solver, "--guidance": guidance, "--weak": weak, "--export": export}
-    given = [name for name, value in own.items() if value] + [f"-o {key}" for key in shared.options if key != "batch"]
-    if fast and (given or faithful):
-        raise BadInput(f"--fast is a model of its own with settings of its own: leave out {[*given, '--faithful'][0]}, or --fast.")
-    if fast:
-        painter = open_fast(shared)
-    else:
-        painter = open_model(shared, model, ":float32" if faithful else "", hints, media=None if export else "photos")
+    painter = open_model(shared, model, ":float32" if faithful else "", hints, media=None if export else "photos")
     if export:
         answer(shared.as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
         return
     if faithful:
         options = {"solver": "ddpm", "steps": "1000", "guidance": "1", "batch": "1"} | options
     weaker = gallery.weaker(painter, open_model(shared, weak, hints=hints)) if weak else None
-    if fast:
-        recipe = recipes.override(painter.recipe.sample, options)  # not as jungle.toml wishes for the model that it imitates
-    else:
-        recipe = sampling(painter, options, steps=steps, solver=solver, guidance=guidance)
+    recipe = sampling(painter, options, steps=steps, solver=solver, guidance=guidance)
     check_place(Path(out))
     known = config.read(Path())
     base = known.seed if seed is None else seed

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MODEL = "animal_diffusion_model.pth"
 START = {"small_share": "0", "lr": "0.002"}  # of a recipe, where a run begins with a model
 SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
-FAST = "fast64.safetensors"  # imitates the shipped model of photos
 
 
 def cache() -> Path:
@@ -72,13 +71,6 @@ def open_model(
         raise BadInput(f"{file} was trained on {loaded.recipe.media}, not on {media}: use it with  {other}, or give another --model.")
     say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
     return loaded
-
-
-def open_fast(shared: Shared) -> "Model":
-    """The shipped student, which paints in four evaluations nearly what the shipped model paints with its own settings."""
-    from .weights import shipped
-
-    return open_model(shared, str(shipped(FAST)))
 
 
 def sampling(
