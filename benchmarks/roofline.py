@@ -2,8 +2,8 @@
 
     python benchmarks/roofline.py [--threads 2] [--device cpu]
 
-In one run: the rate of plain matrix products (the roof), the rates that our network and its peers reach in training and painting
-at 64x64 with arithmetic counted by PyTorch, seconds for 1 and for 50 pictures, peak memory against batch and picture size, and the
+In one run: the rate of plain square matrix products (the roof; convolutions may pass it), the rates that our network and its peers reach
+in training and painting at 64x64 with arithmetic counted by PyTorch, seconds for 1 and for 50 pictures, peak memory against batch and picture size, and the
 operations that take the most time (``torch.profiler``). denoising-diffusion-pytorch is left out: it needs torchvision.
 """
 
@@ -143,12 +143,12 @@ def main() -> None:
         return
     compute = device.choose(given.device)
     print(f"{compute}, {given.threads} threads, {SIZE}x{SIZE}, batch {BATCH}, medians of {UPDATES}")
-    use(compute)
-    latency(compute)
-    for size, batch in MEMORY:
+    for size, batch in MEMORY:  # first: a new process counts the peak of this one as its own
         command = [sys.executable, __file__, "--threads", str(given.threads), "--memory", json.dumps([size, batch])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         print(f"training at {size}x{size}, batch {batch}: {float(done.stdout):.2f} GiB at most")
+    use(compute)
+    latency(compute)
     profiled(compute)
 
 
