@@ -4,7 +4,8 @@
 
 In one run: the rate of plain square matrix products (the roof; convolutions may pass it), the rates that our network and its peers reach
 in training and painting at 64x64 with arithmetic counted by PyTorch, seconds for 1 and for 50 pictures, peak memory against batch and
-picture size, and the operations that take the most time (``torch.profiler``). denoising-diffusion-pytorch is left out: it needs torchvision.
+picture size, and the operations that take the most time (``torch.profiler``). denoising-diffusion-pytorch is not in it
+(it needs torchvision).
 """
 
 import argparse
