@@ -9,7 +9,6 @@ those of the same 250 seeds: a small set, so differences under about 5 of KID x 
 """
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import time
@@ -207,8 +206,7 @@ def main() -> None:
         if file.exists():
             print(row(COLUMNS, name, json.loads(file.read_text())), flush=True)
         else:
-            with contextlib.redirect_stderr(None):
-                run(name, ARMS[name], data, given.minutes, given.count, given.start or shipped(SHIPPED["photos"]), given.out)
+            run(name, ARMS[name], data, given.minutes, given.count, given.start or shipped(SHIPPED["photos"]), given.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A whole jungle: jungle.toml, make, postcards, site, reproduce; what is skipped, what goes on after a kill, what comes out twice."""
 
+import dataclasses
 import json
 import os
 import random
@@ -19,8 +20,10 @@ from conftest import MODEL, Jungle, give_voice, is_refused, tree
 from PIL import Image
 
 from jungle import config, ledger
+from jungle.commands import jungles
+from jungle.console import Shared
+from jungle.diffusion import checkpoint, model
 from jungle.diffusion import device as devices
-from jungle.diffusion import model
 from jungle.language.dialects import make_dialect
 from jungle.language.language import Language
 from jungle.language.voices import voice_named
@@ -186,6 +189,18 @@ def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
     wished = config.Config(prompts=(config.Prompt(text="a heron croaks", seconds=5.0),), negative="music")
     asked = chain.requests(studio, tmp_path, [lion], [picture], wished)[0]
     assert (asked.prompt, asked.seconds, asked.negative) == ("a heron croaks", 5.0, "music")
+
+
+def test_portraits_are_guided_strongly_unless_the_model_paints_without_guidance(trained: Path, tmp_path: Path) -> None:
+    """A model that was never trained without its classes has nothing to be guided away from."""
+    known = checkpoint.read(trained / MODEL)
+    assert isinstance(known, checkpoint.Checkpoint)
+    for guidance, painted in ((3.0, 5.0), (1.0, 1.0)):
+        recipe = dataclasses.replace(known.recipe, sample=dataclasses.replace(known.recipe.sample, guidance=guidance))
+        checkpoint.save(tmp_path / MODEL, dataclasses.replace(known, recipe=recipe))
+        wishes = {"model": str(tmp_path / MODEL), "sound_model": ""}
+        studio = jungles._open_studio(Shared("", {}, True, False), tmp_path, config.Config(), wishes)
+        assert studio.painting.guidance == painted
 
 
 def test_a_model_that_took_tokens_is_told() -> None:

@@ -165,7 +165,8 @@ def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, A
     from ..publish.chain import PORTRAIT, Studio
 
     painter = open_model(shared, wishes["model"], folder=out)
-    painting = sampling(painter, shared.options, out, PORTRAIT)
+    # a model that paints without guidance was, as a rule, never trained without its classes
+    painting = sampling(painter, shared.options, out, PORTRAIT if painter.recipe.sample.guidance != 1 else {})
     if known.calls == "embedded":
         singer, reference = open_singer(shared, wishes["sound_model"], out)
         return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference)
