@@ -373,6 +373,10 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
         if name.endswith("classes.weight"):
             value = torch.stack([value[:, 1], value[:, 2], value.mean(dim=1)], dim=1)
         assert torch.allclose(after.weights[name], value, atol=1e-6), name
-    other = jungle(f"train photos --start {trained / MODEL} --out other --quiet -o steps=1")  # quick has another network
-    assert other.code == 2
-    assert "another" in other.err or "not that of" in other.err
+    assert jungle(f"train photos --start {trained / MODEL} --out other --device cpu:float32 --quiet -o steps=1").code == 0
+    quick = checkpoint.read(Path("other") / MODEL)
+    assert isinstance(quick, checkpoint.Checkpoint)
+    assert (quick.recipe.name, quick.recipe.net) == ("quick", before.recipe.net)  # the network is the model's, not the recipe's
+    refused = jungle(f"train photos --start {trained / MODEL} --out third --quiet -o steps=1 -o objective=edm")
+    assert refused.code == 2
+    assert "not that of" in refused.err

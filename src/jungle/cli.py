@@ -35,7 +35,7 @@ for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jung
 @click.option("--minutes", default=0.0, metavar="N", help="Fit the run into so many minutes.")
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
 @click.option("--seed", default=None, type=int, help="Seed of weights, order and noise.")
-@click.option("--start", default="", metavar="FILE", help="Begin with the weights of this model, or with 'shipped', not from nothing.")
+@click.option("--start", default="", metavar="FILE", help="Begin with the network and weights of this model, or of 'shipped'.")
 @common
 def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, seed: int | None, start: str) -> None:
     """Train a model on photos or recordings: a folder, a zip, kaggle:OWNER/NAME or hf:OWNER/NAME."""

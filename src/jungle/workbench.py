@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .sounds.reference import Reference
 
 MODEL = "animal_diffusion_model.pth"
-START = {"small_share": "0", "lr": "0.002"}  # of a recipe, where a run begins with a model
+START = {"small_share": "0", "lr": "0.002"}  # where a run begins with a model, which has learned the rough shapes at half size
 SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
 
 
@@ -109,7 +109,7 @@ def run_training(
     """Train to the end and return the health report, or save and return None when asked to stop.
 
     ``of_config`` and ``options`` change the recipe: the table [train] of jungle.toml in this folder, and what was given.
-    ``start`` is a model file to begin with, or "shipped".
+    ``start`` is a model file to begin with, or "shipped"; the run gets its network.
     """
     started = time.monotonic()
     from . import config, recipes
@@ -128,9 +128,11 @@ def run_training(
     folder = resolve(source, cache())
     word = kind_of(folder).word
     media: Media = "recordings" if word == "recording" else "photos"
-    # what begins with a model has learned the rough shapes: pictures at half size would only take it back
-    wanted = config.change(recipes.find(recipe, media), (START if start else {}) | of_config, Path(), options)
     begun = open_model(shared, str(shipped(SHIPPED[media])) if start == "shipped" else start, media=media) if start else None
+    named = recipes.find(recipe, media)
+    if begun and begun.recipe.network == named.network:
+        named = dataclasses.replace(named, **{key: getattr(begun.recipe, key) for key in ("net", "objective", "p_mean", "p_std")})
+    wanted = config.change(named, (START if start else {}) | of_config, Path(), options)
     with bar(0, word, shared.quiet) as progress:
         if media == "photos":
             from .images import photos
