@@ -86,7 +86,7 @@ def teach(run: Run[Any], old: model.Model, new: list[str], steps: int) -> None:
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 30, 3 * (1 - step / steps))
         loss = error.square().mean()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
