@@ -345,6 +345,43 @@ def test_network_gradients_and_shapes(tmp_path: Path) -> None:
     assert float(out.abs().max()) == 0.0  # a new network says nothing
 
 
+def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
+    """Below the edge the fine network answers, above it the coarse one, item by item; both learn, and both are saved."""
+    from jungle.diffusion import checkpoint
+    from jungle.diffusion.experts import Experts
+
+    recipe = dataclasses.replace(TINY, fine=dataclasses.replace(TINY.net, patch=2), fine_below=0.5)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    for wrong in ({"fine": None}, {"fine_below": 0.0}, {"fine_below": -1.0}):
+        with pytest.raises(BadInput, match="fine_below"):
+            dataclasses.replace(recipe, **wrong)
+    denoiser = model.build(recipe, 3, CPU)
+    net = denoiser.net
+    assert isinstance(net, Experts)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    list(
+        train(
+            denoiser,
+            lambda s, g: (torch.randn((8, 3, 16, 16), generator=g), torch.eye(3)[[0, 1, 2, 0] * 2]),
+            recipe,
+            begin(denoiser, recipe, 10),
+        )
+    )
+    changed = {name.split(".")[0] for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"coarse", "fine"}
+    x, noise, mix = torch.randn(3, 3, 16, 16), torch.tensor([0.1, 2.0, 0.4]).log() / 4, torch.eye(3)
+    with torch.no_grad():
+        together = net(x, noise, mix)
+        for item, expert in enumerate((net.fine, net.coarse, net.fine)):
+            one = slice(item, item + 1)
+            assert torch.allclose(together[one], expert(x[one], noise[one], mix[one]), atol=1e-5)
+            assert torch.allclose(together[one], net(x[one], noise[one], mix[one]), atol=1e-5)
+    assert not torch.allclose(net.fine(x, noise, mix), net.coarse(x, noise, mix), atol=1e-3)
+    checkpoint.save(tmp_path / "m.pth", checkpoint.Checkpoint(recipe, ("a", "b", "c"), 10, "", dict(net.state_dict()), {}))
+    loaded = model.load(tmp_path / "m.pth", CPU)
+    assert torch.equal(loaded.denoiser.net(x, noise, mix), together)
+
+
 def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path) -> None:
     """The small part tells the network twice the noise it sees; a model saved then must be painted with in the same way."""
     from jungle.diffusion import checkpoint

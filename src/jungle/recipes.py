@@ -91,6 +91,8 @@ class Recipe:
     # model
     network: Network = "unet"
     net: NetRecipe = field(default_factory=NetRecipe)
+    fine: NetRecipe | None = None  # a second network for the lowest noise levels, where only detail is left to be drawn
+    fine_below: float = 0.0  # the sigma below which it works
     objective: Objective = "flow"
     p_mean: float = 0.4  # log-normal density of sigma in training (EDM, table 1; for flow: of t / (1 - t))
     p_std: float = 1.4
@@ -131,6 +133,10 @@ class Recipe:
         _require(0 <= self.seed < 2**63, f"seed={self.seed}: use a whole number from 0 to 2^63 - 1.")
         _require(-10 <= self.p_mean <= 10, f"p_mean={self.p_mean}: use a number from -10 to 10 (0.4 is usual).")
         _require(0 < self.p_std <= 10, f"p_std={self.p_std}: use a number above 0 and at most 10 (1.4 is usual).")
+        _require(
+            (self.fine is None) == (self.fine_below == 0) and self.fine_below >= 0,
+            f"fine_below={self.fine_below}: use a sigma above 0 with a network for detail, and 0 without.",
+        )
         _require(0 < self.sigma_data <= 100, f"sigma_data={self.sigma_data}: use the deviation of the pictures, above 0 (0.5 is usual).")
         _require(0 <= self.beta2 < 1, f"beta2={self.beta2}: use a share from 0 to below 1 (0.99 is usual).")
         _require(0 <= self.weight_decay <= 10, f"weight_decay={self.weight_decay}: use a number from 0 to 10 (0.01 is usual).")
@@ -157,12 +163,15 @@ class Recipe:
     def from_json(cls, text: str) -> Self:
         """Read a recipe written by this or an older version; unknown fields are an error, missing ones keep their default."""
         values = json.loads(text)
-        net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.get("net", {}).items()}
-        values["net"] = NetRecipe(**net)
+        for part in ("net", "fine"):
+            if values.get(part) is not None:
+                net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values[part].items()}
+                values[part] = NetRecipe(**net)
         values["sample"] = SampleRecipe(**values.get("sample", {}))
         made = cls(**values)
-        for part in (made, made.net, made.sample):
-            _check_kinds(part)
+        parts: list[Recipe | NetRecipe | SampleRecipe] = [made, made.net, made.sample, *([made.fine] if made.fine else [])]
+        for one in parts:
+            _check_kinds(one)
         return made
 
 
@@ -216,7 +225,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     Raises:
         BadInput: an unknown key, or a value of the wrong kind or out of range.
     """
-    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "media", "net", "sample"}]
+    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "media", "net", "fine", "fine_below", "sample"}]
     changes: dict[str, Any] = {}
     for key, text in options.items():
         if key not in known:

@@ -131,7 +131,9 @@ def run_training(
     begun = open_model(shared, str(shipped(SHIPPED[media])) if start == "shipped" else start, media=media) if start else None
     named = recipes.find(recipe, media)
     if begun and begun.recipe.network == named.network:
-        named = dataclasses.replace(named, **{key: getattr(begun.recipe, key) for key in ("net", "objective", "p_mean", "p_std")})
+        named = dataclasses.replace(
+            named, **{key: getattr(begun.recipe, key) for key in ("net", "fine", "fine_below", "objective", "p_mean", "p_std")}
+        )
     wanted = config.change(named, (START if start else {}) | of_config, Path(), options)
     with bar(0, word, shared.quiet) as progress:
         if media == "photos":

@@ -15,6 +15,7 @@ from ..recipes import Recipe, find, override, whole
 from . import checkpoint, foreign
 from .denoiser import OBJECTIVES, EdmDenoiser, OwnDenoiser, Trainable
 from .device import Compute
+from .experts import Experts
 from .train import seed_of
 from .unet import UNet
 
@@ -89,7 +90,8 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
             denoiser: Trainable = faithful.DdpmDenoiser(faithful.build(recipe.image_size), dtype=compute.dtype)
         else:
             kind = OBJECTIVES.get(recipe.objective, EdmDenoiser)
-            denoiser = kind(UNet(recipe.net, classes), recipe, compute.dtype)
+            net = Experts(recipe.net, recipe.fine, recipe.fine_below, classes) if recipe.fine else UNet(recipe.net, classes)
+            denoiser = kind(net, recipe, compute.dtype)
     return _placed(denoiser, compute)
 
 
@@ -99,7 +101,8 @@ def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: 
     Raises:
         BadInput: it has another network, or learned something else.
     """
-    if (start.recipe.network, start.recipe.net, start.recipe.objective) != (recipe.network, recipe.net, recipe.objective):
+    same = ("network", "net", "fine", "fine_below", "objective")
+    if any(getattr(start.recipe, key) != getattr(recipe, key) for key in same):
         raise BadInput(
             f"--start: that model has the network of the recipe '{start.recipe.name}', which is not that of '{recipe.name}': "
             "give a model and a recipe that fit together."

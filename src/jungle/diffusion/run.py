@@ -83,7 +83,7 @@ def _speeds(cache: Path) -> dict[str, float]:
 
 
 def _speed_key(recipe: Recipe, compute: Compute) -> str:
-    return digest(recipe.network, repr(recipe.net), recipe.size, recipe.batch, str(compute))
+    return digest(recipe.network, repr((recipe.net, recipe.fine)), recipe.size, recipe.batch, str(compute))
 
 
 def trial(recipe: Recipe, classes: int, compute: Compute, clock: Callable[[], float]) -> tuple[float, int | None]:
