@@ -244,5 +244,8 @@ def test_kill_at_any_moment_then_the_same_command(jungle: Jungle, trained: Path)
             if ".part" not in str(path):
                 with Image.open(path) as picture:
                     np.asarray(picture)  # whole, or not there
+    left = Path("killed/postcards/.yeti.abc.part")  # as a kill in the middle of a write leaves it
+    left.mkdir()
+    (left / ".call.flac.def.part").write_bytes(b"fLaC")
     assert subprocess.run([*words, "killed"], env=environment).returncode == 0
     assert made("killed") == made("straight")

@@ -107,6 +107,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what runs that were killed in the middle of a write left in ``folder``: temporary files and folders of this module."""
+    for path in [*folder.rglob(".*.part")]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def need_space(folder: Path, count: int, files: str) -> None:
     """Refuse early if the disk of ``folder`` has fewer than ``count`` bytes left; ``files`` is the word for what fills it.
 
