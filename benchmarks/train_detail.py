@@ -30,8 +30,9 @@ TIMED = range(20, 61)  # updates whose speed says how many fit
 
 
 def joined(start: checkpoint.Checkpoint, fine: NetRecipe, below: float, weights: dict[str, Tensor]) -> checkpoint.Checkpoint:
-    """The model whose network is that of ``start``, and ``fine`` with ``weights`` under sigma ``below``."""
-    recipe = dataclasses.replace(start.recipe, fine=fine, fine_below=below)
+    """The model whose network is that of ``start``, and ``fine`` with ``weights`` under sigma ``below``, where nothing guides."""
+    sample = dataclasses.replace(start.recipe.sample, steps=16, guidance_low=below)
+    recipe = dataclasses.replace(start.recipe, fine=fine, fine_below=below, sample=sample)
     both = {f"coarse.{name}": value for name, value in start.best.items()} | {f"fine.{name}": value for name, value in weights.items()}
     return dataclasses.replace(start, recipe=recipe, weights=both, ema={})
 
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("recordings", type=Path)
     parser.add_argument("--start", type=Path, required=True, help="the model that gets the second network")
     parser.add_argument("--minutes", type=float, default=45.0)
-    parser.add_argument("--below", type=float, default=0.6, help="sigma")
+    parser.add_argument("--below", type=float, default=0.7, help="sigma")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, required=True)
@@ -82,6 +83,8 @@ def main() -> None:
     start = checkpoint.read(given.start)
     if not isinstance(start, checkpoint.Checkpoint):
         raise SystemExit(f"{given.start} is not a model of jungle.")
+    if start.recipe.fine:
+        raise SystemExit(f"{given.start} has a second network already: give the model that it began with.")
     recipe: Recipe = dataclasses.replace(
         start.recipe, net=NET, small_share=0.0, lr=3e-3, warmup=100, batch=BATCH, p_mean=-1.5, p_std=1.0, drop_mix=0.2, seed=given.seed
     )

@@ -244,8 +244,13 @@ def test_kill_at_any_moment_then_the_same_command(jungle: Jungle, trained: Path)
             if ".part" not in str(path):
                 with Image.open(path) as picture:
                     np.asarray(picture)  # whole, or not there
-    left = Path("killed/postcards/.yeti.abc.part")  # as a kill in the middle of a write leaves it
+    left = Path("killed/postcards/.yeti.l1h5s70f.part")  # as a kill in the middle of a write leaves it
     left.mkdir()
-    (left / ".call.flac.def.part").write_bytes(b"fLaC")
+    (left / ".call.flac.mha5c1zh.part").write_bytes(b"fLaC")
+    foreign = Path("killed/photos of mine/.holiday.l1h5s70f.part")
+    foreign.parent.mkdir()
+    foreign.touch()
     assert subprocess.run([*words, "killed"], env=environment).returncode == 0
+    foreign.unlink()  # still there: only our own folders are swept
+    foreign.parent.rmdir()
     assert made("killed") == made("straight")

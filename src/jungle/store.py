@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -107,9 +107,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what runs that were killed in the middle of a write left in ``folder``: temporary files and folders of this module."""
-    for path in [*folder.rglob(".*.part")]:
+def sweep(folder: Path, inside: Sequence[str]) -> None:
+    """Remove the temporary files and folders of this module that a killed run left in ``folder`` and, at any depth, in its folders ``inside``."""
+    left = f".*.{'?' * 8}.part"  # as tempfile names them
+    for path in [*folder.glob(left), *(path for name in inside for path in (folder / name).rglob(left))]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -103,7 +103,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     studio = _open_studio(shared, out, known, wishes)
     species = chain.find_species(out, known, studio.painter.classes, count, base)
     shelf, spent = Shelf(out), ledger.Spent()
-    store.sweep(out)
+    store.sweep(out, ("postcards", "sounds", "language", "site"))
     with bar((known.sketches + chain.TAKES + 1 + site) * len(species), "piece", shared.quiet) as progress:
 
         def follow(stage: str, number: int) -> None:
