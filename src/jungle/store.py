@@ -108,7 +108,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, inside: Sequence[str]) -> None:
-    """Remove the temporary files and folders of this module that a killed run left in ``folder`` and, at any depth, in its folders ``inside``."""
+    """Remove what a killed run left half-written by this module: in ``folder``, and at any depth in its folders ``inside``."""
     left = f".*.{'?' * 8}.part"  # as tempfile names them
     for path in [*folder.glob(left), *(path for name in inside for path in (folder / name).rglob(left))]:
         if path.is_dir() and not path.is_symlink():

@@ -75,6 +75,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     started = time.monotonic()
     from .. import casting, config, ledger, recipes, store
     from ..language.family import family_of
+    from ..postcards import FOLDER as POSTCARDS
     from ..publish import chain
     from ..shelf import Shelf
 
@@ -103,7 +104,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     studio = _open_studio(shared, out, known, wishes)
     species = chain.find_species(out, known, studio.painter.classes, count, base)
     shelf, spent = Shelf(out), ledger.Spent()
-    store.sweep(out, ("postcards", "sounds", "language", "site"))
+    store.sweep(out, (chain.PICTURES, chain.SOUNDS, chain.LANGUAGE, chain.SITE, POSTCARDS))
     with bar((known.sketches + chain.TAKES + 1 + site) * len(species), "piece", shared.quiet) as progress:
 
         def follow(stage: str, number: int) -> None:
