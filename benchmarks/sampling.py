@@ -4,8 +4,9 @@
     python benchmarks/sampling.py calls    RECORDINGS --ear EAR [--model M] [--count 300] guidance=3 guidance=2 ...
 
 A setting is a list of options of ``SampleRecipe``; the others keep the model's own values. ``--weak W`` guides away from the model W
-(autoguidance) wherever a setting says ``weak=1``. The seeds and what is asked for are the same in every row, in the proportions in
-which the classes occur. Sheets of 64 go into ``--out``, where a row that is there already is not drawn again.
+(autoguidance); a setting with ``weak=0`` leaves it, and the model's own weaker network, out. The seeds and what is asked for are the
+same in every row, in the proportions in which the classes occur. Sheets of 64 go into ``--out``, where a row that is there already is
+not drawn again.
 """
 
 import argparse
@@ -35,9 +36,9 @@ CALL_COLUMNS = {
 
 
 def settings_of(text: str) -> tuple[dict[str, str], bool]:
-    """``steps=25,guidance=2,weak=1`` as options, and whether the weak model is asked for."""
+    """``steps=25,guidance=2,weak=0`` as options, and whether a weaker model may guide."""
     options = dict(part.split("=", 1) for part in text.split(","))
-    return options, options.pop("weak", "0") == "1"
+    return options, options.pop("weak", "1") == "1"
 
 
 def row(columns: Mapping[str, str], name: str, values: Mapping[str, Any]) -> str:
@@ -58,7 +59,7 @@ class Pictures:
 
     def __init__(self, photos: Path, model: str, weak: str, count: int, seed: int) -> None:
         from jungle.diffusion.device import choose
-        from jungle.diffusion.model import load
+        from jungle.diffusion.model import load, weakened
         from jungle.images import photos as photo_files
         from jungle.recipes import find
         from jungle.weights import shipped
@@ -66,7 +67,8 @@ class Pictures:
 
         compute = choose("")
         self.model = load(Path(model) if model else shipped(SHIPPED["photos"]), compute)
-        self.weak = load(Path(weak), compute).denoiser if weak else None
+        if weak:
+            self.model = weakened(self.model, load(Path(weak), compute))
         self.data = photo_files.load(photos, find("photo64"), cache())
         self.labels = np.random.default_rng([seed, 7]).choice(self.data.labels, count)
         self.seed, self.recipe = seed, self.model.recipe.sample
@@ -83,7 +85,8 @@ class Pictures:
         classes = self.data.classes
         wishes = [Wish(self.seed + i, self.model.mix({classes[label]: 1.0})) for i, label in enumerate(self.labels)]
         start = time.perf_counter()
-        pictures = np.stack([pixels for _, pixels in paint(self.model, wishes, recipe, self.weak if weak else None)])
+        model = self.model if weak else dataclasses.replace(self.model, weak=None)
+        pictures = np.stack([pixels for _, pixels in paint(model, wishes, recipe)])
         seconds = (time.perf_counter() - start) / len(pictures)
         contact_sheet(pictures[:SHOWN]).save(sheet)
         mixes = np.eye(len(classes), dtype=np.float32)[self.labels]

@@ -1,5 +1,6 @@
 """Calls: spectrograms and their phases, the embedded engine, its training, takes and their ranking, the album and the command."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -32,7 +33,7 @@ from jungle.sounds.calls import EmbeddedMaker
 from jungle.sounds.clips import ClipSet
 from jungle.sounds.composing import active_part, compose
 from jungle.sounds.ear import FEATURES, SAMPLES, WIDTHS, Ear, hear, mel_filters, windows
-from jungle.sounds.evaluate import agreement, compare
+from jungle.sounds.evaluate import _parts, agreement, compare
 from jungle.sounds.feed import Feed
 from jungle.sounds.maker import CallRequest, Take, take_seed
 from jungle.sounds.reference import COPY, Reference
@@ -347,6 +348,19 @@ def test_scores_tell_real_recordings_from_noise(loaded: ClipSet, ear: Ear, refer
     assert noise.flagged > 10  # noise hisses
     assert real.frechet is None  # too few
     assert "Kernel distance" in real.to_text()
+
+
+def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+    """Recordings drawn from the recordings are as far from them as the floor says; near-duplicates are never on both sides."""
+    some = np.random.default_rng(1).permutation(len(loaded))[: len(loaded) // 2]
+    scores = compare([loaded.sound(i)[:, None] for i in some], RATE, loaded.labels[some], loaded, ear, reference, 0)
+    assert abs(scores.kid - scores.kid_floor) < 2 * scores.kid_error
+    twins = dataclasses.replace(loaded, groups=np.arange(len(loaded)) // 4)
+    parts = list(_parts(twins, 10, 0))
+    assert len({part.tobytes() for part in parts}) > 10
+    for part in parts:
+        assert 10 <= part.sum() <= 13
+        assert all(len(set(part[twins.groups == group])) == 1 for group in np.unique(twins.groups))
 
 
 # The album

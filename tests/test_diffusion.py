@@ -102,6 +102,10 @@ def test_guidance_of_one_is_none_and_the_interval_is_kept() -> None:
     assert float(
         Guided(Two(), SampleRecipe(guidance=2.0), weak=Gaussian(0.5, 1e-6))(x, torch.full((2,), 2.0), mix).mean()
     ) == pytest.approx(1.5)
+    for told, clean in ((1.0, 1.0), (0.5, 1.5), (0.0, 2.0)):  # the weak one says what it is told: told + 2 (1 - told)
+        assert float(Guided(Two(), SampleRecipe(guidance=2.0, weak_mix=told), weak=Two())(x, torch.full((2,), 2.0), mix).mean()) == clean
+    with pytest.raises(BadInput, match="weak_mix"):
+        SampleRecipe(weak_mix=1.5)
 
 
 def test_noise_levels_fall_from_high_to_zero() -> None:
@@ -380,6 +384,46 @@ def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "m.pth", checkpoint.Checkpoint(recipe, ("a", "b", "c"), 10, "", dict(net.state_dict()), {}))
     loaded = model.load(tmp_path / "m.pth", CPU)
     assert torch.equal(loaded.denoiser.net(x, noise, mix), together)
+
+
+def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
+    """A model guided away from a weaker one paints the same after it was exported with it, and otherwise than without it."""
+    from jungle.diffusion import checkpoint
+    from jungle.images.gallery import export
+    from jungle.images.paint import Wish, paint
+
+    def trained(name: str, recipe: Recipe, classes: tuple[str, ...]) -> model.Model:
+        torch.manual_seed(len(name))
+        weights = {
+            key: value + 0.1 * torch.randn_like(value) for key, value in model.build(recipe, len(classes), CPU).net.state_dict().items()
+        }
+        checkpoint.save(
+            tmp_path / name, checkpoint.Checkpoint(recipe, classes, 5, "", {k: v.bfloat16().float() for k, v in weights.items()}, {})
+        )
+        return model.load(tmp_path / name, CPU)
+
+    def painted(one: model.Model) -> np.ndarray:
+        sampling = SampleRecipe(steps=3, guidance=2.0, weak_mix=0.0)
+        return np.stack([pixels for _, pixels in paint(one, [Wish(0, torch.eye(2)[0]), Wish(1, torch.eye(2)[1])], sampling)])
+
+    strong = trained("strong.pth", TINY, ("a", "b"))
+    small = dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, widths=(8, 8)))
+    both = model.weakened(strong, trained("weak.pth", small, ("a", "b")))
+    assert len({strong.hash, both.hash}) == 2
+    assert np.abs(painted(both).astype(int) - painted(strong)).max() > 3
+    again = model.load(export(both, "safetensors", tmp_path), CPU)
+    assert again.recipe.weak == small.net
+    assert np.array_equal(painted(again), painted(both))
+    assert again.hash == both.hash
+    assert np.abs(painted(model.load(export(again, "int8", tmp_path), CPU)).astype(int) - painted(both)).mean() < 3
+
+    with pytest.raises(BadInput, match="other animals"):
+        model.weakened(strong, trained("other.pth", TINY, ("a", "c")))
+    with pytest.raises(BadInput, match="same kind"):
+        export(model.weakened(strong, trained("edm.pth", dataclasses.replace(TINY, objective="edm"), ("a", "b"))), "int8", tmp_path)
+    begun = model.build(strong.recipe, 2, CPU)
+    model.inherit(begun, strong.recipe, ("a", "b"), both)  # training goes on with the strong one alone
+    assert all(torch.equal(value, strong.denoiser.net.state_dict()[name]) for name, value in begun.net.state_dict().items())
 
 
 def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path) -> None:

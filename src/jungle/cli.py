@@ -72,19 +72,20 @@ def images(
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
     from . import casting, config
-    from .diffusion.model import HINTS
+    from .diffusion.model import HINTS, weakened
     from .images import gallery
     from .store import check_place
 
     hints = {key: value for key, value in shared.options.items() if key in HINTS}
     options = {key: value for key, value in shared.options.items() if key not in HINTS}
     painter = open_model(shared, model, ":float32" if faithful else "", hints, media=None if export else "photos")
+    if weak:
+        painter = weakened(painter, open_model(shared, weak, hints=hints))
     if export:
         answer(shared.as_json, f"Wrote {(written := gallery.export(painter, export, Path(out)))}", file=written)
         return
     if faithful:
         options = {"solver": "ddpm", "steps": "1000", "guidance": "1", "batch": "1"} | options
-    weaker = gallery.weaker(painter, open_model(shared, weak, hints=hints)) if weak else None
     recipe = sampling(painter, options, steps=steps, solver=solver, guidance=guidance)
     check_place(Path(out))
     known = config.read(Path())
@@ -93,7 +94,7 @@ def images(
     for one in chosen:
         painter.mix(one.mix)  # refuses classes that the model does not know
     with bar(len(chosen), "picture", shared.quiet) as progress:
-        result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1), weaker)
+        result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1))
     if result.trouble:
         say(f"Look at them closely: {result.trouble}", shared.quiet)
     text = f"{len(result.pictures)} pictures in {Path(out)}, and their zip beside it" + (f": the best of {of} by score" if keep else "")

@@ -41,6 +41,7 @@ class SampleRecipe:
     guidance: float = 3.0  # 1.0 means none
     guidance_low: float = 0.0  # guidance acts only where low < sigma <= high (arXiv 2404.07724)
     guidance_high: float = 1e9
+    weak_mix: float = 1.0  # how much of the classes a weaker model is told, where there is one; 0 = none
     sigma_min: float = 0.002
     sigma_max: float = 80.0
     rho: float = 7.0  # spacing of the noise levels (EDM, equation 5)
@@ -49,6 +50,7 @@ class SampleRecipe:
     def __post_init__(self) -> None:
         _require(1 <= self.steps <= 10_000, f"steps={self.steps}: sampling takes 1 to 10000 steps (25 is a good start).")
         _require(0 <= self.guidance <= 50, f"guidance={self.guidance}: use a number from 0 to 50 (1 means none, 1.5 to 3 is usual).")
+        _require(0 <= self.weak_mix <= 1, f"weak_mix={self.weak_mix}: use a share from 0 (no classes) to 1 (all).")
         _require(0 < self.sigma_min < self.sigma_max, f"sigma_min={self.sigma_min} must be above 0 and below sigma_max={self.sigma_max}.")
         _require(self.sigma_min >= 1e-6, f"sigma_min={self.sigma_min}: use at least 0.000001 (0.002 is usual).")
         _require(self.sigma_max <= 1e6, f"sigma_max={self.sigma_max}: use at most 1000000 (80 is usual).")
@@ -93,6 +95,7 @@ class Recipe:
     net: NetRecipe = field(default_factory=NetRecipe)
     fine: NetRecipe | None = None  # a second network for the lowest noise levels, where only detail is left to be drawn
     fine_below: float = 0.0  # the sigma below which it works
+    weak: NetRecipe | None = None  # a network that learned less, for guidance to lead away from; not trained any more
     objective: Objective = "flow"
     p_mean: float = 0.4  # log-normal density of sigma in training (EDM, table 1; for flow: of t / (1 - t))
     p_std: float = 1.4
@@ -163,13 +166,14 @@ class Recipe:
     def from_json(cls, text: str) -> Self:
         """Read a recipe written by this or an older version; unknown fields are an error, missing ones keep their default."""
         values = json.loads(text)
-        for part in ("net", "fine"):
+        for part in ("net", "fine", "weak"):
             if values.get(part) is not None:
                 net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values[part].items()}
                 values[part] = NetRecipe(**net)
         values["sample"] = SampleRecipe(**values.get("sample", {}))
         made = cls(**values)
-        parts: list[Recipe | NetRecipe | SampleRecipe] = [made, made.net, made.sample, *([made.fine] if made.fine else [])]
+        nets = [net for net in (made.net, made.fine, made.weak) if net]
+        parts: list[Recipe | NetRecipe | SampleRecipe] = [made, made.sample, *nets]
         for one in parts:
             _check_kinds(one)
         return made
@@ -225,7 +229,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     Raises:
         BadInput: an unknown key, or a value of the wrong kind or out of range.
     """
-    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "media", "net", "fine", "fine_below", "sample"}]
+    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "media", "net", "fine", "fine_below", "weak", "sample"}]
     changes: dict[str, Any] = {}
     for key, text in options.items():
         if key not in known:
@@ -254,7 +258,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         # Ten minutes on a laptop.
         Recipe(name="quick"),
-        # The shipped model.
+        # What the shipped model began with.
         Recipe(
             name="photo64", augment="flip", epochs=65,
             sample=SampleRecipe(steps=16, guidance=4.0, guidance_low=0.3, guidance_high=3.0),

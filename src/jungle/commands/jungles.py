@@ -164,11 +164,10 @@ def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, A
     import dataclasses
 
     from ..choir import open_engine
-    from ..publish.chain import PORTRAIT, Studio
+    from ..publish.chain import Studio, portrait
 
     painter = open_model(shared, wishes["model"], folder=out)
-    # a model that paints without guidance was, as a rule, never trained without its classes
-    painting = sampling(painter, shared.options, out, PORTRAIT if painter.recipe.sample.guidance != 1 else {})
+    painting = sampling(painter, shared.options, out, portrait(painter))
     if known.calls == "embedded":
         singer, reference = open_singer(shared, wishes["sound_model"], out)
         return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference)

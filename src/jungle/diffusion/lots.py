@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ..recipes import SampleRecipe
-from .denoiser import Denoiser
 from .device import out_of_memory
 from .model import Model
 from .sampler import sample
@@ -32,9 +31,7 @@ def lot(device: torch.device, recipe: SampleRecipe) -> int:
     return max(4, torch.get_num_threads()) if device.type == "cpu" else 64
 
 
-def draw(
-    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, shape: tuple[int, int, int], weak: Denoiser | None = None
-) -> Iterator[tuple[int, Tensor]]:
+def draw(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, shape: tuple[int, int, int]) -> Iterator[tuple[int, Tensor]]:
     """Draw every wish, yielding (its index, item (C, H, W) float32) as lots finish.
 
     On one device with one number of threads, the bytes of an item depend on its wish alone. Only when memory runs out is
@@ -46,7 +43,7 @@ def draw(
         part = wishes[done : done + min(recipe.batch or size, size)]
         mix = torch.stack([wish.mix for wish in part]).to(model.device)
         try:
-            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, weak, size)
+            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, model.weak, size)
         except RuntimeError as error:
             if size == 1 or not out_of_memory(error):
                 raise

@@ -19,6 +19,7 @@ from .experts import Experts
 from .train import seed_of
 from .unet import UNet
 
+WEAK = "weak."  # before the names of the weights of a weaker model
 HINTS: dict[str, tuple[str, ...]] = {
     "image_size": (),
     "timesteps": (),
@@ -54,6 +55,7 @@ class Model:
     note: str = ""  # what was inferred, for somebody else's file
     origin: foreign.ForeignModel | None = None  # what somebody else's file is
     shrunk: int = 1  # 2: saved in the first part of its training, paints at half size
+    weak: Trainable | None = None  # one that learned less, which guidance leads away from
 
     @property
     def size(self) -> tuple[int, int]:
@@ -115,6 +117,30 @@ def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: 
     denoiser.net.load_state_dict(weights)
 
 
+def weakened(model: Model, weak: Model) -> Model:
+    """``model``, guided away from ``weak`` (autoguidance, arXiv 2406.02507), as it is painted with and exported.
+
+    Its network is in the recipe, and so can be exported, if it is of the same kind.
+
+    Raises:
+        BadInput: ``weak`` knows other classes or paints another size.
+    """
+    if (weak.classes, weak.size) != (model.classes, model.size):
+        raise BadInput(
+            "--weak: that model knows other animals or paints another size; take a copy of the same model that was trained less."
+        )
+    net = None if weak.recipe.fine else weak.recipe.net
+    mine, other = ((one.network, one.objective, one.sigma_data) for one in (model.recipe, weak.recipe))
+    made = dataclasses.replace(model, weak=weak.denoiser, recipe=dataclasses.replace(model.recipe, weak=net if mine == other else None))
+    return dataclasses.replace(made, hash=fingerprint(tensors_of(made)))
+
+
+def tensors_of(model: Model) -> dict[str, Tensor]:
+    """All weights by name; those of a weaker model begin with WEAK."""
+    weak = model.weak.net.state_dict() if model.weak else {}
+    return model.denoiser.net.state_dict() | {WEAK + name: value for name, value in weak.items()}
+
+
 def _placed(denoiser: Trainable, compute: Compute) -> Trainable:
     denoiser.net.to(compute.device)
     for parameter in denoiser.net.parameters():
@@ -153,23 +179,37 @@ def load(path: Path, compute: Compute, hints: Mapping[str, str] | None = None, w
             )
         tensors = dict(found.best if weights == "best" else found.weights)
         try:
-            denoiser = build(found.recipe, len(found.classes), compute)
-            denoiser.net.load_state_dict(tensors)
+            denoiser, weak = _networks(found.recipe, len(found.classes), tensors, compute)
         except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:  # what torch says to shapes that do not fit
             reason = (str(error).splitlines() or [""])[-1].strip(" .")[:200]
             raise BadCheckpoint(f"{path} does not hold the network that its description promises ({reason}): train again.") from None
-        denoiser.net.eval()
         note = (
             "It was saved in the first part of its training, which works at half size, so it paints small pictures."
             if found.shrunk > 1
             else ""
         )
-        if isinstance(denoiser, OwnDenoiser):
-            denoiser.shrink(found.shrunk)
+        for one in (denoiser, weak):
+            if isinstance(one, OwnDenoiser):
+                one.shrink(found.shrunk)
         name = fingerprint(tensors)
         classes = found.classes if found.recipe.network == "unet" else ()  # the faithful network does not know them
-        return Model(denoiser, found.recipe, classes, found.step, name, found.data, compute.device, note, shrunk=found.shrunk)
+        return Model(
+            denoiser, found.recipe, classes, found.step, name, found.data, compute.device, note, shrunk=found.shrunk, weak=weak
+        )  # fmt: skip
     return _load_foreign(path, found, compute, hints)
+
+
+def _networks(recipe: Recipe, classes: int, tensors: Mapping[str, Tensor], compute: Compute) -> tuple[Trainable, Trainable | None]:
+    """The network of a recipe and its weaker one, if it has one, with their weights."""
+    kinds = {"": recipe} | ({WEAK: dataclasses.replace(recipe, net=recipe.weak, fine=None, fine_below=0.0)} if recipe.weak else {})
+    made: list[Trainable] = []
+    for prefix, kind in kinds.items():
+        own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(WEAK) == bool(prefix)}
+        denoiser = build(kind, classes, compute)
+        denoiser.net.load_state_dict(own)
+        denoiser.net.eval()
+        made.append(denoiser)
+    return made[0], made[1] if recipe.weak else None
 
 
 def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, hints: Mapping[str, str]) -> Model:

@@ -46,7 +46,8 @@ class Guided:
 
     Args:
         weak: None for classifier-free guidance (the same network without its classes, arXiv 2207.12598); another
-            denoiser for autoguidance (a smaller or less trained copy, arXiv 2406.02507).
+            denoiser for autoguidance (a smaller or less trained copy, arXiv 2406.02507). Told less of the classes
+            (``weak_mix``), it does both at once.
     """
 
     def __init__(self, strong: Denoiser, recipe: SampleRecipe, weak: Denoiser | None = None) -> None:
@@ -64,7 +65,7 @@ class Guided:
         if self.recipe.guidance == 1.0 or not inside or nothing_to_leave_out:
             return self.strong(x, sigma, mix)
         if self.weak is not None:
-            weak, strong = self.weak(x, sigma, mix), self.strong(x, sigma, mix)
+            weak, strong = self.weak(x, sigma, self.recipe.weak_mix * mix), self.strong(x, sigma, mix)
         else:
             both = self.strong(torch.cat([x, x]), torch.cat([sigma, sigma]), torch.cat([torch.zeros_like(mix), mix]))
             weak, strong = both.chunk(2)

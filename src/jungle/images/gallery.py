@@ -11,10 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from ..diffusion.checkpoint import Checkpoint, quantised
-from ..diffusion.denoiser import Denoiser
 from ..diffusion.export import export_diffusers, export_safetensors
 from ..diffusion.lots import Wish, lot
-from ..diffusion.model import Model
+from ..diffusion.model import Model, tensors_of
 from ..errors import BadInput
 from ..recipes import SampleRecipe
 from ..records import Picture, Species
@@ -52,7 +51,6 @@ def paint_animals(
     out: Path,
     keep: int = 0,
     progress: Callable[[int], object] = lambda done: None,
-    weak: Denoiser | None = None,
     memory: Memory | None = None,
 ) -> Gallery:
     """Paint one picture of each species and write all (or the ``keep`` best by score) as fictional_animal_N.png into ``out``.
@@ -66,7 +64,7 @@ def paint_animals(
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in species]
     painted: list[np.ndarray] = []
     keys = [_key(model, one, recipe) for one in species] if memory else []
-    for index, pixels in _paint_new(model, wishes, recipe, weak, memory, keys):
+    for index, pixels in _paint_new(model, wishes, recipe, memory, keys):
         painted.append(pixels)
         if not keep:
             write_bytes(out / name_of(index), png(pixels, _record(model, species[index], recipe, index, pixels)))
@@ -96,7 +94,7 @@ def best_sketches(
     tried = [dataclasses.replace(one, seed=seed) for one, some in zip(species, seeds, strict=True) for seed in some]
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in tried]
     painted = []
-    for _, pixels in _paint_new(model, wishes, recipe, None, memory, [_key(model, one, recipe) for one in tried]):
+    for _, pixels in _paint_new(model, wishes, recipe, memory, [_key(model, one, recipe) for one in tried]):
         painted.append(pixels)
         progress(1)
     mixes = np.stack([model.mix(one.mix).numpy() for one in tried])
@@ -111,14 +109,14 @@ def _key(model: Model, one: Species, recipe: SampleRecipe) -> str:
 
 
 def _paint_new(
-    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Denoiser | None, memory: Memory | None, keys: Sequence[str]
+    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, memory: Memory | None, keys: Sequence[str]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """As ``paint``, but only what ``memory`` does not know by its key."""
     if memory is None:
-        yield from paint(model, wishes, recipe, weak)
+        yield from paint(model, wishes, recipe)
         return
     known = [memory.get(key) for key in keys]
-    new = paint(model, [wish for wish, packed in zip(wishes, known, strict=True) if packed is None], recipe, weak)
+    new = paint(model, [wish for wish, packed in zip(wishes, known, strict=True) if packed is None], recipe)
     for index, packed in enumerate(known):
         if packed is None:
             pixels = next(new)[1]
@@ -140,19 +138,6 @@ def _record(model: Model, one: Species, recipe: SampleRecipe, index: int, pixels
     )  # fmt: skip
 
 
-def weaker(model: Model, weak: Model) -> Denoiser:
-    """The denoiser of a weaker model, to guide ``model`` away from.
-
-    Raises:
-        BadInput: it knows other classes or paints another size.
-    """
-    if (weak.classes, weak.size) != (model.classes, model.size):
-        raise BadInput(
-            "--weak: that model knows other animals or paints another size; take a copy of the same model that was trained less."
-        )
-    return weak.denoiser
-
-
 def best_of(model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int) -> list[int]:
     """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``evaluate.rank``, in their own order."""
     mixes = np.stack([model.mix(one.mix).numpy() for one in species])
@@ -169,10 +154,12 @@ def export(model: Model, form: str, out: Path) -> Path:
     Raises:
         BadInput: an unknown form, or diffusers asked of a network that it does not know.
     """
+    if model.weak and (form == "diffusers" or model.recipe.weak is None):
+        raise BadInput("--export with a weaker model: only as safetensors or int8, and only one of the same kind.")
     if model.origin is not None and (form != "diffusers" or "num_class_embeds" in model.origin.config):
         raise BadInput("--export of somebody else's model: only --export diffusers, and only of a network without classes.")
     if form in ("safetensors", "int8"):
-        state = {name: value.detach().cpu().contiguous() for name, value in model.denoiser.net.state_dict().items()}
+        state = {name: value.detach().cpu().contiguous() for name, value in tensors_of(model).items()}
         if form == "int8":
             state = quantised(state)
         elif model.recipe.network == "unet":

@@ -11,7 +11,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from ..diffusion.denoiser import Denoiser
 from ..diffusion.lots import Wish, draw
 from ..diffusion.model import Model
 from ..recipes import SampleRecipe
@@ -28,9 +27,9 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, weak: Denoiser | None = None) -> Iterator[tuple[int, np.ndarray]]:
+def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe) -> Iterator[tuple[int, np.ndarray]]:
     """Paint every wish, yielding (its index, picture (H, W, 3) uint8); see :func:`~jungle.diffusion.lots.draw`."""
-    for index, item in draw(model, wishes, recipe, (3, *model.size), weak):
+    for index, item in draw(model, wishes, recipe, (3, *model.size)):
         yield index, to_uint8(item[None])[0]
 
 

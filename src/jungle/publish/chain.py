@@ -49,6 +49,7 @@ PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
 # Who looks at a postcard has a second to see an animal: guidance as strong as people like it, where the shape is made (docs/LOG.md).
 PORTRAIT = {"guidance": "5", "guidance_low": "0.3", "guidance_high": "1000000"}
+WEAK_PORTRAIT = {"guidance": "3", "weak_mix": "0.2"}  # of a model that is guided away from a weaker one
 DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
 Progress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
@@ -67,6 +68,13 @@ class Studio:
     voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
     singing: dict[str, Any]  # how it draws
     reference: Reference | None
+
+
+def portrait(model: Model) -> dict[str, str]:
+    """How ``model`` paints the animals of a jungle, where jungle.toml says nothing else."""
+    if model.recipe.sample.guidance == 1:  # as a rule it was never trained without its classes
+        return {}
+    return WEAK_PORTRAIT if model.weak else PORTRAIT
 
 
 def check_species(species: Sequence[Species], source: str, cache: Path, where: Path) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,19 @@ from .maker import Audio, CallMaker, CallRequest
 from .reference import COPY, Reference
 from .views import picture
 
+Features = NDArray[np.float32]
+
 FEWEST = 10
+DRAWS = 20  # ways to part the recordings in two; the floor of one way is off by a quarter (docs/LOG.md)
 SHOWN = 60  # calls on the sheet
 
 
 @dataclass(frozen=True, slots=True)
 class CallScores:
-    """What :func:`evaluate` measures. ``floor`` figures are real recordings against other real recordings, as many of them."""
+    """What :func:`evaluate` measures. ``floor`` figures are real recordings against other real recordings, as many of them.
+
+    Distances and their floors are means over :data:`DRAWS` ways to part the recordings in two.
+    """
 
     calls: int
     ear: str  # whose features and classes
@@ -36,6 +42,7 @@ class CallScores:
     kid_floor: float
     frechet: float | None  # None below twice as many calls as features
     frechet_floor: float | None
+    frechet_floor_spread: float | None  # standard deviation between the ways
     agreement: float  # share of calls that the ear takes for the animal that was wanted
     agreement_mean: float  # the same, mean over the classes
     real_agreement: float  # of real recordings
@@ -51,7 +58,8 @@ class CallScores:
         """A few lines for people."""
         distance = f"Kernel distance x 1000: {self.kid:.1f} +- {self.kid_error:.1f} (real against real: {self.kid_floor:.1f})."
         if self.frechet is not None:
-            distance += f" Frechet distance: {self.frechet:.2f} (real against real: {self.frechet_floor:.2f})."
+            floor = f"{self.frechet_floor:.2f} +- {self.frechet_floor_spread:.2f}"
+            distance += f" Frechet distance: {self.frechet:.2f} (real against real: {floor})."
         return "\n".join(
             [
                 f"{self.calls} calls through {self.ear}.",
@@ -69,28 +77,42 @@ def agreement(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[fl
     return float(right.mean()), float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
+def _parts(clips: ClipSet, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Which recordings stand in for ``count`` calls, :data:`DRAWS` times (N,): whole groups, at most about half of all."""
+    groups, sizes = np.unique(clips.groups, return_counts=True)
+    for draw in range(DRAWS):
+        order = np.random.default_rng([seed, 3, draw]).permutation(len(groups))
+        enough = int(np.searchsorted(np.cumsum(sizes[order]), min(count, len(clips) // 2))) + 1
+        yield np.isin(clips.groups, groups[order[:enough]])
+
+
+def _distances(made: Features, real: Features, part: NDArray[np.bool_], seed: int) -> tuple[float, float, float, float, float]:
+    """Kernel distance, its error and its floor, Frechet distance and its floor (nan where there are too few)."""
+    kernel = KernelDistance(real[~part], seed)
+    enough = enough_for_frechet(made) and enough_for_frechet(real[part])
+    distances = [frechet(rows, real[~part]) if enough else float("nan") for rows in (made, real[part])]
+    return *kernel(made), kernel(real[part])[0], distances[0], distances[1]
+
+
 def compare(
     calls: Sequence[Audio], rate: int, wanted: NDArray[np.int64], clips: ClipSet, ear: Ear, reference: Reference, seed: int
 ) -> CallScores:
     """Score calls whose wanted classes are ``wanted`` (N,) against the recordings they were learned from.
 
-    The ear's classes must be those of the clips. The floor splits the recordings by groups of near-duplicates, so that no
-    recording is compared with itself.
+    The ear's classes must be those of the clips. Calls are compared with one part of the recordings, and so is the other part,
+    as many as there are calls: that is the floor. Groups of near-duplicates stay together, so that no recording is compared
+    with itself.
     """
     real, heard_real = ear.listen([clips.sound(i)[:, None] for i in range(len(clips))], RATE)
     made, heard = ear.listen(calls, rate)
-    order = np.random.default_rng([seed, 3]).permutation(np.unique(clips.groups))
-    sizes = np.cumsum([int((clips.groups == group).sum()) for group in order])
-    half = np.isin(clips.groups, order[: int(np.searchsorted(sizes, min(len(calls), len(clips) // 2))) + 1])
-    kernel = KernelDistance(real[~half], seed)
-    kid, error = kernel(made)
-    floor, _ = kernel(real[half])
-    enough = enough_for_frechet(made) and enough_for_frechet(real[half])
+    table = np.array([_distances(made, real, part, seed) for part in _parts(clips, len(calls), seed)])
+    kid, kid_error, kid_floor, distance, floor = (float(mean) for mean in table.mean(axis=0))
+    enough, spread = bool(np.isfinite(table).all()), float(table[:, -1].std(ddof=1))
     flagged = sum(any(finding.fatal for finding in examine(call, rate)) for call in calls)
     copies = sum(reference.nearest(call, rate)[0] >= COPY for call in calls)
     return CallScores(
-        len(calls), ear.name, 1000 * kid, 1000 * error, 1000 * floor,
-        frechet(made, real[~half]) if enough else None, frechet(real[half], real[~half]) if enough else None,
+        len(calls), ear.name, 1000 * kid, 1000 * kid_error, 1000 * kid_floor,
+        distance if enough else None, floor if enough else None, spread if enough else None,
         *agreement(heard.argmax(axis=1), wanted), *agreement(heard_real.argmax(axis=1), clips.labels), flagged, copies,
     )  # fmt: skip
 

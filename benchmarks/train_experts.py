@@ -1,0 +1,159 @@
+"""Two networks for a model of calls:  train_experts.py RECORDINGS --start MODEL --part fine --minutes 45 --out DIR
+
+The shipped network folds 8x8 squares, which tells noise from detail no better than a linear filter does (docs/LOG.md). ``fine`` folds
+2x2, learns from strips of spectrograms at low noise alone, and takes over below ``--below`` (``diffusion/experts.py``). ``coarse`` is
+the network above, which then need not learn low noise any more and is taught more of the rest. A part that MODEL has learns on. Saves
+every two minutes a model of both for ``jungle sounds --model``, and prints the error of the estimates at a few noise levels.
+"""
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jungle.diffusion import checkpoint, device, model
+from jungle.diffusion.denoiser import Trainable
+from jungle.diffusion.train import State, begin, train
+from jungle.recipes import NetRecipe, Recipe
+from jungle.sounds import clips
+from jungle.sounds.feed import Feed
+from jungle.workbench import cache
+
+FINE = NetRecipe(image_channels=1, patch=2, widths=(64, 128, 256), blocks=(2, 2, 2), attention=(), embedding=64)
+COLUMNS = 64  # of a strip: half a second
+TIMED = range(20, 61)  # updates whose speed says how many fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """How one of the two networks learns: items an update, density of sigma, learning rate, and the sigmas that are tried."""
+
+    batch: int
+    p_mean: float
+    p_std: float
+    lr: float
+    heard: tuple[float, ...]
+
+
+PARTS = {
+    "fine": Part(batch=8, p_mean=-1.5, p_std=1.0, lr=3e-3, heard=(0.03, 0.1, 0.3)),
+    "coarse": Part(batch=32, p_mean=2.0, p_std=1.3, lr=2e-3, heard=(1.0, 3.0, 10.0, 30.0, 100.0)),
+}
+
+
+@dataclass(frozen=True)
+class Both:
+    """A model in parts: its description, and the weights of each network by its name (``fine`` may be absent)."""
+
+    about: checkpoint.Checkpoint
+    nets: Mapping[str, Mapping[str, Tensor]]
+
+    @classmethod
+    def of(cls, start: checkpoint.Checkpoint) -> "Both":
+        """Take a model apart."""
+        if not start.recipe.fine:
+            return cls(start, {"coarse": start.best})
+        names = ("coarse", "fine")
+        return cls(
+            start, {name: {k.removeprefix(f"{name}."): v for k, v in start.best.items() if k.startswith(f"{name}.")} for name in names}
+        )
+
+    def joined(self, below: float) -> checkpoint.Checkpoint:
+        """The model whose ``fine`` network works under sigma ``below``, where nothing guides."""
+        sample = dataclasses.replace(self.about.recipe.sample, steps=16, guidance_low=below)
+        recipe = dataclasses.replace(self.about.recipe, fine=self.about.recipe.fine or FINE, fine_below=below, sample=sample)
+        weights = {f"{net}.{name}": value for net, values in self.nets.items() for name, value in values.items()}
+        return dataclasses.replace(self.about, recipe=recipe, weights=weights, ema={})
+
+
+class Strips:
+    """Batches for training: one strip of :data:`COLUMNS` out of each window of a feed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+
+    def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(B, 1, BINS, COLUMNS) and the mix (B, K)."""
+        x, mix = self.feed(step, generator)
+        places = np.random.default_rng([5, step]).integers(0, (x.shape[3] - COLUMNS) // 16 + 1, len(x)) * 16
+        return torch.stack([one[:, :, place : place + COLUMNS] for one, place in zip(x, places, strict=True)]), mix
+
+
+def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float]) -> list[float]:
+    """Root mean square error of the clean estimates of ``x`` at each sigma."""
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = [denoiser(x + sigma * noise, torch.full((len(x),), sigma), mix) - x for sigma in sigmas]
+    return [round(float(error.square().mean().sqrt()), 5) for error in found]
+
+
+def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[float]]) -> list[float]:
+    """What ``test`` says of the averaged weights."""
+    raw = {name: value.clone() for name, value in net.net.state_dict().items()}
+    net.net.load_state_dict(state.ema)
+    found = test(net)
+    net.net.load_state_dict(raw)
+    return found
+
+
+def main() -> None:
+    """Parse and train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recordings", type=Path)
+    parser.add_argument("--start", type=Path, required=True, help="the model that gets the second network, or has it")
+    parser.add_argument("--part", choices=PARTS, default="fine")
+    parser.add_argument("--minutes", type=float, default=45.0)
+    parser.add_argument("--below", type=float, default=0.7, help="sigma")
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    compute = device.choose("")
+    start = checkpoint.read(given.start)
+    if not isinstance(start, checkpoint.Checkpoint):
+        raise SystemExit(f"{given.start} is not a model of jungle.")
+    both, part = Both.of(start), PARTS[given.part]
+    if given.part == "coarse" and "fine" not in both.nets:
+        raise SystemExit(f"{given.start} has one network for all noise levels: jungle train --start goes on with it.")
+    recipe: Recipe = dataclasses.replace(
+        start.recipe, net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net, fine=None, fine_below=0.0,
+        small_share=0.0, lr=part.lr, warmup=100, batch=part.batch, p_mean=part.p_mean, p_std=part.p_std, drop_mix=0.2, seed=given.seed,
+    )  # fmt: skip
+    data = clips.load(given.recordings, recipe, cache())
+    if data.classes != start.classes:
+        raise SystemExit(f"{given.start} knows {', '.join(start.classes)}, not {', '.join(data.classes)}.")
+    feed = Feed(data, recipe, compute.device)
+    x, mix = Feed(data, dataclasses.replace(recipe, augment="none", batch=16), compute.device)(0, torch.Generator())
+
+    def test(denoiser: Trainable) -> list[float]:
+        return errors(denoiser, x, mix, part.heard)
+
+    print("before:", test(model.load(given.start, compute).denoiser))
+    net = model.build(recipe, len(data.classes), compute)
+    if given.part in both.nets:
+        net.net.load_state_dict(dict(both.nets[given.part]))
+    state = begin(net, recipe, 10**6)
+    given.out.mkdir(parents=True, exist_ok=True)
+    began = saved = timed = time.monotonic()
+    for progress in train(net, Strips(feed) if given.part == "fine" else feed, recipe, state):
+        now = time.monotonic()
+        if progress.step == TIMED.start:
+            timed = now
+        if progress.step == TIMED.stop:
+            state.total = int(TIMED.stop + (60 * given.minutes - (now - began)) * len(TIMED) / (now - timed))
+        if now - saved > 120 or state.step >= state.total:
+            saved = now
+            made = dataclasses.replace(both, nets={**both.nets, given.part: state.ema}).joined(given.below)
+            checkpoint.save(given.out / checkpoint.MODEL_NAME, made)
+            print(f"{state.step} of {state.total}:", averaged(net, state, test), flush=True)
+
+
+if __name__ == "__main__":
+    main()
