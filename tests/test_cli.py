@@ -1,5 +1,6 @@
 """The command line from end to end, with the smallest recipe on drawn photos: everything a person does, and what it leaves."""
 
+import dataclasses
 import json
 import os
 import re
@@ -148,6 +149,25 @@ def test_eight_bits_hold_a_model(jungle: Jungle, trained: Path) -> None:
     for name, value in whole.best.items():
         largest = float(value.abs().max())
         assert float((small.weights[name] - value).abs().max()) <= max(largest / 127 / 2, largest / 128), name
+
+
+def test_two_models_in_one_file(jungle: Jungle, trained: Path) -> None:
+    """What --weak packs with --export paints as --weak does, and says which networks it has."""
+    found = checkpoint.read(trained / MODEL)
+    assert isinstance(found, checkpoint.Checkpoint)
+    early = {name: 0.5 * value for name, value in found.best.items()}
+    checkpoint.save(Path("early.pth"), dataclasses.replace(found, weights=early, ema={}))
+    options = "-n 2 --device cpu:float32 --quiet -o steps=6 -o guidance=2 -o weak_mix=0.5"
+    assert jungle(f"images --model {trained / MODEL} --weak early.pth --export safetensors --out both --quiet").code == 0
+    assert jungle(f"images --model both/animal_diffusion_model.safetensors {options} --out packed").code == 0
+    assert jungle(f"images --model {trained / MODEL} --weak early.pth {options} --out apart").code == 0
+    assert jungle(f"images --model {trained / MODEL} {options} --out alone").code == 0
+    packed, apart, alone = (np.asarray(Image.open(f"{name}/fictional_animal_1.png"), dtype=float) for name in ("packed", "apart", "alone"))
+    assert np.abs(packed - apart).mean() < 0.1 * np.abs(alone - apart).mean()  # bfloat16 keeps 8 bits
+    assert jungle("inspect both/animal_diffusion_model.safetensors --quiet").code == 0
+    refused = jungle(f"images --model {trained / MODEL} --weak early.pth --export diffusers --out no --quiet")
+    assert refused.code == 2
+    assert "weaker" in refused.err
 
 
 def test_quantised_rows_keep_their_own_scale() -> None:

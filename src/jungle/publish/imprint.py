@@ -7,7 +7,7 @@ from ..records import Postcard
 
 Pairs = tuple[tuple[str, str], ...]
 
-SHIPPED = {"0c71621565f717cd": "photo64", "5b78b9677b5045e1": "call"}  # hash of the weights: their model card
+SHIPPED = {"0c71621565f717cd": "photo64", "7867aa9ded1aea89": "call"}  # hash of the weights: their model card
 DATA = {
     "photo64": (
         ("Photos", "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no licence stated"),
