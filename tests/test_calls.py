@@ -361,6 +361,13 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(loaded: ClipSet, e
     for part in parts:
         assert 10 <= part.sum() <= 13
         assert all(len(set(part[twins.groups == group])) == 1 for group in np.unique(twins.groups))
+    most = np.where(np.arange(len(loaded)) < len(loaded) - 4, 0, np.arange(len(loaded)))
+    sizes = [part.sum() for part in _parts(dataclasses.replace(loaded, groups=most), 10, 0)]
+    assert 0 < len(sizes) < 20
+    assert all(4 <= size <= len(loaded) - 4 for size in sizes)
+    copies = dataclasses.replace(loaded, groups=np.zeros(len(loaded), np.int64))
+    with pytest.raises(BadInput, match="copies of each other"):
+        compare([loaded.sound(i)[:, None] for i in some], RATE, loaded.labels[some], copies, ear, reference, 0)
 
 
 # The album

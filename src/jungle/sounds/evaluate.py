@@ -25,6 +25,7 @@ Features = NDArray[np.float32]
 
 FEWEST = 10
 DRAWS = 20  # ways to part the recordings in two; the floor of one way is off by a quarter (docs/LOG.md)
+LEAST = 4  # recordings on each side, below which there is no distance
 SHOWN = 60  # calls on the sheet
 
 
@@ -78,12 +79,17 @@ def agreement(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[fl
 
 
 def _parts(clips: ClipSet, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Which recordings stand in for ``count`` calls, :data:`DRAWS` times (N,): whole groups, at most about half of all."""
+    """Which recordings stand in for ``count`` calls, :data:`DRAWS` times (N,): whole groups, at most about half of all.
+
+    A way that leaves too few on one side, because one group holds nearly everything, is left out.
+    """
     groups, sizes = np.unique(clips.groups, return_counts=True)
     for draw in range(DRAWS):
         order = np.random.default_rng([seed, 3, draw]).permutation(len(groups))
         enough = int(np.searchsorted(np.cumsum(sizes[order]), min(count, len(clips) // 2))) + 1
-        yield np.isin(clips.groups, groups[order[:enough]])
+        part = np.isin(clips.groups, groups[order[:enough]])
+        if LEAST <= part.sum() <= len(clips) - LEAST:
+            yield part
 
 
 def _distances(made: Features, real: Features, part: NDArray[np.bool_], seed: int) -> tuple[float, float, float, float, float]:
@@ -102,10 +108,16 @@ def compare(
     The ear's classes must be those of the clips. Calls are compared with one part of the recordings, and so is the other part,
     as many as there are calls: that is the floor. Groups of near-duplicates stay together, so that no recording is compared
     with itself.
+
+    Raises:
+        BadInput: the recordings cannot be parted, because nearly all are copies of each other.
     """
     real, heard_real = ear.listen([clips.sound(i)[:, None] for i in range(len(clips))], RATE)
     made, heard = ear.listen(calls, rate)
-    table = np.array([_distances(made, real, part, seed) for part in _parts(clips, len(calls), seed)])
+    parts = list(_parts(clips, len(calls), seed))
+    if len(parts) < 2:
+        raise BadInput("Nearly all recordings are copies of each other, so there is nothing to compare calls with: give other recordings.")
+    table = np.array([_distances(made, real, part, seed) for part in parts])
     kid, kid_error, kid_floor, distance, floor = (float(mean) for mean in table.mean(axis=0))
     enough, spread = bool(np.isfinite(table).all()), float(table[:, -1].std(ddof=1))
     flagged = sum(any(finding.fatal for finding in examine(call, rate)) for call in calls)
