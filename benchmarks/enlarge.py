@@ -4,6 +4,8 @@
     python benchmarks/enlarge.py sheet FOLDER --out SHEET.png [--weights FILE]     # small pictures, the looks side by side
     python benchmarks/enlarge.py speed
 
+``score`` needs the package ssimulacra2, which  make test  installs.
+
 The photos have 160 pixels on their short side, so no true 512-pixel picture exists. Two honest questions remain, and both are asked:
 ``64 to 512`` enlarges a 64-pixel copy to 512 as the product does, and compares it with the photo at the 160 pixels that the photo has;
 ``20 to 160``, ``40 to 160`` and ``80 to 160`` compare every pixel, on smaller pictures. Lanczos goes the same ways.
