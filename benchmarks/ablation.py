@@ -163,6 +163,9 @@ def followed(updates: Iterator[Any], state: State, net: torch.nn.Module, average
 def run(name: str, recipe: Recipe, data: photo_files.PhotoSet, minutes: float, count: int, start: Path, out: Path) -> None:
     """Train one arm, judge it, and write its figures."""
     compute = device.choose("cpu")
+    if name.startswith("+"):  # goes on, so it has the network of the model that it begins with
+        net = dataclasses.replace(model.load(start, compute).recipe.net, dropout=recipe.net.dropout)
+        recipe = dataclasses.replace(recipe, net=net)
     feed = Feed(data, recipe, compute.device)
     total = planned(built(name, recipe, data, compute, start), feed, recipe, 60 * minutes)
     denoiser = built(name, recipe, data, compute, start)

@@ -49,7 +49,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Both:
-    """A model in parts: its description, and the weights of each network by its name (``fine`` may be absent)."""
+    """A model in parts: its description, and the weights of each network by its name (``fine`` and ``weak`` may be absent)."""
 
     about: checkpoint.Checkpoint
     nets: Mapping[str, Mapping[str, Tensor]]
@@ -57,12 +57,14 @@ class Both:
     @classmethod
     def of(cls, start: checkpoint.Checkpoint) -> "Both":
         """Take a model apart."""
-        if not start.recipe.fine:
-            return cls(start, {"coarse": start.best})
-        names = ("coarse", "fine")
-        return cls(
-            start, {name: {k.removeprefix(f"{name}."): v for k, v in start.best.items() if k.startswith(f"{name}.")} for name in names}
-        )
+        nets: dict[str, dict[str, Tensor]] = {}
+        for name, value in start.best.items():
+            net, _, rest = name.partition(".")
+            if start.recipe.fine or (start.recipe.weak and net == "weak"):
+                nets.setdefault(net, {})[rest] = value
+            else:
+                nets.setdefault("coarse", {})[name] = value
+        return cls(start, nets)
 
     def joined(self, below: float) -> checkpoint.Checkpoint:
         """The model whose ``fine`` network works under sigma ``below``, where nothing guides."""

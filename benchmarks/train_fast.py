@@ -89,13 +89,21 @@ def main() -> None:
     compute = device.choose("cpu")
     teacher = model.load(shipped("photo64.safetensors"), compute)
     recipe = dataclasses.replace(
-        find("photo64"), name="fast64", small_share=0.0, lr=given.lr, warmup=50, seed=given.seed, drop_mix=0.05, sample=FAST
+        find("photo64"),
+        name="fast64",
+        net=teacher.recipe.net,
+        small_share=0.0,
+        lr=given.lr,
+        warmup=50,
+        seed=given.seed,
+        drop_mix=0.05,
+        sample=FAST,
     )
     data = photo_files.load(given.photos, recipe, cache())
     student = Student(model.build(recipe, len(data.classes), compute).net, recipe, compute.dtype)
     start = model.load(given.start, compute) if given.start else teacher
     model.inherit(student, recipe, data.classes, dataclasses.replace(start, recipe=recipe))
-    student.teacher = Guided(teacher.denoiser, teacher.recipe.sample)
+    student.teacher = Guided(teacher.denoiser, teacher.recipe.sample, teacher.weak)
     given.out.mkdir(parents=True, exist_ok=True)
     state = begin(student, recipe, given.updates or 10**6)
     start_time = saved = time.monotonic()

@@ -111,7 +111,7 @@ def main() -> None:
     compute = device.choose("")
     old = model.load(given.start, compute)
     options = {"small_share": "0", "lr": "0.002", "steps": str(given.steps)} | dict(one.split("=", 1) for one in given.options)
-    recipe: Recipe = recipes.override(dataclasses.replace(old.recipe, net=finer(old.recipe.net)), options)
+    recipe: Recipe = recipes.override(dataclasses.replace(old.recipe, net=finer(old.recipe.net), weak=None), options)
     folder = resolve(given.data, cache())
     data: Any
     run: Run[Any]
