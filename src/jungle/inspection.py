@@ -128,6 +128,7 @@ def _model(path: Path, compute: Compute) -> tuple[str, dict[str, Any]]:
     }  # fmt: skip
     does = "makes calls" if found.recipe.media == "recordings" else f"paints {wide}x{high}"
     text = f"A model of the recipe '{found.recipe.name}': {does}, {parameters / 1e6:.1f} million parameters, "
+    text += "guided away from a weaker network, " if found.weak else ""
     text += f"{found.step:,} updates, weights {found.hash}.\n" if found.step else f"weights {found.hash}.\n"
     text += f"Its animals: {', '.join(found.classes)}." if found.classes else "It was trained without classes."
     return f"{text}\n{found.note}".strip(), facts
