@@ -5,13 +5,20 @@ no squeeze-and-excitation, stem and head never widened. Batch normalisation is f
 here.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ..diffusion.checkpoint import unquantised
+from ..errors import BadCheckpoint
+from ..weights import shipped
 
 LABELS = 1000
 """Labels of ImageNet-1k, in the order of its synsets."""
@@ -183,3 +190,28 @@ def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
     folded["classifier.weight"] = published["_fc.weight"]
     folded["classifier.bias"] = published["_fc.bias"]
     return folded
+
+
+def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
+    """The frozen network of a file that ``benchmarks/pack_efficientnet.py`` wrote.
+
+    Raises:
+        BadCheckpoint: it is no such file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        net = EfficientNetLite(variant)
+        net.load_state_dict({name: value.reshape(net.get_parameter(name).shape) for name, value in unquantised({name: value.float() for name, value in packed.items()}).items()})
+    except (SafetensorError, OSError, RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadCheckpoint(f"{path.name} does not hold the network {variant} ({reason}): install jungle again.") from None
+    net.requires_grad_(False)
+    net.eval()
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+@functools.cache
+def shipped_lite0() -> EfficientNetLite:
+    """The network in this package, opened once: frozen, float32."""
+    return load(shipped("lite0.safetensors"))
