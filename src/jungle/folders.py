@@ -21,18 +21,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .animals import english_names
 from .errors import BadInput
 from .media import HEAD, MEDIA, PHOTOS, Media, media_of
 from .recipes import Order
 
 FEWEST = 2  # files below which nothing can be learnt
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-
-# The classes of Animals-10 (kaggle:alessiocorrado99/animals10) have Italian folder names.
-ENGLISH = {
-    "cane": "dog", "cavallo": "horse", "elefante": "elephant", "farfalla": "butterfly", "gallina": "chicken",
-    "gatto": "cat", "mucca": "cow", "pecora": "sheep", "ragno": "spider", "scoiattolo": "squirrel",
-}  # fmt: skip
 
 
 class File(NamedTuple):
@@ -129,7 +124,7 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
         if name is None:
             skipped += [Skipped(path, "lies beside the class folders, so its class is unknown") for path in paths]
         else:
-            files += [File(path, ENGLISH.get(name.lower(), name)) for path in paths]
+            files += [File(path, english_names().get(name.lower(), name)) for path in paths]
     return Found(folder, files, skipped)
 
 
