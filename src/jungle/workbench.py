@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .console import Shared, Stop, bar, follow, say
-from .errors import BadInput
+from .errors import BadInput, JungleError
 
 if TYPE_CHECKING:
     from .diffusion.health import Health
@@ -139,7 +139,7 @@ def _begun_options(out: Path) -> dict[str, str]:
 
     try:
         begun = checkpoint.read(out / MODEL) if (out / MODEL).is_file() else {}
-    except BadInput:
+    except JungleError:
         return {}  # the run itself says what is wrong with the file
     return {"curate": begun.recipe.curate} if isinstance(begun, checkpoint.Checkpoint) else {}
 
