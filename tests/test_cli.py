@@ -17,7 +17,7 @@ import click
 import numpy as np
 import pytest
 import torch
-from conftest import MODEL, TRAIN, Jungle, tree
+from conftest import MODEL, TRAIN, Jungle, is_refused, tree
 from PIL import Image
 
 from jungle import cli
@@ -401,3 +401,32 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
     refused = jungle(f"train photos --start {trained / MODEL} --out third --quiet -o steps=1 -o objective=edm")
     assert refused.code == 2
     assert "not that of" in refused.err
+
+
+def test_training_on_two_folders_without_a_list_of_photos(jungle: Jungle, tmp_path: Path) -> None:
+    Path("held.txt").write_text("photos/bar/0.png\ndisc/3.png\n")
+    more = Path("more")
+    (more / "owl").mkdir(parents=True)
+    (more / "disc").mkdir()
+    for number in range(3):
+        (more / "owl" / f"{number}.png").write_bytes(Path(f"photos/bar/{number}.png").read_bytes())
+        (more / "disc" / f"{number}.png").write_bytes(Path(f"photos/disc/{number}.png").read_bytes())
+    done = jungle(f"{TRAIN.replace('photos', 'photos more', 1)} --exclude held.txt")
+    assert done.code == 0, done.err
+    assert "28 photos of 4 classes" in done.err
+    assert "Skipped 2 (photos/bar/0.png, photos/disc/3.png)" in done.err
+    assert "held.txt" in Path("run/skipped.txt").read_text()
+
+
+def test_a_list_that_fits_nothing_is_refused(jungle: Jungle) -> None:
+    Path("held.txt").write_text("nothing.png\n")
+    is_refused(jungle(f"{TRAIN} --exclude held.txt"), "held.txt")
+    is_refused(jungle(f"{TRAIN} --exclude missing.txt"), "missing.txt")
+
+
+def test_a_run_goes_on_with_the_curation_it_began_with(jungle: Jungle) -> None:
+    line = "train photos --recipe tiny --out run --device cpu:float32"
+    assert jungle(f"{line} -o curate=yes").code == 0
+    again = jungle(line)  # the recipe alone would say no
+    assert again.code == 0, again.err
+    assert "going on at update 20" in again.err

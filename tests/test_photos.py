@@ -13,13 +13,14 @@ from PIL import Image, ImageDraw
 
 from jungle import digests
 from jungle.errors import BadInput
-from jungle.folders import scan
+from jungle.folders import gather, scan
 from jungle.images import photos, preflight
 from jungle.images.opening import Unreadable, open_photo
+from jungle.media import PHOTOS
 from jungle.recipes import Recipe, find
 
 SIZE = (32, 32)
-RECIPE = dataclasses.replace(find("quick"), image_size=32)
+RECIPE = dataclasses.replace(find("quick"), image_size=32, curate="no")  # curation has tests of its own
 
 
 def picture(colour: tuple[int, int, int] = (200, 100, 50), size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -369,3 +370,56 @@ def test_real_photos(real_photos: Path, tmp_path: Path) -> None:
     assert len(result.classes) >= 30
     assert not result.skipped
     assert 40 < float(result.images.std()) < 100
+
+
+# Several folders, and lists of files to leave out
+
+
+def test_one_folder_is_found_as_before(tmp_path: Path) -> None:
+    folder = zoo(tmp_path)
+    assert gather([folder], PHOTOS) == scan(folder)
+
+
+def test_classes_of_several_folders_are_joined(tmp_path: Path) -> None:
+    first = fill(tmp_path / "a" / "photos", "cat/1.png", "dog/1.png")
+    second = fill(tmp_path / "b" / "more", "cat/1.png", "cow/1.png")
+    found = gather([first, second], PHOTOS)
+    assert found.root == tmp_path
+    assert [(file.path, file.name) for file in found.files] == [
+        ("a/photos/cat/1.png", "cat"),
+        ("a/photos/dog/1.png", "dog"),
+        ("b/more/cat/1.png", "cat"),
+        ("b/more/cow/1.png", "cow"),
+    ]
+    data = photos.load(found, RECIPE, tmp_path / "cache")
+    assert data.classes == ("cat", "cow", "dog")
+    assert data.labels.tolist() == [0, 2, 0, 1]
+
+
+def test_a_folder_inside_another_one_counts_once(tmp_path: Path) -> None:
+    folder = zoo(tmp_path)
+    assert len(gather([folder, folder], PHOTOS).files) == len(scan(folder).files)
+    assert len(gather([folder, folder / "cane"], PHOTOS).files) == len(scan(folder).files)
+
+
+def test_listed_files_are_left_out(tmp_path: Path) -> None:
+    folder = zoo(tmp_path)
+    listed = tmp_path / "held.txt"
+    listed.write_text(f"cane/0.png\n\n{folder.name}/gatto/1.png\nelsewhere/cane/2.png\n")
+    found = gather([folder], PHOTOS, listed)
+    before = {file.path for file in scan(folder).files}
+    assert before - {file.path for file in found.files} == {"cane/0.png", "gatto/1.png"}
+    assert [skip.path for skip in found.skipped] == ["cane/0.png", "gatto/1.png"]
+    assert "held.txt" in found.skipped[0].reason
+
+
+def test_a_list_that_fits_nothing_is_refused(tmp_path: Path) -> None:
+    listed = tmp_path / "held.txt"
+    listed.write_text("cane/none.png\n")
+    with pytest.raises(BadInput, match=r"No line of .*held.txt names a file"):
+        gather([zoo(tmp_path)], PHOTOS, listed)
+    listed.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="not text"):
+        gather([tmp_path / "zoo"], PHOTOS, listed)
+    with pytest.raises(BadInput, match=r"cannot be read"):
+        gather([tmp_path / "zoo"], PHOTOS, tmp_path / "missing.txt")

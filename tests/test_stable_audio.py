@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from jungle import doctor
+from jungle.animals import animals
 from jungle.errors import BadCheckpoint, BadInput, JungleError, MissingExtra
 from jungle.sounds import access, pipelines, prompts, stable_audio
 from jungle.sounds.access import STABLE_AUDIO, TOKENS_PAGE, Token, check_access, find_token, lacks, model_page
@@ -528,7 +529,7 @@ def test_prompts_are_short_varied_and_the_same_on_any_machine() -> None:
     assert prompts.build_prompt(mix, 1) == "a creature half lion half frog roars, by a river at night, clean wildlife recording"
     assert prompts.build_prompt({}, 1).startswith("an unknown animal ")
     assert ", on the moon, " in prompts.build_prompt({"axolotl": 1.0}, 1, place="on the moon")
-    for prompt in made + [prompts.build_prompt({name: 1.0}, 1) for name in prompts.ACTIONS]:
+    for prompt in made + [prompts.build_prompt({name: 1.0}, 1) for name in animals()]:
         assert prompts.avoid_traps(prompt) == (prompt, [])
 
 

@@ -8,26 +8,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from . import __version__
+from .animals import bodies
 from .language.names import binomial
 from .mastering.provenance import TRAINED, Facts
 from .records import Call, Colour, Postcard, Species
 from .species import blend, parents_of
-
-# The body of each kind that the shipped models know, and of others that people photograph. A kind that is not here speaks as a mammal
-# of its size would: with the voice of a herd animal.
-BODIES = {
-    "songbird": "bird chicken duck eagle flamingo ibis turkey owl hawk swan goose crow heron penguin peacock hummingbird",
-    "parrot": "parrot cockatoo macaw",
-    "cat": "cat lion leopard tiger cougar bear panda dog wolf fox hyena jaguar cheetah lynx gatto cane",
-    "herd": "cow sheep goat horse donkey deer bison llama pig giraffe elephant rhino camel zebra mucca pecora cavallo elefante",
-    "frog": "frog toad fish goldfish newt salamander",
-    "insect": "butterfly spider scorpion crab lobster beetle bee ant moth cricket trilobite starfish farfalla ragno",
-    "whale": "dolphin whale shark seal octopus",
-    "rodent": "rabbit squirrel mouse rat hamster hedgehog kangaroo koala bat scoiattolo",
-    "primate": "monkey ape gorilla chimpanzee lemur orangutan",
-    "reptile": "snake crocodile lizard sea_turtle turtle tortoise",
-}
-BODY = {kind: body for body, kinds in BODIES.items() for kind in kinds.split()}
 
 HABITATS = {
     "songbird": ("in the crowns of fig trees", "along reed beds", "on the ledges of a wet cliff", "in gardens that nobody owns"),
@@ -64,12 +49,12 @@ def _pick(options: Sequence[str], seed: int, what: str) -> str:
 
 
 def body_of(mix: Mapping[str, float]) -> str:
-    """The voice in ``language.voices`` of the largest share: "cat" for a lion; a herd animal's for kinds that are not in BODIES."""
+    """The voice in ``language.voices`` of the largest share: "cat" for a lion; that of a herd animal for kinds without a row."""
     for name in parents_of(mix):
         words = [name.lower(), *name.lower().replace("_", " ").split()[::-1]]
         for word in (*words, *(one.removesuffix("s") for one in words)):
-            if word in BODY:
-                return BODY[word]
+            if word in bodies():
+                return bodies()[word]
     return "herd"
 
 

@@ -4,21 +4,13 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from .animals import voice_among
 from .errors import BadInput
 from .records import Species
 from .species import clear, parents
 
 MOST = 100_000  # pictures or calls in one command
 HIGHEST_SEED = 2**63 - 1
-
-# Who lends a voice to an animal that no recording names: its nearest kin with one, or whom it sounds like.
-KIN = {
-    "ape": "monkey", "bear": "lion", "bison": "cow", "butterfly": "bird", "cougar": "lion", "crab": "frog", "crocodile": "lion",
-    "deer": "sheep", "dolphin": "bird", "duck": "chicken", "eagle": "bird", "elephant": "donkey", "fish": "frog", "flamingo": "chicken",
-    "giraffe": "cow", "goat": "sheep", "horse": "donkey", "ibis": "bird", "kangaroo": "dog", "leopard": "lion", "llama": "sheep",
-    "lobster": "frog", "panda": "sheep", "pig": "donkey", "rabbit": "cat", "scorpion": "frog", "sea_turtle": "frog", "shark": "frog",
-    "snake": "cat", "spider": "frog", "squirrel": "monkey", "starfish": "frog", "trilobite": "frog", "turkey": "chicken", "wolf": "dog",
-}  # fmt: skip
 
 
 def parse_mix(text: str) -> dict[str, float]:
@@ -91,14 +83,14 @@ def choose(
 
 
 def voices(mix: Mapping[str, float], classes: Sequence[str]) -> dict[str, float]:
-    """A mix of animals as a mix of the voices in ``classes``: an animal without recordings has the voice of its :data:`KIN`.
+    """A mix of animals as a mix of the voices in ``classes``: an animal without recordings has the voice of its kin in animals.toml.
 
     Animals without either are left out, and the shares still sum to 1; empty where nothing is left: any voice.
     """
+    known = frozenset(classes)
     heard: dict[str, float] = {}
     for name, share in mix.items():
-        voice = name if name in classes else KIN.get(name, "")
-        if voice in classes:
+        if voice := voice_among(name, known):
             heard[voice] = heard.get(voice, 0.0) + share
     total = sum(heard.values())
     return {name: share / total for name, share in heard.items()} if total else {}

@@ -114,11 +114,11 @@ def _prompted(
     known: config.Config,
 ) -> list[Wanted]:  # fmt: skip
     """Calls that follow prompts: the given one, or one built from each animal."""
-    from .sounds.prompts import ACTIONS, DEFAULT_NEGATIVE, build_prompt
+    from .sounds.prompts import DEFAULT_NEGATIVE, build_prompt, subjects
 
     unwanted = DEFAULT_NEGATIVE if negative is None else negative
     wanted = []
-    for one in casting.choose(tuple(ACTIONS), number, seed, mix, slug, known.species, what="calls"):
+    for one in casting.choose(subjects(), number, seed, mix, slug, known.species, what="calls"):
         if one.mix and (min(one.mix.values()) < 0 or not sum(one.mix.values()) > 0):
             raise BadInput("The shares of a mix must not be negative and must not sum to 0, for example lion=0.6,frog=0.4.")
         text = prompt or build_prompt(one.mix, one.seed)

@@ -14,7 +14,7 @@ from . import __version__
 from .commands import jungles, tongues
 from .console import Shared, answer, bar, common, fail, follow, say
 from .errors import JungleError
-from .workbench import MODEL, cache, open_model, run_training, sampling
+from .workbench import MODEL, Sources, cache, open_model, run_training, sampling
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,7 +28,7 @@ for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jung
 
 
 @cli.command()
-@click.argument("source")
+@click.argument("source", nargs=-1, required=True)
 @click.option(
     "--recipe", default="", metavar="NAME", help="tiny, quick, photo64, faithful; tiny, quick, call for recordings; quick by default."
 )
@@ -36,14 +36,21 @@ for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jung
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
 @click.option("--seed", default=None, type=int, help="Seed of weights, order and noise.")
 @click.option("--start", default="", metavar="FILE", help="Begin with the network and weights of this model, or of 'shipped'.")
+@click.option("--exclude", default="", metavar="FILE", help="Leave out the files of this list, one path a line, as cat/1.jpg.")
 @common
-def train(shared: Shared, source: str, recipe: str, minutes: float, out: str, seed: int | None, start: str) -> None:
-    """Train a model on photos or recordings: a folder, a zip, kaggle:OWNER/NAME or hf:OWNER/NAME."""
+def train(
+    shared: Shared, source: tuple[str, ...], recipe: str, minutes: float, out: str, seed: int | None, start: str, exclude: str
+) -> None:
+    """Train a model on photos or recordings: folders, zips, kaggle:OWNER/NAME or hf:OWNER/NAME.
+
+    Classes of the same name in several sources are one class.
+    """
     from . import config
 
     known = config.read(Path())
     of_config, given = {"seed": str(known.seed)} | known.train, {} if seed is None else {"seed": str(seed)}
-    health = run_training(shared, source, out, recipe or known.recipe or "quick", minutes, of_config, given | shared.options, start)
+    sources = Sources(source, exclude)
+    health = run_training(shared, sources, out, recipe or known.recipe or "quick", minutes, of_config, given | shared.options, start)
     if health is None:
         answer(shared.as_json, f"Stopped; the model so far: {Path(out) / MODEL}", stopped=True, model=Path(out) / MODEL)
     else:

@@ -23,14 +23,15 @@ def digest_file(path: Path) -> str:
     return result.hexdigest()
 
 
-def _open_memo(cache: Path) -> sqlite3.Connection | None:
+def open_memo(cache: Path, name: str, table: str) -> sqlite3.Connection | None:
+    """The database ``name`` in the cache, with ``table`` (an SQL statement) made if need be; None if it cannot be used."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        memo = sqlite3.connect(cache / "digests.sqlite", timeout=30)
+        memo = sqlite3.connect(cache / name, timeout=30)
     except (OSError, sqlite3.Error):
         return None
     try:
-        memo.execute(_TABLE)
+        memo.execute(table)
     except sqlite3.Error:
         memo.close()
         return None
@@ -57,7 +58,7 @@ def digests(paths: Iterable[Path], cache: Path) -> Iterator[str]:
 
     The memory is ``cache/digests.sqlite``. It only saves time: if it is damaged, busy or not writable, every file is read.
     """
-    memo = _open_memo(cache)
+    memo = open_memo(cache, "digests.sqlite", _TABLE)
     if memo is None:
         yield from map(digest_file, paths)
         return

@@ -9,6 +9,7 @@ The rule:
 """
 
 import os
+import posixpath
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -20,18 +21,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .animals import english_names
 from .errors import BadInput
 from .media import HEAD, MEDIA, PHOTOS, Media, media_of
 from .recipes import Order
 
 FEWEST = 2  # files below which nothing can be learnt
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-
-# The classes of Animals-10 (kaggle:alessiocorrado99/animals10) have Italian folder names.
-ENGLISH = {
-    "cane": "dog", "cavallo": "horse", "elefante": "elephant", "farfalla": "butterfly", "gallina": "chicken",
-    "gatto": "cat", "mucca": "cow", "pecora": "sheep", "ragno": "spider", "scoiattolo": "squirrel",
-}  # fmt: skip
 
 
 class File(NamedTuple):
@@ -52,6 +48,7 @@ class Skipped(NamedTuple):
 class Found:
     """The files of a folder in path order: class folders sorted by their own (Italian) names, then files by name."""
 
+    root: Path  # paths are relative to it
     files: list[File]
     skipped: list[Skipped]
 
@@ -117,7 +114,7 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
     walked = {relative: [name for name, kind in names.items() if kind is media] for relative, names in _walk(str(folder)).items()}
     names = {relative: of_media for relative, of_media in walked.items() if of_media}
     if not names:
-        return Found([], [])
+        return Found(folder, [], [])
     classes = _classes(list(names), _own_name(folder))
     files: list[File] = []
     skipped: list[Skipped] = []
@@ -127,8 +124,71 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
         if name is None:
             skipped += [Skipped(path, "lies beside the class folders, so its class is unknown") for path in paths]
         else:
-            files += [File(path, ENGLISH.get(name.lower(), name)) for path in paths]
-    return Found(files, skipped)
+            files += [File(path, english_names().get(name.lower(), name)) for path in paths]
+    return Found(folder, files, skipped)
+
+
+def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -> Found:
+    """The files of one medium in one or several folders; classes of the same name are one class.
+
+    Args:
+        folders: one or more. Of one, paths are relative to it, of several to the folder that holds them all.
+        exclude: a list of files to leave out (:func:`read_list`).
+
+    Raises:
+        BadInput: the list cannot be read or names none of the files; or the folders lie on different disks of Windows.
+    """
+    scans = [scan(folder, media) for folder in folders]
+    if exclude:
+        scans = _without(scans, exclude)
+    if len(scans) == 1:
+        return scans[0]
+
+    try:
+        root = Path(os.path.commonpath([folder.absolute() for folder in folders]))
+    except ValueError:
+        raise BadInput("The folders lie on different disks: copy them into one folder.") from None
+    prefixes = [folder.absolute().relative_to(root).as_posix() for folder in folders]
+    files: dict[str, File] = {}  # by path: a folder may lie inside another one
+    skipped: list[Skipped] = []
+    for prefix, found in zip(prefixes, scans, strict=True):
+        for file in found.files:
+            path = posixpath.normpath(f"{prefix}/{file.path}")
+            files.setdefault(path, File(path, file.name))
+        skipped += [Skipped(posixpath.normpath(f"{prefix}/{skip.path}"), skip.reason) for skip in found.skipped]
+    return Found(root, list(files.values()), skipped)
+
+
+def read_list(path: Path) -> frozenset[str]:
+    """A list of files: one path a line, relative to their folder (``cat/1.jpg``) or to the one above it (``photos/cat/1.jpg``).
+
+    Raises:
+        BadInput: it cannot be read as text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise BadInput(f"The list {path} cannot be read ({reason}): give a text file with one path a line.") from None
+    return frozenset(line.strip() for line in lines if line.strip())
+
+
+def _without(scans: Sequence[Found], exclude: Path) -> list[Found]:
+    """The scans without the files of a list, which become skipped ones."""
+    listed = read_list(exclude)
+    reason = f"is in the list {exclude.name} of files to leave out"
+    results: list[Found] = []
+    for found in scans:
+        above = found.root.absolute().name
+        out = {file.path for file in found.files if file.path in listed or f"{above}/{file.path}" in listed}
+        files = [file for file in found.files if file.path not in out]
+        results.append(Found(found.root, files, found.skipped + [Skipped(path, reason) for path in sorted(out)]))
+
+    # A list that fits no file is a mistake, and would let a model train on what it is to be judged by.
+    if all(len(new.files) == len(old.files) for new, old in zip(results, scans, strict=True)):
+        names = " and ".join(f"'{found.root}'" for found in scans)
+        raise BadInput(f"No line of {exclude} names a file in {names}: write paths relative to the folder, for example cat/1.jpg.")
+    return results
 
 
 def kind_of(folder: Path) -> Media:

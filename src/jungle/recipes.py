@@ -17,8 +17,9 @@ from .errors import BadInput
 Media = Literal["photos", "recordings"]
 Order = Literal["balanced", "path", "shuffled"]
 Aspect = Literal["1:1", "3:2", "4:3"]
-Crop = Literal["crop", "squash"]
+Crop = Literal["crop", "animal", "squash"]
 Corners = Literal["skip", "keep"]
+Curate = Literal["yes", "no"]
 Augment = Literal["safe", "flip", "original", "none"]
 Network = Literal["unet", "unet2d"]
 Objective = Literal["edm", "flow", "epsilon", "ddpm"]
@@ -84,7 +85,8 @@ class Recipe:
     # data
     image_size: int = 64  # short side in pixels; of recordings, the number of frequencies
     aspect: Aspect = "1:1"  # width:height
-    crop: Crop = "crop"
+    crop: Crop = "crop"  # the middle of a photo, a window that follows the animal, or all of it squeezed
+    curate: Curate = "yes"  # leave out photos in which a pretrained network sees no animal
     corners: Corners = "skip"  # photos with dark, empty corners; generated pictures would have them too
     limit: int = 0  # at most so many photos; 0 = all
     order: Order = "balanced"  # which photos a limit keeps
@@ -160,12 +162,15 @@ class Recipe:
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        values = dataclasses.asdict(self)
+        if self.curate == "no":
+            del values["curate"]  # as it was written before there was curation: a run begun then goes on
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read a recipe written by this or an older version; unknown fields are an error, missing ones keep their default."""
-        values = json.loads(text)
+        values = {"curate": "no"} | json.loads(text)
         for part in ("net", "fine", "weak"):
             if values.get(part) is not None:
                 net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values[part].items()}
@@ -243,7 +248,7 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
 
 # Recordings become pictures of 256 frequencies and 2.05 s (sounds/spectrogram.py). A patch of 8 x 8 is 250 Hz and 64 ms.
 CALL = Recipe(
-    name="call", media="recordings", image_size=256, epochs=120, p_mean=1.0, lr=2e-3, warmup=100,
+    name="call", media="recordings", curate="no", image_size=256, epochs=120, p_mean=1.0, lr=2e-3, warmup=100,
     net=NetRecipe(image_channels=1, patch=8, widths=(128, 256, 384), blocks=(1, 2, 3), attention=(2,)),
     sample=SampleRecipe(guidance=2.0, sigma_max=160.0),
 )  # fmt: skip
@@ -251,9 +256,9 @@ CALL = Recipe(
 RECIPES: dict[str, Recipe] = {
     r.name: r
     for r in (
-        # Seconds on any machine; the recipe of the tests.
+        # Seconds on any machine; the recipe of the tests. Not curated, because the network would take longer than the training.
         Recipe(
-            name="tiny", image_size=16, net=NetRecipe(widths=(8, 16), blocks=(1, 1), attention=(), embedding=32),
+            name="tiny", image_size=16, curate="no", net=NetRecipe(widths=(8, 16), blocks=(1, 1), attention=(), embedding=32),
             batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6),
         ),
         # Ten minutes on a laptop.
@@ -265,7 +270,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         # The original recipe of this project, figure by figure: DDPM, 63 M parameters, lr 2e-5, no EMA.
         Recipe(
-            name="faithful", crop="squash", corners="keep", limit=1024, order="path", augment="original", balance=0.0,
+            name="faithful", crop="squash", corners="keep", curate="no", limit=1024, order="path", augment="original", balance=0.0,
             network="unet2d", objective="ddpm", small_share=0.0, batch=16, epochs=30, lr=2e-5, warmup=0, decay="constant",
             beta2=0.999, weight_decay=0.01, clip=0.0, ema=0.0, drop_mix=0.0,
             sample=SampleRecipe(guidance=1.0),

@@ -7,15 +7,10 @@ import random
 import re
 from collections.abc import Mapping
 
+from .animals import animals
 from .records import Species
 
 VOWELS = "aeiouy"
-
-# Kinds that a stranger can name in what the shipped model paints (looked at: docs/LOG.md). Children are invented from these, where a
-# model knows enough of them: of the others mostly the colours are right.
-CLEAR = frozenset(
-    ("ape", "bear", "bison", "chicken", "cow", "duck", "eagle", "elephant", "flamingo", "horse", "lion", "panda", "pig", "turkey")
-)  # fmt: skip
 
 
 def blend(first: str, second: str) -> str:
@@ -33,8 +28,11 @@ def blend(first: str, second: str) -> str:
 
 
 def clear(classes: tuple[str, ...], count: int = 1) -> tuple[str, ...]:
-    """Those of ``classes`` that are CLEAR, where they make ``count`` different pairs; else all."""
-    known = tuple(name for name in classes if name in CLEAR)
+    """Those of ``classes`` that a stranger can name in what the shipped model paints, where they make ``count`` different pairs; else all.
+
+    Of the others mostly the colours are right.
+    """
+    known = tuple(name for name in classes if name in animals() and animals()[name].clear)
     return known if len(known) > 3 and len(known) * (len(known) - 1) // 2 >= count else classes
 
 

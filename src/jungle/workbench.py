@@ -3,16 +3,19 @@
 import dataclasses
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .console import Shared, Stop, bar, follow, say
-from .errors import BadInput
+from .errors import BadInput, JungleError
 
 if TYPE_CHECKING:
     from .diffusion.health import Health
     from .diffusion.model import Model
     from .diffusion.run import Run
+    from .folders import Found
     from .images.evaluate import Scores
     from .recipes import Media, SampleRecipe
     from .sounds.calls import EmbeddedMaker
@@ -103,19 +106,64 @@ def open_singer(
     return maker, Reference.load(file.with_suffix(".reference"))
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What to train on: folders, zips or data sets, and a list of files in them to leave out (empty for none)."""
+
+    names: Sequence[str]
+    exclude: str = ""
+
+
+def gather(sources: Sources) -> "tuple[Media, Found]":
+    """Whether the sources hold photos or recordings, and which; it downloads and unpacks what must be.
+
+    Raises:
+        BadInput: a source cannot be opened, the list cannot be read, or some hold photos and others recordings.
+    """
+    from . import folders, media
+    from .sources import resolve
+
+    opened = [resolve(name, cache()) for name in sources.names]
+    kinds = [folders.kind_of(folder) for folder in opened]
+    for name, kind in zip(sources.names, kinds, strict=True):
+        if kind is not kinds[0]:
+            first = f"{sources.names[0]} holds {kinds[0].word}s"
+            raise BadInput(f"{first} and {name} {kind.word}s: a model learns from one or the other, so give sources of one kind.")
+    files = folders.gather(opened, kinds[0], Path(sources.exclude) if sources.exclude else None)
+    return "photos" if kinds[0] is media.PHOTOS else "recordings", files
+
+
+def _begun_options(out: Path) -> dict[str, str]:
+    """What a half-trained run in ``out`` was begun with and goes on with, although the default has changed since."""
+    from .diffusion import checkpoint
+
+    try:
+        begun = checkpoint.read(out / MODEL) if (out / MODEL).is_file() else {}
+    except JungleError:
+        return {}  # the run itself says what is wrong with the file
+    return {"curate": begun.recipe.curate} if isinstance(begun, checkpoint.Checkpoint) else {}
+
+
 def run_training(
-    shared: Shared, source: str, out: str, recipe: str, minutes: float, of_config: dict[str, str], options: dict[str, str], start: str = ""
+    shared: Shared,
+    sources: Sources,
+    out: str,
+    recipe: str,
+    minutes: float,
+    of_config: dict[str, str],
+    options: dict[str, str],
+    start: str = "",
 ) -> "Health | None":
     """Train to the end and return the health report, or save and return None when asked to stop.
 
-    ``of_config`` and ``options`` change the recipe: the table [train] of jungle.toml in this folder, and what was given.
-    ``start`` is a model file to begin with, or "shipped"; the run gets its network.
+    Args:
+        of_config: changes the recipe: the table [train] of jungle.toml in this folder.
+        options: changes it too, and wins: what was given.
+        start: a model file to begin with, or "shipped"; the run gets its network.
     """
     started = time.monotonic()
     from . import config, recipes
     from .diffusion import device as devices
-    from .folders import kind_of
-    from .sources import resolve
     from .store import check_place
     from .weights import shipped
 
@@ -125,28 +173,27 @@ def run_training(
         recipes.find(recipe)  # refused before anything is downloaded
     compute = devices.choose(shared.device)
     check_place(Path(out))
-    folder = resolve(source, cache())
-    word = kind_of(folder).word
-    media: Media = "recordings" if word == "recording" else "photos"
+    media, files = gather(sources)
     begun = open_model(shared, str(shipped(SHIPPED[media])) if start == "shipped" else start, media=media) if start else None
     named = recipes.find(recipe, media)
     if begun and begun.recipe.network == named.network:
         named = dataclasses.replace(
             named, **{key: getattr(begun.recipe, key) for key in ("net", "fine", "fine_below", "objective", "p_mean", "p_std")}
         )
-    wanted = config.change(named, (START if start else {}) | of_config, Path(), options)
-    with bar(0, word, shared.quiet) as progress:
+    base = (START if start else {}) | _begun_options(Path(out))
+    wanted = config.change(named, base | of_config, Path(), options)
+    with bar(0, media.removesuffix("s"), shared.quiet) as progress:
         if media == "photos":
             from .images import photos
             from .images.training import PhotoRun
 
-            data = photos.load(folder, wanted, cache(), follow(progress))
-            run: Run[Any] = PhotoRun(Path(out), data, wanted, compute, minutes, time.monotonic, started, cache(), begun)
+            pictures = photos.load(files, wanted, cache(), follow(progress))
+            run: Run[Any] = PhotoRun(Path(out), pictures, wanted, compute, minutes, time.monotonic, started, cache(), begun)
         else:
             from .sounds import clips
             from .sounds.training import CallRun
 
-            heard = clips.load(folder, wanted, cache(), follow(progress))
+            heard = clips.load(files, wanted, cache(), follow(progress))
             run = CallRun(Path(out), heard, wanted, compute, minutes, time.monotonic, started, cache(), begun)
     return follow_run(shared, run, out, f"{len(run.data)} {media} of {len(run.data.classes)} classes, recipe {recipe}, on {compute}")
 

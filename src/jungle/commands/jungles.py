@@ -8,7 +8,7 @@ import click
 
 from ..console import Shared, answer, bar, common, say
 from ..errors import BadInput
-from ..workbench import MODEL, cache, open_model, open_singer, run_training, sampling
+from ..workbench import MODEL, Sources, cache, open_model, open_singer, run_training, sampling
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -97,7 +97,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
         if wishes["model"]:
             raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
         chain.check_species(known.species, source, cache(), out / "jungle.toml")
-        if not run_training(shared, source, str(out), wishes["recipe"], wishes["minutes"], {}, {"seed": str(base)}):
+        if not run_training(shared, Sources([source]), str(out), wishes["recipe"], wishes["minutes"], {}, {"seed": str(base)}):
             answer(shared.as_json, f"Stopped; the model so far: {out / MODEL}", stopped=True, model=out / MODEL)
             return
         wishes["model"] = str(out / MODEL)

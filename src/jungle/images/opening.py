@@ -1,8 +1,12 @@
 """Open any picture safely and bring it to one size: upright, 8 bits, RGB, uint8 (H, W, 3)."""
 
 import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +17,7 @@ from ..recipes import Crop
 
 Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
+CENTRE = (0.5, 0.5)  # shares of the room beside a window, (x, y)
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte once decoded; the line where Pillow starts to warn
 
 _ORIENTATION = 0x0112  # EXIF tag
@@ -118,27 +123,39 @@ def open_rgb(path: Path, least: tuple[int, int] | None = None, background: Colou
         raise Unreadable(path, _why(path, problem)) from problem
 
 
-def fit(image: Image.Image, size: tuple[int, int], crop: Crop) -> NDArray[np.uint8]:
+def window_size(picture: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:
+    """(width, height) of the largest window of the proportions of ``size`` (height, width) in a ``picture`` (width, height)."""
+    high, wide = size
+    scale = min(picture[0] / wide, picture[1] / high)
+    return wide * scale, high * scale
+
+
+def fit(image: Image.Image, size: tuple[int, int], crop: Crop, where: tuple[float, float] = CENTRE) -> NDArray[np.uint8]:
     """An RGB picture as uint8 (H, W, 3); smaller pictures are enlarged.
 
-    ``crop`` keeps the proportions and cuts the centre, Lanczos filter. ``squash`` is what the original recipe did:
-    torchvision's ``Resize((H, W))``, that is Pillow's bilinear filter.
+    ``crop`` and ``animal`` keep the proportions and cut the largest window, Lanczos filter. ``squash`` is what the original recipe
+    did: torchvision's ``Resize((H, W))``, that is Pillow's bilinear filter.
+
+    Args:
+        where: the shares (x, y) of the room beside the window that are left of it and above it, 0 to 1.
     """
     high, wide = size
     if crop == "squash":
         return np.asarray(image.resize((wide, high), Image.Resampling.BILINEAR))
-    scale = min(image.width / wide, image.height / high)
-    left, top = (image.width - wide * scale) / 2, (image.height - high * scale) / 2
-    box = (left, top, left + wide * scale, top + high * scale)
+    window = window_size(image.size, size)
+    left, top = ((side - part) * share for side, part, share in zip(image.size, window, where, strict=True))
+    box = (left, top, left + window[0], top + window[1])
     return np.asarray(image.resize((wide, high), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
 
 
-def open_sized(path: Path, size: tuple[int, int], crop: Crop, background: Colour = WHITE) -> tuple[NDArray[np.uint8], Facts]:
-    """As :func:`open_photo`, with the facts of the file."""
+def open_sized(
+    path: Path, size: tuple[int, int], crop: Crop, background: Colour = WHITE, where: tuple[float, float] = CENTRE
+) -> tuple[NDArray[np.uint8], Facts]:
+    """As :func:`open_photo`, with the facts of the file; ``where`` as for :func:`fit`."""
     # Twice the needed size leaves the quality to our filter; the original recipe decoded in full.
-    least = (2 * size[0], 2 * size[1]) if crop == "crop" else None
+    least = None if crop == "squash" else (2 * size[0], 2 * size[1])
     image, facts = open_rgb(path, least, background)
-    return fit(image, size, crop), facts
+    return fit(image, size, crop, where), facts
 
 
 def open_photo(path: Path, size: tuple[int, int], crop: Crop = "crop", background: Colour = WHITE) -> NDArray[np.uint8]:
@@ -148,3 +165,17 @@ def open_photo(path: Path, size: tuple[int, int], crop: Crop = "crop", backgroun
         Unreadable: the file cannot be used; the sentence says why.
     """
     return open_sized(path, size, crop, background)[0]
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Pillow's warnings about damaged files; what matters in them comes back as a reason. Filters belong to all threads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def decode_photos(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator[Any]:
+    """:func:`jungle.decoding.decode_all` without Pillow's warnings."""
+    with _quiet_pillow():
+        yield from decoding.decode_all(paths, decode)

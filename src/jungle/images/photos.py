@@ -11,9 +11,7 @@ option makes a new cache, an unchanged one is opened in a moment.
 import hashlib
 import json
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,13 +19,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import Progress, Unreadable, decode_all, mapped
+from ..decoding import Progress, Unreadable, mapped
 from ..digests import digests
-from ..folders import File, Skipped, choose, require_enough, scan
+from ..folders import File, Found, Skipped, choose, require_enough, scan
 from ..media import PHOTOS
 from ..recipes import Recipe
 from ..store import cached, need_space, new_folder
-from .opening import open_photo, open_sized
+from . import curation
+from .opening import CENTRE, decode_photos, open_photo, open_sized
 from .suspect import dark_corners
 
 __all__ = ["PhotoSet", "Skipped", "choose", "load", "open_photo", "scan"]
@@ -47,32 +46,55 @@ class PhotoSet:
     skipped: list[Skipped]  # what is not used, and why
     enlarged: int  # photos that were smaller than (H, W)
     fingerprint: str  # of the data: equal only for equal photos, classes, order and size
+    notes: tuple[str, ...] = ()  # sentences about classes that curation kept whole
 
     def __len__(self) -> int:
         """The number of photos."""
         return len(self.labels)
 
 
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Pillow's warnings about damaged files; what matters in them comes back as a reason. Filters belong to all threads."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-def decode_photos(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator[Any]:
-    """:func:`decode_all` without Pillow's warnings."""
-    with quiet_pillow():
-        yield from decode_all(paths, decode)
-
-
-def _key(root: Path, photos: Sequence[File], recipe: Recipe, cache: Path) -> str:
-    result = hashlib.blake2b(json.dumps([_VERSION, recipe.size, recipe.crop, recipe.corners]).encode(), digest_size=16)
-    contents = digests((root / photo.path for photo in photos), cache)
+def _key(photos: Sequence[File], contents: Sequence[str], recipe: Recipe) -> str:
+    options: list[object] = [_VERSION, recipe.size, recipe.crop, recipe.corners]
+    if looks_needed(recipe):
+        options += [curation.VERSION, recipe.curate]
+    result = hashlib.blake2b(json.dumps(options).encode(), digest_size=16)
     for photo, content in zip(photos, contents, strict=True):
         result.update(json.dumps([*photo, content]).encode())
     return result.hexdigest()
+
+
+def looks_needed(recipe: Recipe) -> bool:
+    """Whether the pretrained network must look at the photos."""
+    return recipe.curate == "yes" or recipe.crop == "animal"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to decode: photos, and where the window of each lies; and what curation left out."""
+
+    photos: list[File]
+    windows: list[tuple[float, float]]
+    left_out: list[Skipped]
+    notes: tuple[str, ...]
+
+
+def _plan(root: Path, photos: Sequence[File], contents: Sequence[str], recipe: Recipe, cache: Path, progress: Progress | None) -> _Plan:
+    if not looks_needed(recipe):
+        return _Plan(list(photos), [CENTRE] * len(photos), [], ())
+    looks = curation.look_at([root / photo.path for photo in photos], contents, cache, progress)
+
+    windows = [CENTRE] * len(photos)
+    if recipe.crop == "animal":
+        windows = [curation.place_window(look, recipe.size) for look in looks]
+    if recipe.curate == "no":
+        return _Plan(list(photos), windows, [], ())
+
+    verdict = curation.judge([photo.name for photo in photos], looks)
+    kept = [index for index, reason in enumerate(verdict.reasons) if not reason]
+    left_out = [
+        Skipped(photo.path, f"{reason}; -o curate=no uses it") for photo, reason in zip(photos, verdict.reasons, strict=True) if reason
+    ]
+    return _Plan([photos[index] for index in kept], [windows[index] for index in kept], left_out, verdict.notes)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
@@ -80,15 +102,17 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _decode(root: Path, photos: Sequence[File], recipe: Recipe, file: BinaryIO, progress: Progress | None) -> dict[str, Any]:
+def _decode(root: Path, plan: _Plan, recipe: Recipe, file: BinaryIO, progress: Progress | None) -> dict[str, Any]:
     """Write the pictures row by row; returns the manifest."""
     high, wide = recipe.size
+    photos = plan.photos
     used: list[File] = []
-    skipped: list[Skipped] = []
+    skipped = list(plan.left_out)
     enlarged = 0
     _write_header(file, (len(photos), high, wide, 3))
     start = file.tell()
-    results = decode_photos((root / photo.path for photo in photos), lambda path: open_sized(path, recipe.size, recipe.crop))
+    where = {root / photo.path: window for photo, window in zip(photos, plan.windows, strict=True)}
+    results = decode_photos(where, lambda path: open_sized(path, recipe.size, recipe.crop, where=where[path]))
     for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
         if isinstance(result, Unreadable):
             skipped.append(Skipped(photo.path, result.reason))
@@ -104,15 +128,21 @@ def _decode(root: Path, photos: Sequence[File], recipe: Recipe, file: BinaryIO, 
     file.seek(0)
     _write_header(file, (len(used), high, wide, 3))
     assert file.tell() == start
-    return {"paths": [p.path for p in used], "names": [p.name for p in used], "skipped": skipped, "enlarged": enlarged}
+    return {
+        "paths": [photo.path for photo in used],
+        "names": [photo.name for photo in used],
+        "skipped": skipped,
+        "notes": plan.notes,
+        "enlarged": enlarged,
+    }
 
 
-def _build(root: Path, photos: Sequence[File], recipe: Recipe, home: Path, progress: Progress | None) -> None:
+def _build(root: Path, plan: _Plan, recipe: Recipe, home: Path, progress: Progress | None) -> None:
     high, wide = recipe.size
-    need_space(home, len(photos) * high * wide * 3, "photos")
+    need_space(home, len(plan.photos) * high * wide * 3, "photos")
     with new_folder(home) as temporary:
         with open(temporary / "images.npy", "wb") as file:
-            manifest = _decode(root, photos, recipe, file, progress)
+            manifest = _decode(root, plan, recipe, file, progress)
             file.flush()
             os.fsync(file.fileno())
         names = manifest.pop("names")
@@ -131,25 +161,44 @@ def _open(home: Path) -> PhotoSet | None:
         skipped = [Skipped(*item) for item in manifest["skipped"]]
         if len(images) != len(labels) or len(labels) != len(manifest["paths"]):
             return None
-        return PhotoSet(images, labels, tuple(manifest["classes"]), tuple(manifest["paths"]), skipped, manifest["enlarged"], home.name)
+        return PhotoSet(
+            images=images,
+            labels=labels,
+            classes=tuple(manifest["classes"]),
+            paths=tuple(manifest["paths"]),
+            skipped=skipped,
+            enlarged=manifest["enlarged"],
+            fingerprint=home.name,
+            notes=tuple(manifest.get("notes", ())),  # older caches have none
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def load(folder: Path, recipe: Recipe, cache: Path, progress: Progress | None = None) -> PhotoSet:
+def load(folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None) -> PhotoSet:
     """The photos of ``folder`` as the recipe wants them, from the cache or decoded now.
 
     Args:
-        recipe: its ``size``, ``crop``, ``corners``, ``limit``, ``order`` and ``seed`` decide.
+        folder: a folder, or the photos that :func:`jungle.folders.gather` found in several.
+        recipe: its ``size``, ``crop``, ``curate``, ``corners``, ``limit``, ``order`` and ``seed`` decide.
         cache: a folder for decoded photos; safe to delete.
-        progress: called with (done, total) while photos are decoded; not called when they come from the cache.
+        progress: called with (done, total) while the network looks at photos, and again while they are decoded; not called when they
+            come from the cache.
 
     Raises:
         BadInput: fewer than two usable photos (with the first reasons), or no room for the cache.
     """
-    found = scan(folder)
+    found = folder if isinstance(folder, Found) else scan(folder)
+    root = found.root
     chosen = [found.files[i] for i in choose([p.name for p in found.files], recipe.limit, recipe.order, recipe.seed)]
-    require_enough(folder, len(chosen), found.skipped, PHOTOS)
-    home = cache / "photos" / _key(folder, chosen, recipe, cache)
-    result = cached(cache, lambda: _open(home), lambda: _build(folder, chosen, recipe, home, progress))
+    require_enough(root, len(chosen), found.skipped, PHOTOS)
+
+    contents = list(digests((root / photo.path for photo in chosen), cache))
+    home = cache / "photos" / _key(chosen, contents, recipe)
+
+    def build() -> None:
+        plan = _plan(root, chosen, contents, recipe, cache, progress)
+        _build(root, plan, recipe, home, progress)
+
+    result = cached(cache, lambda: _open(home), build)
     return replace(result, skipped=found.skipped + result.skipped)

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,9 @@ from ..digests import digests
 from ..folders import FEWEST, File, Skipped, scan
 from ..recipes import Recipe
 from ..twins import connected, repeated
-from ..wording import FEW, bars, bytes_text, counts, duration, plural, skipped_files, twins
-from .opening import Facts, open_rgb
-from .photos import decode_photos
+from ..wording import FEW, bars, bytes_text, counts, duration, examples, plural, skipped_files, twins
+from . import curation
+from .opening import Facts, decode_photos, open_rgb
 
 Hashes = NDArray[np.uint64]
 
@@ -28,6 +28,16 @@ PHASH_BITS = 8
 DHASH_BITS = 13
 ALL_PAIRS = 50_000  # photos up to which every pair is compared; beyond, pairs that share 16 bits of the hash
 BLOCK = 512  # rows of the distance table held at once
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A photo that training leaves out."""
+
+    path: str
+    name: str  # of its class
+    reason: str
+    animals: float  # probability that the network puts on animals, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,8 @@ class Report:
     images: int  # photos shown in the whole training
     seconds: float | None  # of training, if its speed is known
     memory_bytes: int | None  # of training, if known
+    left_out: tuple[LeftOut, ...] = ()  # by curation, the least animal first; they count in ``photos`` and ``classes``
+    kept_whole: tuple[str, ...] = ()  # sentences about classes that curation does not know
 
     @property
     def small_classes(self) -> tuple[str, ...]:
@@ -69,7 +81,7 @@ class Report:
             return "\n".join([f"{total} in {self.folder} can be used: too few to train on.", *files])
         lines = [f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}", "", *bars(self.classes), ""]
         same = twins("photo", self.duplicates, self.near, self.disputed)
-        return "\n".join([*lines, *files, *self._pictures(), *same, *self._cost()])
+        return "\n".join([*lines, *files, *self._pictures(), *self._curation(), *same, *self._cost()])
 
     def _pictures(self) -> list[str]:
         small, large = ("{} x {}".format(*size) for size in (self.smallest, self.largest))
@@ -81,6 +93,14 @@ class Report:
         if self.small_classes:
             lines.append(f"Small classes (under {FEW} photos, hardly learnt): {', '.join(self.small_classes)}.")
         return lines
+
+    def _curation(self) -> list[str]:
+        if not self.left_out:
+            return list(self.kept_whole)
+        classes = dict(Counter(sorted(photo.name for photo in self.left_out)).most_common())
+        lines = [f"Left out in training: {plural(len(self.left_out), 'photo')} ({counts(classes)}); -o curate=no uses them."]
+        lines += examples([f"{photo.path}: {photo.reason} ({photo.animals:.0%} animal)" for photo in self.left_out])
+        return [*lines, *self.kept_whole]
 
     def _cost(self) -> list[str]:
         lines = [f"Disk for the decoded photos: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."]
@@ -140,11 +160,11 @@ def inspect(
     memory_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Open every photo of a folder once and report; nothing is changed and nothing is decoded into the cache.
+    """Open every photo of a folder and report; nothing is changed and nothing is decoded into the cache.
 
     Args:
-        recipe: gives the training size and length.
-        cache: remembers the digests of files.
+        recipe: gives the training size and length, and whether photos without an animal are looked for (``curate``).
+        cache: remembers the digests of files, and what was seen in them.
         images_per_second: measured speed of training, for the estimated time.
         memory_bytes: measured or estimated memory of training.
         progress: called with (done, total).
@@ -162,12 +182,25 @@ def inspect(
             hashes.append(result[1:])
         if progress:
             progress(done, len(found.files))
-    same = repeated(list(digests((folder / photo.path for photo in used), cache)))
+    contents = list(digests((folder / photo.path for photo in used), cache))
+    same = repeated(contents)
     copies = {index for group in same for index in group[1:]}
     unique = np.array([index for index in range(len(used)) if index not in copies], dtype=np.intp)
     phashes, dhashes = np.array(hashes, dtype=np.uint64).reshape(-1, 2)[unique].T
     near = [[int(unique[index]) for index in group] for group in near_duplicates(phashes, dhashes)]
-    return _report(folder, recipe, used, facts, skipped, same, near, images_per_second, memory_bytes)
+    report = _report(folder, recipe, used, facts, skipped, same, near, images_per_second, memory_bytes)
+    if recipe.curate == "no":
+        return report
+
+    looks = curation.look_at([folder / photo.path for photo in used], contents, cache, progress)
+    verdict = curation.judge([photo.name for photo in used], looks)
+    left_out = [
+        LeftOut(photo.path, photo.name, reason, round(look.animals, 3))
+        for photo, reason, look in zip(used, verdict.reasons, looks, strict=True)
+        if reason and look
+    ]
+    ranked = tuple(sorted(left_out, key=lambda photo: (photo.animals, photo.path)))
+    return replace(report, left_out=ranked, kept_whole=verdict.notes)
 
 
 def _report(

@@ -85,7 +85,12 @@ class PhotoRun(Run[np.ndarray]):
         self, out: Path, photos: PhotoSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
         cache: Path, start: Model | None = None,
     ) -> None:  # fmt: skip
+        self.photos = photos
         super().__init__(out, photos, Feed(photos, recipe, compute.device), recipe, compute, minutes, clock, started, cache, start)
+
+    def list_skipped(self) -> list[str]:
+        """As of every run, and the classes that curation kept whole."""
+        return [*super().list_skipped(), *self.photos.notes]
 
     def end(self) -> Health:
         """Finish, and write the report."""

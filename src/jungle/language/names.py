@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
+from ..animals import animals
 from .dice import Dice
 from .language import Language
 from .words import Word
@@ -24,18 +23,10 @@ class Name(NamedTuple):
     words: tuple[Word, ...]  # for the script
 
 
-@cache
-def stems() -> dict[str, tuple[str, str]]:
-    """Genus and epithet by animal, from stems.tsv."""
-    lines = resources.files(__package__).joinpath("stems.tsv").read_text("utf-8").splitlines()
-    rows = [line.split("\t") for line in lines if line and not line.startswith(("#", "animal\t"))]
-    return {animal: (genus, epithet) for animal, genus, epithet in rows}
-
-
 def binomial(mix: Mapping[str, float]) -> str:
     """A binomial such as "Felis ailuropus": the genus of the larger share, the epithet of the next one.
 
-    Of a class that is not in stems.tsv the last word is looked up, singular too ("snow leopards": leopard), then it is "wonderful".
+    Of a class that is not in animals.toml the last word is looked up, singular too ("snow leopards": leopard), then it is "wonderful".
     """
     ranked = sorted(mix, key=lambda name: (-mix[name], name))
     genus = _stem(ranked[0])[0] if ranked else UNKNOWN[0]
@@ -46,7 +37,8 @@ def binomial(mix: Mapping[str, float]) -> str:
 def _stem(animal: str) -> tuple[str, str]:
     word = re.split(r"[^a-z]+", animal.lower().strip())[-1]
     tries = (animal.lower().strip(), word, word.removesuffix("s"), word.removesuffix("es"))
-    return next((stems()[one] for one in tries if one in stems()), UNKNOWN)
+    row = next((animals()[name] for name in tries if name in animals()), None)
+    return (row.genus, row.epithet) if row else UNKNOWN
 
 
 def own_name(language: Language, seed: int | str) -> Name:

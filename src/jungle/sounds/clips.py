@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..decoding import Progress, decode_all, mapped
 from ..digests import digests
-from ..folders import File, Skipped, choose, require_enough, scan
+from ..folders import File, Found, Skipped, choose, require_enough, scan
 from ..media import RECORDINGS
 from ..recipes import Recipe
 from ..store import cached, new_folder
@@ -218,10 +218,11 @@ def _open(home: Path) -> ClipSet | None:
         return None
 
 
-def load(folder: Path, recipe: Recipe, cache: Path, progress: Progress | None = None) -> ClipSet:
+def load(folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None) -> ClipSet:
     """The recordings of ``folder`` as clips, from the cache or decoded now.
 
     Args:
+        folder: a folder, or the recordings that :func:`jungle.folders.gather` found in several.
         recipe: its ``limit``, ``order`` and ``seed`` decide.
         cache: a folder for decoded recordings; safe to delete.
         progress: called with (done, total) while recordings are decoded; not called when they come from the cache.
@@ -229,9 +230,10 @@ def load(folder: Path, recipe: Recipe, cache: Path, progress: Progress | None = 
     Raises:
         BadInput: fewer than two usable recordings (with the first reasons), or no room for the cache.
     """
-    found = scan(folder, RECORDINGS)
+    found = folder if isinstance(folder, Found) else scan(folder, RECORDINGS)
+    root = found.root
     chosen = [found.files[i] for i in choose([f.name for f in found.files], recipe.limit, recipe.order, recipe.seed)]
-    require_enough(folder, len(chosen), found.skipped, RECORDINGS)
-    home = cache / "clips" / _key(folder, chosen, cache)
-    result = cached(cache, lambda: _open(home), lambda: _build(folder, chosen, home, progress))
+    require_enough(root, len(chosen), found.skipped, RECORDINGS)
+    home = cache / "clips" / _key(root, chosen, cache)
+    result = cached(cache, lambda: _open(home), lambda: _build(root, chosen, home, progress))
     return replace(result, skipped=found.skipped + result.skipped)

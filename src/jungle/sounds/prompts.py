@@ -8,6 +8,8 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
+from ..animals import animals
+
 DEFAULT_NEGATIVE = "low quality, music, melody, human voices, hiss, distortion"
 LONG = 20  # words; beyond, the tail of a prompt is hardly heard
 
@@ -19,26 +21,14 @@ TRAPS = {
 }
 """Word of a prompt -> what it brings that nobody asked for, and what to write instead."""
 
-ACTIONS: dict[str, tuple[str, ...]] = {
-    "bird": ("chirps", "whistles", "trills"),
-    "butterfly": ("flutters", "rustles"),
-    "cat": ("meows", "yowls", "purrs"),
-    "chicken": ("clucks", "cackles"),
-    "cow": ("moos", "lows"),
-    "dog": ("barks", "howls", "whines"),
-    "donkey": ("brays", "wheezes"),
-    "elephant": ("trumpets", "rumbles"),
-    "frog": ("croaks", "peeps"),
-    "horse": ("neighs", "snorts"),
-    "lion": ("roars", "growls"),
-    "monkey": ("screeches", "hoots"),
-    "sheep": ("bleats", "baas"),
-    "spider": ("clicks", "scratches"),
-    "squirrel": ("chatters", "squeaks"),
-}
 ANY_ACTION = ("calls", "grunts", "chirrs", "hoots")
 PLACES = ("in a misty forest", "by a river at night", "in a cave", "in tall grass at dawn", "in a swamp after rain", "among wet leaves")
 STYLES = ("close field recording", "clean wildlife recording", "stereo field recording", "documentary sound")
+
+
+def subjects() -> tuple[str, ...]:
+    """Kinds that a prompt is about where nobody names one: those of Animals-10, and those of the shipped recordings."""
+    return tuple(name for name, animal in animals().items() if animal.italian or animal.voice == name)
 
 
 def build_prompt(mix: Mapping[str, float], seed: int, place: str = "") -> str:
@@ -49,7 +39,8 @@ def build_prompt(mix: Mapping[str, float], seed: int, place: str = "") -> str:
     """
     names = sorted((name for name in mix if mix[name] > 0), key=lambda name: (-mix[name], name))[:2]
     source = {0: "an unknown animal", 1: f"a strange {''.join(names)}"}.get(len(names), f"a creature half {' half '.join(names)}")
-    action = _pick(ACTIONS.get(names[0], ANY_ACTION) if names else ANY_ACTION, seed, "action")
+    verbs = animals()[names[0]].verbs if names and names[0] in animals() else ()
+    action = _pick(verbs or ANY_ACTION, seed, "action")
     return f"{source} {action}, {place or _pick(PLACES, seed, 'place')}, {_pick(STYLES, seed, 'style')}"
 
 
