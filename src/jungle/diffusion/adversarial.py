@@ -1,242 +1,78 @@
-"""Adversarial training of a diffusion model in the feature space of a pretrained network: a sampler of few evaluations.
+"""Adversarial training of a diffusion model in the feature space of a pretrained network: from many
+evaluations to a few.
 
-The generator is the denoiser itself, asked at a few noise levels: it answers with a clean picture, noise of the next level is added,
-and it answers again (multistep consistency sampling, Song et al. 2023, arXiv 2303.01469, algorithm 1). The discriminator reads maps of
-a frozen network through fixed random projections (Projected GAN, Sauer et al. 2021, arXiv 2111.01007, section 3; on diffusion models
-ADD, arXiv 2311.17042). What the lower levels see in training are the generator's own pictures (backward simulation, DMD2, Yin et al.
-2024, arXiv 2405.14867, section 4.5), kept from the update before: so simulating the whole chain costs no evaluation.
+The generator is the denoiser itself, asked at a few noise levels: it answers with a clean picture,
+noise of the next level is added, and it answers again (multistep consistency sampling, Song et al.
+2023, arXiv 2303.01469, algorithm 1). The discriminator reads maps of a frozen network
+(``discriminator.py``; on diffusion models ADD, Sauer et al. 2023, arXiv 2311.17042). What the lower
+levels get in training are the generator's own pictures (backward simulation, DMD2, Yin et al. 2024,
+arXiv 2405.14867, section 4.5), kept from the update before: so the whole chain is simulated at the
+cost of one evaluation.
 
 Letters: B pictures, K classes, L levels, N = B / L pictures of each level.
 """
 
+import copy
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
+from ..errors import JungleError
+from ..recipes import AdversarialRecipe
 from .denoiser import Trainable, expand
-from .train import seed_of, update_ema
+from .discriminator import Discriminator, augment, draw_view, hinge, show
+from .feature_drift import DEPTH, FeatureQueues, drift
+from .guards import WINDOW, Sight, Watch
+from .train import MAX_ROLLBACKS, seed_of, update_ema
+
+__all__ = [
+    "AdversarialProgress",
+    "AdversarialRecipe",
+    "AdversarialSetup",
+    "AdversarialState",
+    "Discriminator",
+    "adversarial_train",
+    "begin",
+]
 
 Perceive = Callable[[Tensor], list[Tensor]]
-"""Maps of a frozen network: (B, 3, S, S) in [-1, 1] -> (B, C_i, S_i, S_i) each; the last is pooled to name what is seen."""
+"""Maps of a frozen network: (B, 3, S, S) in [-1, 1] -> (B, C_i, S_i, S_i) each, with gradients.
 
-PROJECTED = 64  # channels of a map after its fixed projection
-SLOPE = 0.2  # of the leaky ReLU, below zero
+The last is pooled to tell classes.
+"""
+
+Photos = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
+"""``photos(step, count, generator)`` -> photos (count, 3, H, W) in [-1, 1] and class weights
+(count, K), both on the device."""
+
+SEEDS = 10**12
+"""Update n of this part draws from ``seed_of(seed, SEEDS + n)``: other numbers than diffusion."""
+
+CLIP = 5.0
+"""The largest norm of the generator's gradient."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AdversarialRecipe:
-    """What decides the second part of a training run."""
+class AdversarialSetup:
+    """What a run works with, beside its recipe."""
 
-    batch: int = 32  # generated pictures an update, and as many photos
-    photo_share: float = 0.25  # of the batch: photos with noise, whose answer is compared with the photo
-    lr: float = 2e-4  # of the generator
-    head_lr: float = 4e-4  # of the discriminator
-    beta2: float = 0.99
-    warmup: int = 100  # updates
-    ema: float = 0.05  # relative width of the power-function average
-    sizes: tuple[int, ...] = (80, 96, 112, 128)  # sides that the frozen network sees pictures at, at random
-    mixed: float = 0.15  # share of pictures asked for as a mix of two classes
-    pixel_weight: float = 0.5  # of the discriminator of pixels, against those of maps
-    class_weight: float = 0.2  # of the cross-entropy of the class asked for
-    drift_weight: float = 0.0  # of the pull to features of photos
-    photo_weight: float = 1.0  # of the squared error to photos
-
-
-def _leaky(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, SLOPE)
-
-
-class Head(nn.Module):
-    """Scores one map at every place: spectrally normed convolutions, and a projection term for the classes.
-
-    The projection (Miyato and Koyama 2018, arXiv 1802.05637, equation 3) is linear in the mix, so a mix is judged by both parents.
-    """
-
-    scale: Tensor
-
-    def __init__(self, channels: int, classes: int, stride: int, fixed: bool = True) -> None:
-        super().__init__()
-        self.project = nn.Conv2d(channels, PROJECTED, 1, bias=False).requires_grad_(not fixed)
-        nn.init.normal_(self.project.weight, std=channels**-0.5)
-        self.look = spectral_norm(nn.Conv2d(PROJECTED, PROJECTED, 3, stride=stride, padding=1))
-        self.look_again = spectral_norm(nn.Conv2d(PROJECTED, PROJECTED, 3, padding=1))
-        self.norms = nn.ModuleList(nn.GroupNorm(4, PROJECTED) for _ in range(2))
-        self.score = spectral_norm(nn.Conv2d(PROJECTED, 1, 1))
-        self.classes = spectral_norm(nn.Linear(classes, PROJECTED, bias=False))
-        self.register_buffer("scale", torch.zeros(()))
-
-    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        """(B, channels, S, S) and mix (B, K) -> scores (B, S', S')."""
-        if self.scale == 0:  # maps of unit mean square: measured once, on the first pictures
-            self.scale.copy_(x.detach().square().mean().rsqrt())
-        h = self.project(x * self.scale)
-        h = _leaky(self.norms[0](self.look(h)))
-        h = _leaky(self.norms[1](self.look_again(h)))
-        match = (h * self.classes(mix)[:, :, None, None]).sum(dim=1) / math.sqrt(PROJECTED)
-        score: Tensor = self.score(h)[:, 0] + match
-        return score
-
-
-class PixelHead(nn.Module):
-    """Scores squares of pixels, which the frozen network sees only blurred."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        widths = (3, 32, 64)
-        self.shrink = nn.ModuleList(
-            spectral_norm(nn.Conv2d(inside, outside, 4, stride=2, padding=1)) for inside, outside in zip(widths, widths[1:], strict=False)
-        )
-        self.head = Head(widths[-1], classes, stride=2, fixed=False)
-
-    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        """(B, 3, H, W) and mix (B, K) -> scores (B, H / 8, W / 8)."""
-        for shrink in self.shrink:
-            x = _leaky(shrink(x))
-        scores: Tensor = self.head(x, mix)
-        return scores
-
-
-class Discriminator(nn.Module):
-    """One head for each map of the frozen network, one for pixels, and a linear classifier of the pooled last map."""
-
-    def __init__(self, channels: Sequence[int], sides: Sequence[int], classes: int) -> None:
-        super().__init__()
-        self.heads = nn.ModuleList(
-            Head(width, classes, stride=2 if side > 8 else 1) for width, side in zip(channels[:-1], sides[:-1], strict=True)
-        )
-        self.pixels = PixelHead(classes)
-        self.classifier = nn.Linear(channels[-1], classes)
-
-    def scores(self, maps: Sequence[Tensor], pictures: Tensor, mix: Tensor) -> list[Tensor]:
-        """Scores of every head, that of the pixels last: (B, S_i, S_i) each, above 0 for photos."""
-        return [head(x, mix) for head, x in zip(self.heads, maps, strict=True)] + [self.pixels(pictures, mix)]
-
-    def logits(self, last: Tensor) -> Tensor:
-        """Class logits (B, K) of the last map (B, C, S, S)."""
-        out: Tensor = self.classifier(last.mean(dim=(2, 3)))
-        return out
-
-
-# ---- what the discriminator sees ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One way to show a batch to the frozen network, the same for photos and generated pictures of an update."""
-
-    side: int
-    bicubic: bool
-
-
-def draw_view(sizes: Sequence[int], generator: torch.Generator) -> View:
-    """One size, or the discriminator learns what its stride makes of pixels; and one of two filters."""
-    index = int(torch.randint(len(sizes), (), generator=generator))
-    return View(sizes[index], bool(torch.rand((), generator=generator) < 0.5))
-
-
-def augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Weak colour, shifts and cut-outs, with gradients (DiffAugment, Zhao et al. 2020, arXiv 2006.10738, section 3).
-
-    Strong colour is left out: it leaves the generator free to drift in colour.
-    """
-    count, _, high, wide = x.shape
-
-    def uniform(low: float, top: float) -> Tensor:
-        return low + (top - low) * torch.rand((count, 1, 1, 1), generator=generator)
-
-    x = x + uniform(-0.1, 0.1)
-    grey = x.mean(dim=1, keepdim=True)
-    x = grey + (x - grey) * uniform(0.8, 1.2)
-    middle = x.mean(dim=(1, 2, 3), keepdim=True)
-    x = middle + (x - middle) * uniform(0.9, 1.1)
-
-    reach = max(1, high // 8)
-    padded = F.pad(x, (reach, reach, reach, reach), mode="reflect")
-    shifts = torch.randint(0, 2 * reach + 1, (count, 2), generator=generator).tolist()
-    x = torch.stack([padded[i, :, top : top + high, left : left + wide] for i, (top, left) in enumerate(shifts)])
-
-    centres = torch.rand((count, 2), generator=generator)
-    cut = torch.rand((count,), generator=generator) < 0.3
-    rows = (torch.arange(high)[None] - centres[:, :1] * high).abs() < high / 5
-    columns = (torch.arange(wide)[None] - centres[:, 1:] * wide).abs() < wide / 5
-    hole = rows[:, :, None] & columns[:, None, :] & cut[:, None, None]
-    return x * ~hole[:, None]
-
-
-def show(x: Tensor, view: View) -> Tensor:
-    """(B, 3, H, W) -> (B, 3, side, side), as the frozen network wants it."""
-    filtered = F.interpolate(x, size=(view.side, view.side), mode="bicubic" if view.bicubic else "bilinear", align_corners=False)
-    return filtered.contiguous(memory_format=torch.channels_last)
-
-
-# ---- a pull to photos, without a discriminator -------------------------------------------------------------------------------
-
-
-@dataclass
-class FeatureQueues:
-    """The last features of photos and of generated pictures of each class, (K, depth, D), oldest replaced first."""
-
-    real: Tensor
-    fake: Tensor
-    real_count: Tensor  # (K,) features seen so far
-    fake_count: Tensor
-
-    @classmethod
-    def empty(cls, classes: int, depth: int, width: int) -> "FeatureQueues":
-        """Queues that hold nothing."""
-        zeros = torch.zeros(classes, depth, width)
-        return cls(zeros, zeros.clone(), torch.zeros(classes, dtype=torch.long), torch.zeros(classes, dtype=torch.long))
-
-    def push(self, features: Tensor, labels: Tensor, real: bool) -> None:
-        """Add features (B, D) of classes (B,)."""
-        queue, count = (self.real, self.real_count) if real else (self.fake, self.fake_count)
-        for feature, label in zip(features, labels.tolist(), strict=True):
-            queue[label, int(count[label]) % queue.shape[1]] = feature
-            count[label] += 1
-
-    def held(self, label: int, real: bool) -> Tensor:
-        """The features of a class, (n, D)."""
-        queue, count = (self.real, self.real_count) if real else (self.fake, self.fake_count)
-        return queue[label, : min(int(count[label]), queue.shape[1])]
-
-
-TEMPERATURES = (0.5, 1.0, 2.0)  # of the kernel, in units of the typical distance / sqrt(D) ... see drift
-FEWEST = 8  # features of a class on both sides before it is pulled
-
-
-def drift(features: Tensor, labels: Tensor, queues: FeatureQueues) -> Tensor:
-    """Where each feature (B, D) should go: to photos of its class, away from generated pictures of it; length about 1 each.
-
-    The mean shift of a kernel to photos minus that to generated pictures: it vanishes where both are spread alike (drifting models,
-    arXiv 2602.04770; the gradient of a kernel distance).
-    """
-    out = torch.zeros_like(features)
-    for index, label in enumerate(labels.tolist()):
-        real, fake = queues.held(label, True), queues.held(label, False)
-        if min(len(real), len(fake)) < FEWEST:
-            continue
-        near = (features[index] - real).norm(dim=1)
-        far = (features[index] - fake).norm(dim=1)
-        unit = near.mean()
-        for temperature in TEMPERATURES:
-            width = temperature * unit / 5
-            pull = torch.softmax(-near / width, dim=0) @ real
-            push = torch.softmax(-far / width, dim=0) @ fake
-            out[index] += (pull - push) / len(TEMPERATURES)
-    return out
-
-
-# ---- the loop ----------------------------------------------------------------------------------------------------------------
+    perceive: Perceive
+    photos: Photos
+    classes: int
+    size: tuple[int, int]  # (H, W) of the pictures
+    levels: tuple[float, ...]  # the sigmas of sampling, descending, without the 0
+    seed: int = 0
 
 
 @dataclass
 class AdversarialState:
-    """All that changes during a run."""
+    """All that changes during a run. ``total`` may be changed between updates: the rate follows it."""
 
     discriminator: Discriminator
     optimizer: torch.optim.Optimizer
@@ -245,17 +81,55 @@ class AdversarialState:
     chain: Tensor  # (L - 1, N, 3, H, W): what each level answered in the update before
     chain_mix: Tensor  # (L, N, K): what is asked for, by level
     queues: FeatureQueues | None
+    watch: Watch
     total: int
     step: int = 0
-    images: int = 0
-    extra: dict[str, object] = field(default_factory=dict)
+    images: int = 0  # generated
+    lr_scale: float = 1.0
+    rollbacks: int = 0
+    good: dict[str, Any] | None = None  # the packed state to go back to
+    extra: dict[str, Any] = field(default_factory=dict)  # the consumer's own: time spent, for one
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("total", "step", "images", "lr_scale", "rollbacks", "extra")
+
+    def pack(self, net: nn.Module) -> dict[str, Any]:
+        """Everything :meth:`unpack` needs but ``good``; a view of the live state, copy it to keep it."""
+        return {
+            "net": net.state_dict(),
+            "ema": self.ema,
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "head_optimizer": self.head_optimizer.state_dict(),
+            "chain": self.chain,
+            "chain_mix": self.chain_mix,
+            "queues": self.queues.pack() if self.queues else None,
+            "watch": self.watch.pack(),
+            **{key: getattr(self, key) for key in self.PLAIN},
+        }
+
+    def unpack(self, net: nn.Module, packed: dict[str, Any]) -> None:
+        """Go on from a packed state."""
+        net.load_state_dict(packed["net"])
+        self.discriminator.load_state_dict(packed["discriminator"])
+        self.optimizer.load_state_dict(packed["optimizer"])
+        self.head_optimizer.load_state_dict(packed["head_optimizer"])
+        for name, value in packed["ema"].items():
+            self.ema[name].copy_(value)
+        self.chain.copy_(packed["chain"])
+        self.chain_mix.copy_(packed["chain_mix"])
+        if self.queues:
+            self.queues.unpack(packed["queues"])
+        self.watch.unpack(packed["watch"])
+        for key in self.PLAIN:
+            setattr(self, key, packed[key])
 
 
 @dataclass(frozen=True, slots=True)
 class AdversarialProgress:
-    """What one update did; means over its pictures."""
+    """What one update did; means over its pictures. ``note`` is a sentence or ""."""
 
     step: int
+    total: int
     images: int
     generator_loss: float
     discriminator_loss: float
@@ -263,157 +137,295 @@ class AdversarialProgress:
     fake_score: float
     class_loss: float
     photo_loss: float
-    colour: tuple[float, float, float]  # mean channels of generated pictures minus those of photos, in [-2, 2]
-    saturation: float  # mean distance of channels from grey, of generated pictures over that of photos
+    colour: tuple[float, float, float]  # mean channels, minus those of photos, in [-2, 2]
+    saturation: float  # mean distance of channels from grey, over that of photos
+    grad_norm: float
+    lr: float
+    note: str = ""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no loss and no gradient is a NaN or infinite."""
+        losses = (self.generator_loss, self.discriminator_loss, self.class_loss, self.photo_loss)
+        return all(math.isfinite(value) for value in (*losses, self.grad_norm))
+
+    @property
+    def loss(self) -> float:
+        """The generator's."""
+        return self.generator_loss
 
 
-Photos = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
-"""``photos(step, count, generator)`` -> photos (count, 3, H, W) in [-1, 1] and mix (count, K)."""
-
-
-def begin(model: Trainable, perceive: Perceive, recipe: AdversarialRecipe, classes: int, size: int, levels: int, total: int) -> AdversarialState:
-    """A state before the first update."""
+def begin(
+    model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, total: int
+) -> AdversarialState:
+    """A state before the first of ``total`` updates; the model keeps its weights."""
+    device = next(model.net.parameters()).device
+    side = min(recipe.sizes)
     with torch.no_grad():
-        maps = perceive(torch.zeros(1, 3, 96, 96))
-    discriminator = Discriminator([m.shape[1] for m in maps], [m.shape[2] for m in maps], classes)
+        maps = setup.perceive(torch.zeros(1, 3, side, side, device=device))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(setup.seed, SEEDS - 1))
+        channels, sides = zip(*(m.shape[1:3] for m in maps), strict=True)
+        discriminator = Discriminator(channels, sides, setup.classes).to(device)
+
+    classes, levels, features = setup.classes, len(setup.levels), channels[-1]
     count = recipe.batch // levels
-    queues = FeatureQueues.empty(classes, 48, maps[-1].shape[1]) if recipe.drift_weight else None
+    queues = None
+    if recipe.drift_weight:
+        queues = FeatureQueues.empty(classes, DEPTH, features, device)
     trained = [p for p in discriminator.parameters() if p.requires_grad]
+    betas = (0.0, recipe.beta2)
     return AdversarialState(
         discriminator,
-        torch.optim.Adam(model.net.parameters(), lr=recipe.lr, betas=(0.0, recipe.beta2)),
-        torch.optim.Adam(trained, lr=recipe.head_lr, betas=(0.0, recipe.beta2)),
+        torch.optim.Adam(model.net.parameters(), lr=recipe.lr, betas=betas),
+        torch.optim.Adam(trained, lr=recipe.head_lr, betas=betas),
         {name: value.detach().clone() for name, value in model.net.state_dict().items()},
-        torch.zeros(levels - 1, count, 3, size, size),
-        torch.zeros(levels, count, classes),
+        torch.zeros(levels - 1, count, 3, *setup.size, device=device),
+        torch.zeros(levels, count, classes, device=device),
         queues,
+        Watch.begin(classes, features, setup.size),
         total,
     )
 
 
+def rate(recipe: AdversarialRecipe, step: int, total: int) -> float:
+    """The factor of both learning rates: a linear warm-up, 1, and a linear fall at the end."""
+    warm = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
+    return warm * min(1.0, (1 - step / max(total, 1)) / recipe.fall) if recipe.fall else warm
+
+
 def draw_mix(mix: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Some of the one-hot mixes (B, K) become mixes with another of the batch, as inventing an animal asks for."""
-    other = mix[torch.randperm(len(mix), generator=generator)]
-    weight = 0.5 + 0.3 * torch.rand(len(mix), 1, generator=generator)
-    mixed = torch.rand(len(mix), 1, generator=generator) < share
+    """A ``share`` of the one-hot rows (B, K) becomes a mix with another of the batch."""
+    other = mix[torch.randperm(len(mix), generator=generator).to(mix.device)]
+    weight = (0.5 + 0.3 * torch.rand(len(mix), 1, generator=generator)).to(mix.device)
+    mixed = (torch.rand(len(mix), 1, generator=generator) < share).to(mix.device)
     return torch.where(mixed, weight * mix + (1 - weight) * other, mix)
 
 
-def hinge(real: Sequence[Tensor], fake: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """The hinge loss of a discriminator (arXiv 1705.02894), over heads."""
-    losses = [
-        weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f, weight in zip(real, fake, weights, strict=True)
-    ]
-    return torch.stack(losses).sum() / sum(weights)
-
-
 def adversarial_train(
-    model: Trainable,
-    perceive: Perceive,
-    photos: Photos,
-    recipe: AdversarialRecipe,
-    levels: Sequence[float],
-    state: AdversarialState,
-    seed: int = 0,
-    rate: Callable[[int, int], float] = lambda step, total: 1.0,
+    model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, state: AdversarialState
 ) -> Iterator[AdversarialProgress]:
     """Train until ``state.step`` reaches ``state.total``, yielding after each update.
 
-    Args:
-        levels: the sigmas of sampling, descending.
-        rate: the factor of both learning rates, by update and total.
-    """
-    discriminator, count = state.discriminator, recipe.batch // len(levels)
-    total_batch = count * len(levels)
-    weights = [1.0] * len(discriminator.heads) + [recipe.pixel_weight]
-    sigmas = torch.tensor(levels).repeat_interleave(count)
-    noisy_count = int(recipe.photo_share * recipe.batch)
+    A loss that is not a number, or a guard that fires (``guards.py``), goes back to the last good
+    state with half the learning rates and says so; after MAX_ROLLBACKS times training ends there.
 
+    Raises:
+        JungleError: it breaks down before any state is good.
+    """
+    if state.good is None:
+        state.good = copy.deepcopy(state.pack(model.net))
+    loop = _Loop(model, setup, recipe, state)
     while state.step < state.total:
-        generator = torch.Generator().manual_seed(seed_of(seed, state.step))
-        real, real_mix = photos(state.step, total_batch + noisy_count, generator)
-        real, noisy = real[:total_batch], real[total_batch:]
-        factor = min(1.0, (state.step + 1) / recipe.warmup) * rate(state.step, state.total)
-        for optimizer, lr in ((state.optimizer, recipe.lr), (state.head_optimizer, recipe.head_lr)):
+        progress = loop.update()
+        fault = "" if progress.is_finite else "a loss is not a number"
+        if not fault and state.watch.updates == WINDOW:
+            fault, calm = state.watch.close()
+            if calm:
+                state.good = copy.deepcopy(state.pack(model.net))
+        yield _go_back(model.net, state, progress, fault) if fault else progress
+
+
+def _go_back(
+    net: nn.Module, state: AdversarialState, progress: AdversarialProgress, fault: str
+) -> AdversarialProgress:
+    """Take the last good state with half the learning rates; ``progress`` with a note on it."""
+    rollbacks, scale, total = state.rollbacks + 1, state.lr_scale / 2, state.total
+    state.unpack(net, copy.deepcopy(state.good or {}))
+    state.rollbacks, state.lr_scale, state.total = rollbacks, scale, total
+    note = f"Adversarial update {progress.step}: {fault}. Back to update {state.step}"
+    if rollbacks <= MAX_ROLLBACKS:
+        note += ", learning rates halved."
+        return dataclasses.replace(progress, step=state.step, images=state.images, note=note)
+
+    if state.step == 0:
+        raise JungleError(
+            f"Adversarial training broke down {rollbacks} times at its start ({fault}): "
+            "begin with a model that learned for longer, or train with -o adversarial_share=0."
+        )
+    state.total = state.step
+    note += f" for the {rollbacks}th time, where training ends: the model is the last good one."
+    step, images = state.step, state.images
+    return dataclasses.replace(progress, step=step, total=step, images=images, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one update works on: A pictures to be generated, R photos, P photos with noise."""
+
+    real: Tensor  # (R, 3, H, W)
+    real_mix: Tensor  # (R, K)
+    hidden: Tensor  # (P, 3, H, W), the photos that get noise
+    x: Tensor  # (A + P, 3, H, W), what the generator is asked
+    sigma: Tensor  # (A + P,)
+    mix: Tensor  # (A + P, K)
+    active: int  # A
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Pictures as the discriminator gets them."""
+
+    pictures: Tensor
+    maps: list[Tensor]
+    mix: Tensor
+
+    def detached(self) -> "_Seen":
+        """The same without gradients to the generator, so that the frozen network reads it once."""
+        return _Seen(self.pictures.detach(), [m.detach() for m in self.maps], self.mix)
+
+
+class _Loop:
+    """One update after the other."""
+
+    def __init__(
+        self,
+        model: Trainable,
+        setup: AdversarialSetup,
+        recipe: AdversarialRecipe,
+        state: AdversarialState,
+    ) -> None:
+        self.model, self.setup, self.recipe, self.state = model, setup, recipe, state
+        self.device = state.chain.device
+        self.levels = torch.tensor(setup.levels, device=self.device)
+        self.count = recipe.batch // len(setup.levels)
+        heads = state.discriminator.heads
+        self.weights = [1.0] * len(heads) + [recipe.pixel_weight]
+        self.trained = [p for p in state.discriminator.parameters() if p.requires_grad]
+
+    def update(self) -> AdversarialProgress:
+        """One step of the discriminator and one of the generator."""
+        state, seed = self.state, self.setup.seed
+        generator = torch.Generator().manual_seed(seed_of(seed, SEEDS + state.step))
+        torch.manual_seed(seed_of(seed, -SEEDS - state.step))  # dropout draws from the global one
+        factor = rate(self.recipe, state.step, state.total) * state.lr_scale
+        for optimizer, lr in (
+            (state.optimizer, self.recipe.lr),
+            (state.head_optimizer, self.recipe.head_lr),
+        ):
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
 
-        # The chain moves down by one level: what a level answered is what the next one gets, with noise.
-        first = draw_mix(real_mix[torch.randperm(total_batch, generator=generator)[:count]], recipe.mixed, generator)
+        batch = self._compose(generator)
+        answer = self.model(batch.x, batch.sigma, batch.mix)
+        fake, restored = answer[: batch.active], answer[batch.active :]
+        view = draw_view(self.recipe.sizes, generator)
+        fake_pictures = augment(fake, generator)
+        real_pictures = augment(batch.real, generator)
+        fake_maps = self.setup.perceive(show(fake_pictures, view))
+        with torch.no_grad():
+            real_maps = self.setup.perceive(show(real_pictures, view))
+        seen_fake = _Seen(fake_pictures, fake_maps, batch.mix[: batch.active])
+        seen_real = _Seen(real_pictures, real_maps, batch.real_mix)
+
+        judged = self._teach_discriminator(seen_real, seen_fake.detached())
+        photo_loss = (restored - batch.hidden).square().mean()
+        taught = self._teach_generator(seen_fake, seen_real, photo_loss)
+        self._remember(fake.detach())
+        colours = self._look(fake.detach(), seen_fake.detached(), batch.real, seen_real)
+        losses = {**judged, **taught, **colours, "lr": self.recipe.lr * factor}
+        return AdversarialProgress(state.step, state.total, state.images, **losses)
+
+    def _compose(self, generator: torch.Generator) -> _Batch:
+        state, count, levels = self.state, self.count, len(self.levels)
+        whole = count * levels
+        hidden_count = int(self.recipe.photo_share * self.recipe.batch)
+        real, real_mix = self.setup.photos(state.step, whole + hidden_count, generator)
+
+        # The chain moves down by one level: what a level answered is what the next one gets.
+        chosen = torch.randperm(whole, generator=generator)[:count].to(self.device)
+        first = draw_mix(real_mix[chosen], self.recipe.mixed, generator)
         state.chain_mix = torch.cat([first[None], state.chain_mix[:-1]])
-        begun = torch.cat([torch.zeros(1, *state.chain.shape[1:]), state.chain]).flatten(0, 1)
-        mix = state.chain_mix.flatten(0, 1)
-        active = min(state.step + 1, len(levels)) * count  # lower levels have nothing to go on with in the first updates
+        begun = torch.cat([torch.zeros_like(real[None, :count]), state.chain]).flatten(0, 1)
+        active = min(state.step + 1, levels) * count  # lower levels have nothing to go on with yet
 
         # Photos with noise keep the generator a denoiser.
-        chosen = torch.randint(1, len(levels), (noisy_count,), generator=generator)
-        noisy_sigma = torch.tensor(levels)[chosen]
-        x = torch.cat([begun[:active], noisy])
-        sigma = torch.cat([sigmas[:active], noisy_sigma])
-        asked = torch.cat([mix[:active], real_mix[total_batch:]])
-        answer = model(x + expand(sigma) * torch.randn(x.shape, generator=generator), sigma, asked)
-        fake, restored = answer[:active], answer[active:]
-        mix = mix[:active]
+        lowest = torch.randint(min(1, levels - 1), levels, (hidden_count,), generator=generator)
+        hidden = real[whole:]
+        x = torch.cat([begun[:active], hidden])
+        sigma = torch.cat([self.levels.repeat_interleave(count)[:active], self.levels[lowest]])
+        mix = torch.cat([state.chain_mix.flatten(0, 1)[:active], real_mix[whole:]])
+        noise = torch.randn(x.shape, generator=generator).to(self.device)
+        x = x + expand(sigma) * noise
+        return _Batch(real[:whole], real_mix[:whole], hidden, x, sigma, mix, active)
 
-        view = draw_view(recipe.sizes, generator)
-        fake_seen = augment(fake, generator)
-        real_seen = augment(real, generator)
-        fake_maps = perceive(show(fake_seen, view))
-        with torch.no_grad():
-            real_maps = perceive(show(real_seen, view))
-
-        # The discriminator learns from detached maps, so the frozen network reads the generated pictures once.
-        real_scores = discriminator.scores(real_maps[:-1], real_seen, real_mix[:total_batch])
-        fake_scores = discriminator.scores([m.detach() for m in fake_maps[:-1]], fake_seen.detach(), mix)
-        naming = F.cross_entropy(discriminator.logits(real_maps[-1]), real_mix[:total_batch])
-        discriminator_loss = hinge(real_scores, fake_scores, weights)
-        state.head_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(discriminator_loss + naming)
-        state.head_optimizer.step()
-
-        for parameter in discriminator.parameters():
+    def _teach_discriminator(self, real: _Seen, fake: _Seen) -> dict[str, Any]:
+        discriminator = self.state.discriminator
+        for parameter in self.trained:
+            parameter.requires_grad_(True)
+        real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
+        fake_scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+        loss = hinge(real_scores, fake_scores, self.weights)
+        naming = F.cross_entropy(discriminator.logits(real.maps[-1]), real.mix)
+        self.state.head_optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss + naming)
+        self.state.head_optimizer.step()
+        for parameter in self.trained:
             parameter.requires_grad_(False)
-        scores = discriminator.scores(fake_maps[:-1], fake_seen, mix)
-        adversarial = -torch.stack([w * s.mean() for s, w in zip(scores, weights, strict=True)]).sum() / sum(weights)
-        named = F.cross_entropy(discriminator.logits(fake_maps[-1]), mix, label_smoothing=0.1)
-        photo_loss = (restored - noisy).square().mean()
-        loss = adversarial + recipe.class_weight * named + recipe.photo_weight * photo_loss
+        return {
+            "discriminator_loss": float(loss.detach()),
+            "real_score": _mean(real_scores),
+            "fake_score": _mean(fake_scores),
+        }
+
+    def _teach_generator(self, fake: _Seen, real: _Seen, photo_loss: Tensor) -> dict[str, Any]:
+        state, recipe = self.state, self.recipe
+        scores = state.discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+        weighed = [w * s.mean() for s, w in zip(scores, self.weights, strict=True)]
+        adversarial = -torch.stack(weighed).sum() / sum(self.weights)
+        logits = state.discriminator.logits(fake.maps[-1])
+        naming = F.cross_entropy(logits, fake.mix, label_smoothing=0.1)
+        loss = adversarial + recipe.class_weight * naming + recipe.photo_weight * photo_loss
         if state.queues is not None:
-            pooled = fake_maps[-1].mean(dim=(2, 3))
-            labels = mix.argmax(dim=1)
-            pure = mix.max(dim=1).values > 0.99
-            state.queues.push(real_maps[-1].mean(dim=(2, 3)), real_mix[:total_batch].argmax(dim=1), True)
-            with torch.no_grad():
-                target = drift(pooled, labels, state.queues) * pure[:, None]
-                target = target / target.norm(dim=1).mean().clamp(min=1e-6)
-            loss = loss - recipe.drift_weight * (pooled * target).sum(dim=1).mean()
-            state.queues.push(pooled.detach()[pure], labels[pure], False)
+            loss = loss - recipe.drift_weight * self._drift(state.queues, fake, real)
         state.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(model.net.parameters(), 5.0)
+        norm = nn.utils.clip_grad_norm_(self.model.net.parameters(), CLIP)
         state.optimizer.step()
-        for name, parameter in discriminator.named_parameters():
-            parameter.requires_grad_(not (name.startswith("heads") and ".project." in name))
+        return {
+            "generator_loss": float(adversarial.detach()),
+            "class_loss": float(naming.detach()),
+            "photo_loss": float(photo_loss.detach()),
+            "grad_norm": float(norm),
+        }
 
-        kept = fake.detach()[: active - (count if active == total_batch else 0)]
-        state.chain[: len(kept) // count] = kept.reshape(-1, *state.chain.shape[1:])
-        state.step += 1
-        state.images += active
-        update_ema(state.ema, model.net, state.step, recipe.ema)
-
+    def _drift(self, queues: FeatureQueues, fake: _Seen, real: _Seen) -> Tensor:
+        """How far the features go where :func:`~.feature_drift.drift` points to."""
+        features = fake.maps[-1].mean(dim=(2, 3))
+        labels = fake.mix.argmax(dim=1)
+        pure = fake.mix.amax(dim=1) > 0.99
+        queues.push(real.maps[-1].mean(dim=(2, 3)), real.mix.argmax(dim=1), real=True)
         with torch.no_grad():
-            last = fake[-count:]
-            colour = (last.mean(dim=(0, 2, 3)) - real.mean(dim=(0, 2, 3))).tolist()
-            saturation = [(v - v.mean(dim=1, keepdim=True)).abs().mean() for v in (last, real)]
-        yield AdversarialProgress(
-            state.step,
-            state.images,
-            float(adversarial.detach()),
-            float(discriminator_loss.detach()),
-            float(torch.stack([s.mean() for s in real_scores]).mean().detach()),
-            float(torch.stack([s.mean() for s in fake_scores]).mean().detach()),
-            float(named.detach()),
-            float(photo_loss.detach()),
-            (colour[0], colour[1], colour[2]),
-            float(saturation[0] / saturation[1].clamp(min=1e-6)),
-        )
+            target = drift(features, labels, queues) * pure[:, None]
+            target = target / target.norm(dim=1).mean().clamp(min=1e-6)
+        queues.push(features.detach()[pure], labels[pure], real=False)
+        moved: Tensor = (features * target).sum(dim=1).mean()
+        return moved
+
+    def _remember(self, fake: Tensor) -> None:
+        """Keep the answers of all levels but the last for the next update, and the average."""
+        state, count = self.state, self.count
+        kept = fake.reshape(-1, count, *fake.shape[1:])[: len(self.levels) - 1]
+        state.chain[: len(kept)] = kept
+        state.step += 1
+        state.images += len(fake)
+        update_ema(state.ema, self.model.net, state.step, self.recipe.ema)
+
+    @torch.no_grad()
+    def _look(self, fake: Tensor, seen: _Seen, real: Tensor, seen_real: _Seen) -> dict[str, Any]:
+        """Colours of the lowest level against photos; and the guards look at the same pictures."""
+        last = slice(len(fake) - self.count, len(fake))
+        colour = (fake[last].mean(dim=(0, 2, 3)) - real.mean(dim=(0, 2, 3))).tolist()
+        distances = [(x - x.mean(dim=1, keepdim=True)).abs().mean() for x in (fake[last], real)]
+        if len(fake) == self.count * len(self.levels):  # the first updates have no lowest level
+            features = [s.maps[-1].mean(dim=(2, 3)) for s in (seen, seen_real)]
+            self.state.watch.add(
+                Sight(fake[last], features[0][last], seen.mix[last]),
+                Sight(real, features[1], seen_real.mix),
+            )
+        saturation = float(distances[0] / distances[1].clamp(min=1e-6))
+        return {"colour": tuple(colour), "saturation": saturation}
+
+
+def _mean(scores: Sequence[Tensor]) -> float:
+    return float(torch.stack([s.mean() for s in scores]).mean().detach())
