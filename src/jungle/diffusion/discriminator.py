@@ -68,8 +68,7 @@ class PixelHead(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.shrink = nn.ModuleList(
-            spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
-            for inputs, outputs in pairwise(PIXEL_WIDTHS)
+            spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)) for inputs, outputs in pairwise(PIXEL_WIDTHS)
         )
         self.head = Head(PIXEL_WIDTHS[-1], classes, stride=2, fixed=False)
 
@@ -92,8 +91,7 @@ class Discriminator(nn.Module):
     def __init__(self, channels: Sequence[int], sides: Sequence[int], classes: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(
-            Head(width, classes, stride=2 if side > 8 else 1)
-            for width, side in zip(channels[:-1], sides[:-1], strict=True)
+            Head(width, classes, stride=2 if side > 8 else 1) for width, side in zip(channels[:-1], sides[:-1], strict=True)
         )
         self.pixels = PixelHead(classes)
         self.classifier = nn.Linear(channels[-1], classes)
@@ -111,10 +109,7 @@ class Discriminator(nn.Module):
 
 def hinge(real: Sequence[Tensor], fake: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     """The hinge loss of a discriminator (Lim and Ye 2017, arXiv 1705.02894), averaged over heads."""
-    losses = [
-        weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean())
-        for r, f, weight in zip(real, fake, weights, strict=True)
-    ]
+    losses = [weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f, weight in zip(real, fake, weights, strict=True)]
     return torch.stack(losses).sum() / sum(weights)
 
 
@@ -175,9 +170,7 @@ def _shift(x: Tensor, generator: torch.Generator) -> Tensor:
     reach = max(1, high // 8)
     padded = F.pad(x, (reach, reach, reach, reach), mode="reflect")
     shifts = torch.randint(0, 2 * reach + 1, (count, 2), generator=generator).tolist()
-    return torch.stack(
-        [padded[i, :, y : y + high, left : left + wide] for i, (y, left) in enumerate(shifts)]
-    )
+    return torch.stack([padded[i, :, y : y + high, left : left + wide] for i, (y, left) in enumerate(shifts)])
 
 
 def _cut_out(x: Tensor, generator: torch.Generator) -> Tensor:

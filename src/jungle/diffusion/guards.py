@@ -146,11 +146,11 @@ class Guard:
 
 
 GUARDS = (
-    Guard("colour", colour_drift, 0.25, "the colours drift: a mean channel is {0:.2f} from the photos'"),
-    Guard("saturation", saturation_drift, 0.6, "the colours drift: saturation is {0:.0%} off"),
+    Guard("colour", colour_drift, 0.3, "the colours drift: a mean channel is {0:.2f} from the photos'"),
+    Guard("saturation", saturation_drift, 0.8, "the colours drift: saturation is {0:.0%} off"),
     Guard("variety", lost_variety, 4.0, "variety is lost: pictures of a class are {0:.1f} times more alike than photos"),
     Guard("class", collapsed_class, 8.0, "a class collapses: its pictures are {0:.0f} times more alike than photos"),
-    Guard("texture", repeating_texture, 0.02, "a texture repeats: it has {0:.0%} more of the contrast than in photos"),
+    Guard("texture", repeating_texture, 0.08, "a texture repeats: it has {0:.0%} more of the contrast than in photos"),
 )  # fmt: skip
 """Limits far above what healthy runs show (docs/LOG.md)."""
 
