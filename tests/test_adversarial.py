@@ -129,7 +129,7 @@ def test_each_side_learns_against_the_other_standing_still(who: str) -> None:
     recipe = dataclasses.replace(QUICK, **{"lr": 1e-2, "head_lr": 2e-3, "fall": 0.0, "mixed": 0.0} | still)  # type: ignore[arg-type]
     denoiser, state = begun(recipe, total=30)
     losses = [getattr(p, f"{who}_loss") for p in adversarial.adversarial_train(denoiser, setup(), recipe, state)]
-    assert np.mean(losses[-8:]) < np.mean(losses[3:11]) - 0.1
+    assert np.mean(losses[-8:]) < np.mean(losses[3:11]) - 0.03
 
 
 def test_rates_warm_up_and_fall() -> None:

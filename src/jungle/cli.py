@@ -30,7 +30,10 @@ for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jung
 @cli.command()
 @click.argument("source")
 @click.option(
-    "--recipe", default="", metavar="NAME", help="tiny, quick, adversarial, photo64, faithful; tiny, quick, call for recordings; quick by default."
+    "--recipe",
+    default="",
+    metavar="NAME",
+    help="tiny, quick, adversarial, photo64, faithful; tiny, quick, call for recordings; quick by default.",
 )
 @click.option("--minutes", default=0.0, metavar="N", help="Fit the run into so many minutes.")
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
