@@ -337,7 +337,7 @@ def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["-o steps=60 -o checkpoint_every=5", "-o steps=12 -o checkpoint_every=1 -o adversarial_share=0.5"])
+@pytest.mark.parametrize("how", ["-o steps=60 -o checkpoint_every=5", "-o steps=8 -o checkpoint_every=1 -o adversarial_share=0.5"])
 def test_killed_five_times(drawn_photos: Path, how: str) -> None:
     """kill -9 at random moments; the weights at the end equal those of a run that nobody touched, bit for bit."""
     folder = drawn_photos.parent
