@@ -337,10 +337,11 @@ def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
 
 
 @pytest.mark.slow
-def test_killed_five_times(drawn_photos: Path) -> None:
+@pytest.mark.parametrize("how", ["-o steps=60 -o checkpoint_every=5", "-o steps=8 -o checkpoint_every=1 -o adversarial_share=0.5"])
+def test_killed_five_times(drawn_photos: Path, how: str) -> None:
     """kill -9 at random moments; the weights at the end equal those of a run that nobody touched, bit for bit."""
     folder = drawn_photos.parent
-    told = "train photos --recipe tiny --device cpu:float32 -o steps=60 -o checkpoint_every=5 --quiet --out"
+    told = f"train photos --recipe tiny --device cpu:float32 {how} --quiet --out"
     process = start(folder, f"{told} straight")
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")

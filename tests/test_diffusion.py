@@ -70,7 +70,23 @@ def test_ancestral_samples_have_the_right_mean_and_deviation() -> None:
     assert abs(float(found.std()) - 0.5) < 0.02
 
 
-@pytest.mark.parametrize("solver", ["dpm2m", "heun", "ancestral"])
+def test_consistency_sampling_answers_adds_noise_and_answers_again() -> None:
+    """With the exact denoiser of normal data every step is known: the mean of the clean picture, then new noise."""
+    recipe = SampleRecipe(solver="consistency", steps=4, sigma_max=20.0, sigma_min=0.4, rho=100.0, guidance=1.0)
+    denoiser = Gaussian(0.3, 0.5)
+    levels = noise_levels(denoiser, recipe)
+    assert levels == pytest.approx([20.0, 5.52, 1.5, 0.4, 0.0], rel=0.02)
+    found = last(sample(denoiser, [5], torch.zeros(1, 2), (3, 8, 8), recipe))[0]
+    assert denoiser.calls == evaluations(recipe) == 4
+    generator = torch.Generator().manual_seed(5)
+    clean = torch.zeros(3, 8, 8)
+    for sigma in levels[:-1]:
+        noisy = clean + sigma * torch.randn((3, 8, 8), generator=generator)
+        clean = 0.3 + (noisy - 0.3) * 0.25 / (0.25 + sigma**2)
+    torch.testing.assert_close(found, clean, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["dpm2m", "heun", "ancestral", "consistency"])
 def test_an_item_does_not_depend_on_its_batch(solver: str) -> None:
     recipe = SampleRecipe(solver=solver, steps=5)  # type: ignore[arg-type]
     denoiser = model.build(TINY, 3, CPU)

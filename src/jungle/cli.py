@@ -30,7 +30,10 @@ for command in (jungles.new, jungles.make, jungles.postcards, jungles.site, jung
 @cli.command()
 @click.argument("source", nargs=-1, required=True)
 @click.option(
-    "--recipe", default="", metavar="NAME", help="tiny, quick, photo64, faithful; tiny, quick, call for recordings; quick by default."
+    "--recipe",
+    default="",
+    metavar="NAME",
+    help="tiny, quick, adversarial, photo64, faithful; tiny, quick, call for recordings; quick by default.",
 )
 @click.option("--minutes", default=0.0, metavar="N", help="Fit the run into so many minutes.")
 @click.option("--out", default=".", metavar="DIR", help="Where the model goes; the same command goes on with it.")
@@ -65,7 +68,7 @@ def train(
 @click.option("--mix", default=None, metavar="A=0.6,B=0.4", help="Which animals are mixed, and how strongly.")
 @click.option("--species", default=None, metavar="SLUG", help="A species of jungle.toml.")
 @click.option("--steps", default=None, type=int, help="Noise levels; more is finer and slower.")
-@click.option("--solver", default=None, metavar="NAME", help="dpm2m, heun, ddim, ancestral or ddpm.")
+@click.option("--solver", default=None, metavar="NAME", help="dpm2m, heun, ddim, ancestral, consistency or ddpm.")
 @click.option("--guidance", default=None, type=float, help="How strongly to obey the mix; 1 means none.")
 @click.option("--weak", default="", metavar="FILE", help="Guide away from this weaker model (autoguidance), not from no class.")
 @click.option("--keep", default=0, help="Keep so many of --of, the best by score.")

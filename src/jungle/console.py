@@ -78,6 +78,15 @@ def bar(total: int, unit: str, quiet: bool) -> Any:
     return tqdm(total=total, unit=unit, disable=quiet, dynamic_ncols=True, mininterval=0.5 if sys.stderr.isatty() else 20.0)
 
 
+def work_bar(done: float, quiet: bool) -> Any:
+    """A progress bar with an estimate on stderr, in shares of the work, of which ``done`` was done before."""
+    from tqdm import tqdm
+
+    form = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
+    interval = 0.5 if sys.stderr.isatty() else 20.0
+    return tqdm(total=1.0, initial=done, bar_format=form, disable=quiet, dynamic_ncols=True, mininterval=interval)
+
+
 def follow(progress: Any) -> Callable[[int, int], None]:
     """``report(done, total)`` that moves a progress bar; a total of 0 is not known yet."""
 

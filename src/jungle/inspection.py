@@ -13,7 +13,7 @@ from .binding import MANIFEST, manifest_in, read_card
 from .biography import in_words
 from .diffusion import model
 from .diffusion.device import Compute
-from .diffusion.run import trial
+from .diffusion.speed import trial
 from .errors import BadInput
 from .folders import kind_of, scan
 from .images import photos, preflight

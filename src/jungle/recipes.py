@@ -23,7 +23,7 @@ Curate = Literal["yes", "no"]
 Augment = Literal["safe", "flip", "original", "none"]
 Network = Literal["unet", "unet2d"]
 Objective = Literal["edm", "flow", "epsilon", "ddpm"]
-Solver = Literal["heun", "dpm2m", "ddim", "ancestral", "ddpm"]
+Solver = Literal["heun", "dpm2m", "ddim", "ancestral", "consistency", "ddpm"]
 
 SIZE_STEP = 16  # picture sides are multiples of this, so that every shipped network can halve them
 
@@ -77,6 +77,26 @@ class NetRecipe:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdversarialRecipe:
+    """The second part of a training run (``diffusion/adversarial.py``)."""
+
+    batch: int = 32  # generated pictures an update, and as many photos
+    photo_share: float = 0.25  # of the batch: photos with noise, whose answer is compared with the photo
+    lr: float = 2e-4  # of the generator
+    head_lr: float = 4e-4  # of the discriminator
+    beta2: float = 0.99
+    warmup: int = 100  # updates
+    fall: float = 0.3  # of the updates, the last ones, in which both rates fall to zero
+    ema: float = 0.05  # relative width of the power-function average
+    sizes: tuple[int, ...] = (80, 96, 112, 128)  # short sides the frozen network sees, at random
+    mixed: float = 0.15  # share of pictures asked for as a mix of two classes
+    pixel_weight: float = 0.5  # of the discriminator of pixels, against those of maps
+    class_weight: float = 0.2  # of the cross-entropy of the class asked for
+    drift_weight: float = 0.0  # of the pull to features of photos
+    photo_weight: float = 1.0  # of the squared error to photos
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """Everything that decides a training run, apart from the photos and the device."""
 
@@ -118,6 +138,9 @@ class Recipe:
     ema: float = 0.05  # relative width of the power-function EMA (EDM2, section 3.1); 0 = off
     drop_mix: float = 0.1  # share of photos trained without their class, for guidance
     checkpoint_every: int = 0  # updates, beside every two minutes; 0 = only the two minutes
+    # of the minutes, or of the updates: the last ones, which make it a sampler of few evaluations
+    adversarial_share: float = 0.0
+    adversarial: AdversarialRecipe = field(default_factory=AdversarialRecipe)
     sample: SampleRecipe = field(default_factory=SampleRecipe)
 
     def __post_init__(self) -> None:
@@ -153,6 +176,14 @@ class Recipe:
         _require(self.warmup >= 0, f"warmup={self.warmup}: use the number of updates, 0 for none.")
         _require(self.clip >= 0, f"clip={self.clip}: use a gradient norm, or 0 for none.")
         _require(self.checkpoint_every >= 0, f"checkpoint_every={self.checkpoint_every}: use a number of updates, or 0.")
+        _require(
+            0 <= self.adversarial_share <= 1,
+            f"adversarial_share={self.adversarial_share}: use a share from 0 (diffusion only) to 1 (adversarial training only).",
+        )
+        _require(
+            self.adversarial_share == 0 or (self.media, self.network) == ("photos", "unet"),
+            f"adversarial_share={self.adversarial_share}: adversarial training is for our own network and photos only; leave it out.",
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -161,10 +192,15 @@ class Recipe:
         return self.image_size, round(self.image_size * wide / high / SIZE_STEP) * SIZE_STEP
 
     def to_json(self) -> str:
-        """One line of JSON that :meth:`from_json` reads back."""
+        """One line of JSON that :meth:`from_json` reads back.
+
+        A recipe without curation or adversarial training is written as before there was any, so that a run begun then goes on.
+        """
         values = dataclasses.asdict(self)
         if self.curate == "no":
-            del values["curate"]  # as it was written before there was curation: a run begun then goes on
+            del values["curate"]
+        if self.adversarial_share == 0:
+            del values["adversarial_share"], values["adversarial"]
         return json.dumps(values, sort_keys=True)
 
     @classmethod
@@ -173,18 +209,22 @@ class Recipe:
         values = {"curate": "no"} | json.loads(text)
         for part in ("net", "fine", "weak"):
             if values.get(part) is not None:
-                net: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values[part].items()}
-                values[part] = NetRecipe(**net)
+                values[part] = NetRecipe(**_with_tuples(values[part]))
         values["sample"] = SampleRecipe(**values.get("sample", {}))
+        values["adversarial"] = AdversarialRecipe(**_with_tuples(values.get("adversarial", {})))
         made = cls(**values)
         nets = [net for net in (made.net, made.fine, made.weak) if net]
-        parts: list[Recipe | NetRecipe | SampleRecipe] = [made, made.sample, *nets]
+        parts: list[Recipe | NetRecipe | SampleRecipe | AdversarialRecipe] = [made, made.sample, made.adversarial, *nets]
         for one in parts:
             _check_kinds(one)
         return made
 
 
-def _check_kinds(recipe: "Recipe | NetRecipe | SampleRecipe") -> None:
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _check_kinds(recipe: "Recipe | NetRecipe | SampleRecipe | AdversarialRecipe") -> None:
     """Refuse values of another kind than their field, as a damaged description may hold."""
     for name, kind in typing.get_type_hints(type(recipe)).items():
         value = getattr(recipe, name)
@@ -234,7 +274,8 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     Raises:
         BadInput: an unknown key, or a value of the wrong kind or out of range.
     """
-    known = [f.name for f in dataclasses.fields(recipe) if f.name not in {"name", "media", "net", "fine", "fine_below", "weak", "sample"}]
+    fixed = {"name", "media", "net", "fine", "fine_below", "weak", "adversarial", "sample"}
+    known = [f.name for f in dataclasses.fields(recipe) if f.name not in fixed]
     changes: dict[str, Any] = {}
     for key, text in options.items():
         if key not in known:
@@ -244,6 +285,10 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
             )
         changes[key] = _convert(recipe, key, text)
     return dataclasses.replace(recipe, **changes)
+
+
+CONSISTENCY = SampleRecipe(steps=4, solver="consistency", sigma_max=20.0, sigma_min=0.4, rho=100.0, guidance=1.0)
+"""How a model is drawn from after adversarial training, and the noise levels of that training: about 20, 5.5, 1.5 and 0.4."""
 
 
 # Recordings become pictures of 256 frequencies and 2.05 s (sounds/spectrogram.py). A patch of 8 x 8 is 250 Hz and 64 ms.
@@ -261,11 +306,13 @@ RECIPES: dict[str, Recipe] = {
             name="tiny", image_size=16, curate="no", net=NetRecipe(widths=(8, 16), blocks=(1, 1), attention=(), embedding=32),
             batch=8, steps=20, warmup=5, sample=SampleRecipe(steps=6),
         ),
-        # Ten minutes on a laptop.
-        Recipe(name="quick"),
+        # An hour on a laptop: half of it diffusion, half of it adversarial.
+        Recipe(name="quick", adversarial_share=0.5),
+        # From a diffusion model to a sampler of four evaluations.
+        Recipe(name="adversarial", adversarial_share=1.0),
         # What the shipped model began with.
         Recipe(
-            name="photo64", augment="flip", epochs=65,
+            name="photo64", augment="flip", epochs=65, adversarial_share=0.5,
             sample=SampleRecipe(steps=16, guidance=4.0, guidance_low=0.3, guidance_high=3.0),
         ),
         # The original recipe of this project, figure by figure: DDPM, 63 M parameters, lr 2e-5, no EMA.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .console import Shared, Stop, bar, follow, say
+from .console import Shared, Stop, bar, follow, say, work_bar
 from .errors import BadInput, JungleError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .diffusion.run import Run
     from .folders import Found
     from .images.evaluate import Scores
-    from .recipes import Media, SampleRecipe
+    from .recipes import Media, Recipe, SampleRecipe
     from .sounds.calls import EmbeddedMaker
     from .sounds.evaluate import CallScores
     from .sounds.reference import Reference
@@ -170,7 +170,7 @@ def run_training(
     if not 0 <= minutes <= 100_000:
         raise BadInput(f"--minutes {minutes}: use a number of minutes above 0, or leave it out.")
     if recipe not in recipes.CALL_RECIPES:
-        recipes.find(recipe)  # refused before anything is downloaded
+        check_start(recipes.find(recipe), start)  # refused before anything is downloaded
     compute = devices.choose(shared.device)
     check_place(Path(out))
     media, files = gather(sources)
@@ -180,8 +180,11 @@ def run_training(
         named = dataclasses.replace(
             named, **{key: getattr(begun.recipe, key) for key in ("net", "fine", "fine_below", "objective", "p_mean", "p_std")}
         )
+    if begun and named.adversarial_share == 1:  # its pictures stay what they are
+        named = dataclasses.replace(named, **{key: getattr(begun.recipe, key) for key in ("image_size", "aspect", "sigma_data")})
     base = (START if start else {}) | _begun_options(Path(out))
     wanted = config.change(named, base | of_config, Path(), options)
+    check_start(wanted, start)
     with bar(0, media.removesuffix("s"), shared.quiet) as progress:
         if media == "photos":
             from .images import photos
@@ -198,6 +201,19 @@ def run_training(
     return follow_run(shared, run, out, f"{len(run.data)} {media} of {len(run.data.classes)} classes, recipe {recipe}, on {compute}")
 
 
+def check_start(recipe: "Recipe", start: str) -> None:
+    """Refuse adversarial training of nothing.
+
+    Raises:
+        BadInput: the recipe trains adversarially only, and there is no model to begin with.
+    """
+    if recipe.adversarial_share == 1 and not start:
+        raise BadInput(
+            "Adversarial training alone begins with a trained model: "
+            "train one first and give it with --start MODEL, or take --start shipped."
+        )
+
+
 def follow_run(shared: Shared, run: "Run[Any]", out: str, what: str) -> "Health | None":
     """Train ``run`` to its end with a progress bar; None when asked to stop. ``what`` names data, recipe and device."""
     for line in run.list_skipped():
@@ -205,15 +221,17 @@ def follow_run(shared: Shared, run: "Run[Any]", out: str, what: str) -> "Health 
     stop = Stop()
     goes_on = f", going on at update {run.resumed_at}" if run.resumed_at else ""
     say(f"{what}{goes_on}.", shared.quiet)
-    with bar(run.state.total if not run.minutes else 0, "update", shared.quiet) as progress:
+    for line in filter(None, (run.note, run.plan)):
+        say(line, shared.quiet)
+    with work_bar(run.done, shared.quiet) as progress:
         for update in run.steps():
-            follow(progress)(update.step, update.total if update.total < 10**9 else 0)
-            progress.set_postfix(loss=f"{update.loss:.3f}", refresh=False)
+            progress.update(run.done - progress.n)
+            progress.set_postfix_str(f"update {run.step}, loss {update.loss:.3f}", refresh=False)
             if update.note:
                 say(update.note, shared.quiet)
             if stop.asked:
                 run.save()
-                say(f"Stopped at update {run.state.step}; the model is in {out}. The same command goes on from here.", shared.quiet)
+                say(f"Stopped at update {run.step}; the model is in {out}. The same command goes on from here.", shared.quiet)
                 return None
     health = run.end()
     stop.end()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .adversarial import AdversarialProgress
 from .denoiser import Trainable
 from .train import BANDS, Batches, Progress, State
 
@@ -62,6 +63,75 @@ def describe(window: Sequence[Progress]) -> dict[str, Any]:
     }
 
 
+def in_brief(window: Sequence[AdversarialProgress]) -> dict[str, float]:
+    """The means over some adversarial updates that the report tells."""
+    good = [p for p in window if p.is_finite]
+    if not good:
+        return {}
+    colour = np.abs(np.mean([p.colour for p in good], axis=0)).max()
+    return {
+        "generator_loss": round(float(np.mean([p.generator_loss for p in good])), 4),
+        "colour": round(float(colour), 4),
+        "saturation": round(float(np.mean([p.saturation for p in good])), 4),
+    }
+
+
+def describe_adversarial(window: Sequence[AdversarialProgress]) -> dict[str, Any]:
+    """One line of statistics for the adversarial updates in ``window``: means.
+
+    "colour" is the largest difference of a mean channel from that of photos, of 2.
+    """
+    good = [p for p in window if p.is_finite]
+    names = ("discriminator_loss", "real_score", "fake_score", "class_loss", "photo_loss")
+    means = {name: round(float(np.mean([getattr(p, name) for p in good])), 5) for name in names if good}
+    last = window[-1]
+    return {
+        "part": "adversarial",
+        "step": last.step,
+        "total": last.total,
+        "images": last.images,
+        **means,
+        **in_brief(window),
+        "lr": last.lr,
+        "notes": [p.note for p in window if p.note],
+    }
+
+
+WON = 4.0
+"""Generator loss from which the discriminator has won: specks of colour appear (docs/LOG.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPart:
+    """How adversarial training went; the losses and colours are those of its last updates."""
+
+    updates: int
+    images: int
+    seconds: float
+    rollbacks: int
+    evaluations: int
+    generator_loss: float | None = None
+    colour: float = 0.0  # the largest difference of a mean channel from that of photos, of 2
+    saturation: float = 1.0  # over that of photos
+
+    def to_lines(self) -> list[str]:
+        """Its part of the report."""
+        lines = [
+            f"{self.updates:,} adversarial updates, {self.images:,} generated pictures in {self.seconds / 60:.1f} minutes: "
+            f"the model paints in {self.evaluations} evaluations, with its averaged weights."
+        ]
+        if self.rollbacks:
+            lines.append(f"The guards went back {self.rollbacks} times (the reasons are in stats.jsonl): more photos help most.")
+        if self.generator_loss is not None:
+            lines.append(
+                f"At the end the mean colours differ by {self.colour / 2:.0%} of their range from the photos', saturation is "
+                f"{self.saturation:.0%} of theirs."
+            )
+            if self.generator_loss > WON:
+                lines.append(f"The discriminator has won (generator loss {self.generator_loss:.1f}): more photos help, more time does not.")
+        return lines
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What a finished run tells its owner."""
@@ -78,15 +148,17 @@ class Health:
     comparison: Comparison | None
     verdict: str  # what the previews look like
     recognisable: int  # training images of the shipped model
+    adversarial: SecondPart | None = None
 
     def to_text(self) -> str:
         """The report, a few short lines."""
         speed = self.images / max(self.seconds, 1e-9)
-        lines = [
-            f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} files skipped).",
-            f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.items:.1f} epochs) "
-            f"in {self.seconds / 60:.1f} minutes, {speed:.0f} images a second.",
-        ]
+        lines = [f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} files skipped)."]
+        if self.updates or not self.adversarial:
+            lines.append(
+                f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.items:.1f} epochs) "
+                f"in {self.seconds / 60:.1f} minutes, {speed:.0f} images a second."
+            )
         if self.rollbacks:
             lines.append(
                 f"Training broke down {self.rollbacks} times and was rescued with a lower rate: next time start with a lower -o lr."
@@ -96,8 +168,9 @@ class Health:
             lines.append(
                 f"Loss with raw weights {self.comparison.raw:.4f}, averaged {self.comparison.averaged:.4f}: the {kept} ones paint."
             )
+        lines += self.adversarial.to_lines() if self.adversarial else []
         lines.append(self.verdict)
-        lines.append(self._advice(speed))
+        lines += [self._advice(speed)] if self.updates or not self.adversarial else []
         return "\n".join(lines) + "\n"
 
     def _advice(self, speed: float) -> str:

@@ -138,7 +138,24 @@ def ancestral(move: Move) -> Tensor:
     return mean + move.t * math.sqrt(1 - ratio) * move.draw()
 
 
-SOLVERS: dict[str, Callable[[Move], Tensor]] = {"heun": heun, "dpm2m": dpm2m, "ddim": ddim, "ancestral": ancestral, "ddpm": ancestral}
+def consistency(move: Move) -> Tensor:
+    """Multistep consistency sampling (arXiv 2303.01469, algorithm 1): the clean estimate with new noise; one evaluation.
+
+    The step to 0 adds none: the last estimate is the result.
+    """
+    if move.t == 0:
+        return move.clean
+    return move.clean + move.t * move.draw()
+
+
+SOLVERS: dict[str, Callable[[Move], Tensor]] = {
+    "heun": heun,
+    "dpm2m": dpm2m,
+    "ddim": ddim,
+    "ancestral": ancestral,
+    "consistency": consistency,
+    "ddpm": ancestral,
+}
 
 
 def evaluations(recipe: SampleRecipe) -> int:

@@ -4,6 +4,7 @@ preview.png, previews/        the same seeds, painted every few minutes
 and what diffusion/run.py writes
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..diffusion.adversarial import AdversarialSetup
 from ..diffusion.device import Compute
 from ..diffusion.health import Health
 from ..diffusion.lots import Wish
@@ -23,6 +25,7 @@ from ..recipes import Recipe, SampleRecipe
 from ..sheets import contact_sheet
 from ..store import write_atomic
 from . import augment
+from .efficientnet import shipped_lite0
 from .evaluate import looks_wrong
 from .paint import paint
 from .photos import PhotoSet
@@ -30,6 +33,9 @@ from .photos import PhotoSet
 RECOGNISABLE = 400_000  # training images of the shipped model at 64x64 (docs/LOG.md)
 PREVIEWS = 12
 PREVIEW_SAMPLING = SampleRecipe(steps=16)
+
+MAPS = (2, 4, 10, 15)
+"""Blocks of EfficientNet-Lite0 whose maps the discriminator reads: at 1/4, 1/8, 1/16 and 1/32."""
 
 
 @dataclass
@@ -77,6 +83,22 @@ class Feed:
         labels = torch.from_numpy(self.photos.labels[chosen]).to(self.device)
         return x.to(self.device), torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
 
+    def draw(self, step: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``count`` photos for adversarial training: see ``diffusion.adversarial.Photos``.
+
+        Small classes come more often, as ``balance`` says; half of the photos are mirrored, and
+        nothing else is changed, because what is done to photos would be done to generated pictures.
+        """
+        draws = np.random.default_rng([self.recipe.seed, step, 2]).random(count)
+        chosen = np.searchsorted(self._cumulative, draws).clip(max=len(self._cumulative) - 1)
+        pixels = torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen])).permute(0, 3, 1, 2)
+        x = pixels.float() / 127.5 - 1
+        if self.recipe.augment != "none":
+            x = augment.flip(x, generator)
+        labels = torch.from_numpy(self.photos.labels[chosen])
+        mix = torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
+        return x.to(self.device), mix.to(self.device)
+
 
 class PhotoRun(Run[np.ndarray]):
     """A run on photos; see :class:`~jungle.diffusion.run.Run`. It previews the same pictures every few minutes."""
@@ -86,7 +108,21 @@ class PhotoRun(Run[np.ndarray]):
         cache: Path, start: Model | None = None,
     ) -> None:  # fmt: skip
         self.photos = photos
-        super().__init__(out, photos, Feed(photos, recipe, compute.device), recipe, compute, minutes, clock, started, cache, start)
+        self.feed: Feed = Feed(photos, recipe, compute.device)
+        super().__init__(out, photos, self.feed, recipe, compute, minutes, clock, started, cache, start)
+
+    def setup(self) -> AdversarialSetup:
+        """Maps of the shipped EfficientNet-Lite0, and the photos of this run."""
+        frozen = shipped_lite0()
+        if self.compute.device.type != "cpu":
+            frozen = copy.deepcopy(frozen).to(self.compute.device)
+        return AdversarialSetup(
+            perceive=lambda x: frozen.maps(x, MAPS),
+            photos=self.feed.draw,
+            classes=len(self.data.classes),
+            size=self.recipe.size,
+            levels=(),
+        )
 
     def list_skipped(self) -> list[str]:
         """As of every run, and the classes that curation kept whole."""
@@ -103,8 +139,10 @@ class PhotoRun(Run[np.ndarray]):
         count, own = len(now.classes), now.recipe.network == "unet"
         classes = torch.eye(count) if own else torch.zeros(count, 0)
         number = PREVIEWS if own else PREVIEWS // 3  # the faithful network is 50 times slower
+        fast = now.recipe.sample.solver == "consistency"
+        sampling = now.recipe.sample if fast else PREVIEW_SAMPLING
         wishes = [Wish(seed, classes[seed * count // number % count]) for seed in range(number)]
-        pictures = np.stack([picture for _, picture in paint(now, wishes, PREVIEW_SAMPLING)])
+        pictures = np.stack([picture for _, picture in paint(now, wishes, sampling)])
         sheet: Image.Image = contact_sheet(pictures, columns=PREVIEWS, scale=2 * now.shrunk)
         for path in (self.out / "preview.png", self.out / "previews" / f"update_{now.step:07d}.png"):
             write_atomic(path, lambda file: sheet.save(file, "PNG"))

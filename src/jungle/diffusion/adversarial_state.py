@@ -1,0 +1,123 @@
+"""What an adversarial run works with, everything that changes during it, and what it reports.
+
+Letters: B pictures, K classes, L levels, N = B / L pictures of each level.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .discriminator import Discriminator
+from .feature_drift import FeatureQueues
+from .guards import Watch
+
+Perceive = Callable[[Tensor], list[Tensor]]
+"""Maps of a frozen network: (B, 3, S, S) in [-1, 1] -> (B, C_i, S_i, S_i) each, with gradients.
+
+The last is pooled to tell classes.
+"""
+
+Photos = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
+"""``photos(step, count, generator)`` -> photos (count, 3, H, W) in [-1, 1] and class weights
+(count, K), both on the device."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdversarialSetup:
+    """What a run works with, beside its recipe."""
+
+    perceive: Perceive
+    photos: Photos
+    classes: int
+    size: tuple[int, int]  # (H, W) of the pictures
+    levels: tuple[float, ...]  # the sigmas of sampling, descending, without the 0
+    seed: int = 0
+
+
+@dataclass
+class AdversarialState:
+    """All that changes during a run. ``total`` may be changed between updates: the rate follows it."""
+
+    discriminator: Discriminator
+    optimizer: torch.optim.Optimizer
+    head_optimizer: torch.optim.Optimizer
+    ema: dict[str, Tensor]
+    chain: Tensor  # (L - 1, N, 3, H, W): what each level answered in the update before
+    chain_mix: Tensor  # (L, N, K): what is asked for, by level
+    queues: FeatureQueues | None
+    watch: Watch
+    total: int
+    step: int = 0
+    images: int = 0  # generated
+    lr_scale: float = 1.0
+    rollbacks: int = 0
+    good: dict[str, Any] | None = None  # the packed state to go back to
+    extra: dict[str, Any] = field(default_factory=dict)  # the consumer's own: time spent, for one
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("total", "step", "images", "lr_scale", "rollbacks", "extra")
+
+    def pack(self, net: nn.Module) -> dict[str, Any]:
+        """Everything :meth:`unpack` needs but ``good``; a view of the live state, copy it to keep it."""
+        return {
+            "net": net.state_dict(),
+            "ema": self.ema,
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "head_optimizer": self.head_optimizer.state_dict(),
+            "chain": self.chain,
+            "chain_mix": self.chain_mix,
+            "queues": self.queues.pack() if self.queues else None,
+            "watch": self.watch.pack(),
+            **{key: getattr(self, key) for key in self.PLAIN},
+        }
+
+    def unpack(self, net: nn.Module, packed: dict[str, Any]) -> None:
+        """Go on from a packed state."""
+        net.load_state_dict(packed["net"])
+        self.discriminator.load_state_dict(packed["discriminator"])
+        self.optimizer.load_state_dict(packed["optimizer"])
+        self.head_optimizer.load_state_dict(packed["head_optimizer"])
+        for name, value in packed["ema"].items():
+            self.ema[name].copy_(value)
+        self.chain.copy_(packed["chain"])
+        self.chain_mix.copy_(packed["chain_mix"])
+        if self.queues:
+            self.queues.unpack(packed["queues"])
+        self.watch.unpack(packed["watch"])
+        for key in self.PLAIN:
+            setattr(self, key, packed[key])
+
+
+@dataclass(frozen=True, slots=True)
+class AdversarialProgress:
+    """What one update did; means over its pictures. ``note`` is a sentence or ""."""
+
+    step: int
+    total: int
+    images: int
+    generator_loss: float
+    discriminator_loss: float
+    real_score: float
+    fake_score: float
+    class_loss: float
+    photo_loss: float
+    colour: tuple[float, float, float]  # mean channels, minus those of photos, in [-2, 2]
+    saturation: float  # mean distance of channels from grey, over that of photos
+    grad_norm: float
+    lr: float
+    note: str = ""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no loss and no gradient is a NaN or infinite."""
+        losses = (self.generator_loss, self.discriminator_loss, self.class_loss, self.photo_loss)
+        return all(math.isfinite(value) for value in (*losses, self.grad_norm))
+
+    @property
+    def loss(self) -> float:
+        """The generator's."""
+        return self.generator_loss

@@ -1,0 +1,222 @@
+"""One update of adversarial training: a step of the discriminator and one of the generator.
+
+Letters: B pictures, K classes, L levels, N = B / L pictures of each level.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..recipes import AdversarialRecipe
+from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState
+from .denoiser import Trainable, expand
+from .discriminator import augment, draw_view, hinge, show
+from .feature_drift import FeatureQueues, drift
+from .guards import Sight
+from .train import seed_of, update_ema
+
+SEEDS = 10**12
+"""Update n of this part draws from ``seed_of(seed, SEEDS + n)``: other numbers than diffusion."""
+
+CLIP = 5.0
+"""The largest norm of the generator's gradient."""
+
+
+def rate(recipe: AdversarialRecipe, step: int, total: int) -> float:
+    """The factor of both learning rates: a linear warm-up, 1, and a linear fall at the end."""
+    warm = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
+    return warm * min(1.0, (1 - step / max(total, 1)) / recipe.fall) if recipe.fall else warm
+
+
+def draw_mix(mix: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """A ``share`` of the one-hot rows (B, K) becomes a mix with another of the batch."""
+    other = mix[torch.randperm(len(mix), generator=generator).to(mix.device)]
+    weight = (0.5 + 0.3 * torch.rand(len(mix), 1, generator=generator)).to(mix.device)
+    mixed = (torch.rand(len(mix), 1, generator=generator) < share).to(mix.device)
+    return torch.where(mixed, weight * mix + (1 - weight) * other, mix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one update works on: A pictures to be generated, R photos, P photos with noise."""
+
+    real: Tensor  # (R, 3, H, W)
+    real_mix: Tensor  # (R, K)
+    hidden: Tensor  # (P, 3, H, W), the photos that get noise
+    x: Tensor  # (A + P, 3, H, W), what the generator is asked
+    sigma: Tensor  # (A + P,)
+    mix: Tensor  # (A + P, K)
+    active: int  # A
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Pictures as the discriminator gets them."""
+
+    pictures: Tensor
+    maps: list[Tensor]
+    mix: Tensor
+
+    def detached(self) -> "_Seen":
+        """The same without gradients to the generator, so that the frozen network reads it once."""
+        return _Seen(self.pictures.detach(), [m.detach() for m in self.maps], self.mix)
+
+
+class Updates:
+    """One update after the other."""
+
+    def __init__(
+        self,
+        model: Trainable,
+        setup: AdversarialSetup,
+        recipe: AdversarialRecipe,
+        state: AdversarialState,
+    ) -> None:
+        self.model, self.setup, self.recipe, self.state = model, setup, recipe, state
+        self.device = state.chain.device
+        self.levels = torch.tensor(setup.levels, device=self.device)
+        self.count = recipe.batch // len(setup.levels)
+        heads = state.discriminator.heads
+        self.weights = [1.0] * len(heads) + [recipe.pixel_weight]
+        self.trained = [p for p in state.discriminator.parameters() if p.requires_grad]
+
+    def update(self) -> AdversarialProgress:
+        """One step of the discriminator and one of the generator."""
+        state, seed = self.state, self.setup.seed
+        generator = torch.Generator().manual_seed(seed_of(seed, SEEDS + state.step))
+        torch.manual_seed(seed_of(seed, -SEEDS - state.step))  # dropout draws from the global one
+        factor = rate(self.recipe, state.step, state.total) * state.lr_scale
+        for optimizer, lr in (
+            (state.optimizer, self.recipe.lr),
+            (state.head_optimizer, self.recipe.head_lr),
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * factor
+
+        batch = self._compose(generator)
+        answer = self.model(batch.x, batch.sigma, batch.mix)
+        fake, restored = answer[: batch.active], answer[batch.active :]
+        view = draw_view(self.recipe.sizes, generator)
+        fake_pictures = augment(fake, generator)
+        real_pictures = augment(batch.real, generator)
+        fake_maps = self.setup.perceive(show(fake_pictures, view))
+        with torch.no_grad():
+            real_maps = self.setup.perceive(show(real_pictures, view))
+        seen_fake = _Seen(fake_pictures, fake_maps, batch.mix[: batch.active])
+        seen_real = _Seen(real_pictures, real_maps, batch.real_mix)
+
+        judged = self._teach_discriminator(seen_real, seen_fake.detached())
+        photo_loss = (restored - batch.hidden).square().mean()
+        taught = self._teach_generator(seen_fake, seen_real, photo_loss)
+        self._remember(fake.detach())
+        colours = self._look(fake.detach(), seen_fake.detached(), batch.real, seen_real)
+        losses = {**judged, **taught, **colours, "lr": self.recipe.lr * factor}
+        return AdversarialProgress(state.step, state.total, state.images, **losses)
+
+    def _compose(self, generator: torch.Generator) -> _Batch:
+        state, count, levels = self.state, self.count, len(self.levels)
+        whole = count * levels
+        hidden_count = int(self.recipe.photo_share * self.recipe.batch)
+        real, real_mix = self.setup.photos(state.step, whole + hidden_count, generator)
+
+        # The chain moves down by one level: what a level answered is what the next one gets.
+        chosen = torch.randperm(whole, generator=generator)[:count].to(self.device)
+        first = draw_mix(real_mix[chosen], self.recipe.mixed, generator)
+        state.chain_mix = torch.cat([first[None], state.chain_mix[:-1]])
+        begun = torch.cat([torch.zeros_like(real[None, :count]), state.chain]).flatten(0, 1)
+        active = min(state.step + 1, levels) * count  # lower levels have nothing to go on with yet
+
+        # Photos with noise keep the generator a denoiser.
+        lowest = torch.randint(min(1, levels - 1), levels, (hidden_count,), generator=generator)
+        hidden = real[whole:]
+        x = torch.cat([begun[:active], hidden])
+        sigma = torch.cat([self.levels.repeat_interleave(count)[:active], self.levels[lowest]])
+        mix = torch.cat([state.chain_mix.flatten(0, 1)[:active], real_mix[whole:]])
+        noise = torch.randn(x.shape, generator=generator).to(self.device)
+        x = x + expand(sigma) * noise
+        return _Batch(real[:whole], real_mix[:whole], hidden, x, sigma, mix, active)
+
+    def _teach_discriminator(self, real: _Seen, fake: _Seen) -> dict[str, Any]:
+        discriminator = self.state.discriminator
+        for parameter in self.trained:
+            parameter.requires_grad_(True)
+        real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
+        fake_scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+        loss = hinge(real_scores, fake_scores, self.weights)
+        naming = F.cross_entropy(discriminator.logits(real.maps[-1]), real.mix)
+        self.state.head_optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss + naming)
+        self.state.head_optimizer.step()
+        for parameter in self.trained:
+            parameter.requires_grad_(False)
+        return {
+            "discriminator_loss": float(loss.detach()),
+            "real_score": _mean(real_scores),
+            "fake_score": _mean(fake_scores),
+        }
+
+    def _teach_generator(self, fake: _Seen, real: _Seen, photo_loss: Tensor) -> dict[str, Any]:
+        state, recipe = self.state, self.recipe
+        scores = state.discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+        weighed = [w * s.mean() for s, w in zip(scores, self.weights, strict=True)]
+        adversarial = -torch.stack(weighed).sum() / sum(self.weights)
+        logits = state.discriminator.logits(fake.maps[-1])
+        naming = F.cross_entropy(logits, fake.mix, label_smoothing=0.1)
+        loss = adversarial + recipe.class_weight * naming + recipe.photo_weight * photo_loss
+        if state.queues is not None:
+            loss = loss - recipe.drift_weight * self._drift(state.queues, fake, real)
+        state.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.model.net.parameters(), CLIP)
+        state.optimizer.step()
+        return {
+            "generator_loss": float(adversarial.detach()),
+            "class_loss": float(naming.detach()),
+            "photo_loss": float(photo_loss.detach()),
+            "grad_norm": float(norm),
+        }
+
+    def _drift(self, queues: FeatureQueues, fake: _Seen, real: _Seen) -> Tensor:
+        """How far the features go where :func:`~.feature_drift.drift` points to."""
+        features = fake.maps[-1].mean(dim=(2, 3))
+        labels = fake.mix.argmax(dim=1)
+        pure = fake.mix.amax(dim=1) > 0.99
+        queues.push(real.maps[-1].mean(dim=(2, 3)), real.mix.argmax(dim=1), real=True)
+        with torch.no_grad():
+            target = drift(features, labels, queues) * pure[:, None]
+            target = target / target.norm(dim=1).mean().clamp(min=1e-6)
+        queues.push(features.detach()[pure], labels[pure], real=False)
+        moved: Tensor = (features * target).sum(dim=1).mean()
+        return moved
+
+    def _remember(self, fake: Tensor) -> None:
+        """Keep the answers of all levels but the last for the next update, and the average."""
+        state, count = self.state, self.count
+        kept = fake.reshape(-1, count, *fake.shape[1:])[: len(self.levels) - 1]
+        state.chain[: len(kept)] = kept
+        state.step += 1
+        state.images += len(fake)
+        update_ema(state.ema, self.model.net, state.step, self.recipe.ema)
+
+    @torch.no_grad()
+    def _look(self, fake: Tensor, seen: _Seen, real: Tensor, seen_real: _Seen) -> dict[str, Any]:
+        """Colours of the lowest level against photos; and the guards look at the same pictures."""
+        last = slice(len(fake) - self.count, len(fake))
+        colour = (fake[last].mean(dim=(0, 2, 3)) - real.mean(dim=(0, 2, 3))).tolist()
+        distances = [(x - x.mean(dim=1, keepdim=True)).abs().mean() for x in (fake[last], real)]
+        if len(fake) == self.count * len(self.levels):  # the first updates have no lowest level
+            features = [s.maps[-1].mean(dim=(2, 3)) for s in (seen, seen_real)]
+            self.state.watch.add(
+                Sight(fake[last], features[0][last], seen.mix[last]),
+                Sight(real, features[1], seen_real.mix),
+            )
+        saturation = float(distances[0] / distances[1].clamp(min=1e-6))
+        return {"colour": tuple(colour), "saturation": saturation}
+
+
+def _mean(scores: Sequence[Tensor]) -> float:
+    return float(torch.stack([s.mean() for s in scores]).mean().detach())
