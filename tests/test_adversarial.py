@@ -20,7 +20,7 @@ from jungle.diffusion import adversarial, checkpoint, guards, model
 from jungle.diffusion.adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.device import Compute, choose
-from jungle.diffusion.feature_drift import FeatureQueues, drift
+from jungle.diffusion.feature_drift import FeatureQueues, colour_features, drift
 from jungle.diffusion.guards import Guard, Sight, Statistics, Watch
 from jungle.errors import BadInput, JungleError
 from jungle.images import photos, training
@@ -90,13 +90,14 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
             data = buffer.getvalue()
         networks = {"net": denoiser.net.state_dict(), "heads": state.discriminator.state_dict(), "ema": state.ema}
         flat = {f"{part}.{name}": value for part, values in networks.items() for name, value in values.items()}
-        queues = state.queues.pack() if state.queues else {}
+        held = enumerate(state.queues or ())
+        queues = {f"{number}.{name}": value for number, queue in held for name, value in queue.pack().items()}
         return flat | queues | {"chain": state.chain, "spectrum": state.watch.fake.spectrum}
 
     straight, resumed = run(()), run((1, 2, 7, 11))
     assert straight.keys() == resumed.keys()
     assert [name for name in straight if not torch.equal(straight[name], resumed[name])] == []
-    assert float(straight["fake"].abs().max()) > 0  # the queues were filled
+    assert all(float(straight[f"{number}.fake"].abs().max()) > 0 for number in (0, 1))  # the queues were filled
 
 
 def test_each_level_gets_what_the_level_above_answered() -> None:
@@ -126,7 +127,7 @@ def test_each_level_gets_what_the_level_above_answered() -> None:
 @pytest.mark.parametrize("who", ["generator", "discriminator"])
 def test_each_side_learns_against_the_other_standing_still(who: str) -> None:
     still = {"head_lr": 1e-12} if who == "generator" else {"lr": 1e-12}
-    recipe = dataclasses.replace(QUICK, **{"lr": 1e-2, "head_lr": 2e-3, "fall": 0.0, "mixed": 0.0} | still)  # type: ignore[arg-type]
+    recipe = dataclasses.replace(QUICK, **{"lr": 1e-2, "head_lr": 2e-3, "fall": 0.0, "mixed": 0.0, "drift_weight": 0.0, "photo_weight": 1.0} | still)  # type: ignore[arg-type]
     denoiser, state = begun(recipe, total=30)
     losses = [getattr(p, f"{who}_loss") for p in adversarial.adversarial_train(denoiser, setup(), recipe, state)]
     assert np.mean(losses[-8:]) < np.mean(losses[3:11]) - 0.03
@@ -153,6 +154,18 @@ def test_drift_vanishes_where_both_are_spread_alike_and_points_to_photos_elsewhe
     apart.push(cloud + 3, torch.zeros(40, dtype=torch.long), real=True)
     apart.push(cloud, torch.zeros(40, dtype=torch.long), real=False)
     assert bool((drift(cloud[:5], labels, apart).sum(dim=1) > 1).all())
+
+
+def test_colours_of_a_picture() -> None:
+    """Red on the left, grey on the right: the grid says where, the last number how far from grey."""
+    x = torch.zeros(1, 3, 16, 16)
+    x[:, 0, :, :8] = 0.9
+    colours = colour_features(x)[0]
+    grid = colours[:48].view(3, 4, 4)
+    assert torch.allclose(grid[0], torch.tensor([0.9, 0.9, 0.0, 0.0]).expand(4, 4))
+    assert float(grid[1:].abs().max()) == 0
+    assert float(colours[48]) == pytest.approx(4 * float(x[0, 0].std()), rel=1e-4)
+    assert float(colours[51]) == pytest.approx(12 * (0.6 + 0.3 + 0.3) / 3 / 2, rel=1e-4)
 
 
 # ------------------------------------------------------------------------------------------------ guards

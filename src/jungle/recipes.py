@@ -82,18 +82,19 @@ class AdversarialRecipe:
 
     batch: int = 32  # generated pictures an update, and as many photos
     photo_share: float = 0.25  # of the batch: photos with noise, whose answer is compared with the photo
-    lr: float = 2e-4  # of the generator
-    head_lr: float = 4e-4  # of the discriminator
+    lr: float = 1e-4  # of the generator
+    head_lr: float = 2e-4  # of the discriminator
     beta2: float = 0.99
     warmup: int = 100  # updates
     fall: float = 0.3  # of the updates, the last ones, in which both rates fall to zero
     ema: float = 0.05  # relative width of the power-function average
-    sizes: tuple[int, ...] = (80, 96, 112, 128)  # short sides the frozen network sees, at random
+    sizes: tuple[int, ...] = tuple(range(72, 137, 4))  # short sides the frozen network sees, at random
     mixed: float = 0.15  # share of pictures asked for as a mix of two classes
-    pixel_weight: float = 0.5  # of the discriminator of pixels, against those of maps
+    pixel_weight: float = 1.5  # of the discriminator of pixels, against each of those of maps
     class_weight: float = 0.2  # of the cross-entropy of the class asked for
-    drift_weight: float = 0.0  # of the pull to features of photos
-    photo_weight: float = 1.0  # of the squared error to photos
+    drift_weight: float = 15.0  # of the pull to features of photos; 0 = off
+    colour_weight: float = 100.0  # of the pull to their colours, where there is the other one
+    photo_weight: float = 10.0  # of the squared error to photos
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -287,8 +288,10 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
     return dataclasses.replace(recipe, **changes)
 
 
-CONSISTENCY = SampleRecipe(steps=4, solver="consistency", sigma_max=20.0, sigma_min=0.4, rho=100.0, guidance=1.0)
-"""How a model is drawn from after adversarial training, and the noise levels of that training: about 20, 5.5, 1.5 and 0.4."""
+CONSISTENCY = SampleRecipe(steps=4, solver="consistency", sigma_max=20.0, sigma_min=1.4, rho=100.0, guidance=1.0)
+"""How a model is drawn from after adversarial training, and the noise levels of that training: about 20, 8.2, 3.4 and 1.4.
+
+The lowest level is high on purpose: anatomy is decided between 0.7 and 4, and levels below 1 add grain (docs/LOG.md)."""
 
 
 # Recordings become pictures of 256 frequencies and 2.05 s (sounds/spectrogram.py). A patch of 8 x 8 is 250 Hz and 64 ms.
