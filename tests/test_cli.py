@@ -129,7 +129,7 @@ def test_mix_and_species(jungle: Jungle, trained: Path) -> None:
 
 
 def test_keep_the_best(jungle: Jungle, trained: Path) -> None:
-    needs("judge64.safetensors")
+    needs("lite0.safetensors")
     every = jungle(f"images --model {trained / MODEL} -n 6 --out every --json --quiet").json["pictures"]
     best = jungle(f"images --model {trained / MODEL} --keep 3 --of 6 --out best --json --quiet").json["pictures"]
     seeds = [one["seed"] for one in best]
@@ -208,7 +208,7 @@ def test_inspect(jungle: Jungle, trained: Path) -> None:
 
 
 def test_evaluate(jungle: Jungle, trained: Path) -> None:
-    needs("judge64.safetensors")
+    needs("lite0.safetensors")
     done = jungle(f"evaluate {trained / MODEL} --data photos -n 12 --out scores --json --quiet -o steps=2")
     assert (done.code, done.err) == (0, "")
     assert done.json == json.loads(Path("scores/scores.json").read_text())

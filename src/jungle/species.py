@@ -11,12 +11,6 @@ from .records import Species
 
 VOWELS = "aeiouy"
 
-# Kinds that a stranger can name in what the shipped model paints (looked at: docs/LOG.md). Children are invented from these, where a
-# model knows enough of them: of the others mostly the colours are right.
-CLEAR = frozenset(
-    ("ape", "bear", "bison", "chicken", "cow", "duck", "eagle", "elephant", "flamingo", "horse", "lion", "panda", "pig", "turkey")
-)  # fmt: skip
-
 
 def blend(first: str, second: str) -> str:
     """A name from the head of one and the tail of the other, joined at vowels: leopard, rabbit -> leopabbit."""
@@ -30,12 +24,6 @@ def blend(first: str, second: str) -> str:
     tail = second[starts[len(starts) // 2] if len(starts) > 2 else starts[0] :] if starts else second
     made = (stem.rstrip(VOWELS) or stem) + tail
     return made if made not in (first, second) and len(made) > 3 else stem + second  # cat and cow: not another cow
-
-
-def clear(classes: tuple[str, ...], count: int = 1) -> tuple[str, ...]:
-    """Those of ``classes`` that are CLEAR, where they make ``count`` different pairs; else all."""
-    known = tuple(name for name in classes if name in CLEAR)
-    return known if len(known) > 3 and len(known) * (len(known) - 1) // 2 >= count else classes
 
 
 def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
@@ -54,8 +42,10 @@ def parents_of(mix: Mapping[str, float]) -> list[str]:
 
 
 def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
-    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others."""
-    classes = clear(classes, count)
+    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others.
+
+    ``classes`` are the kinds to invent from: ``kinds.to_invent_from`` chooses them.
+    """
     most = len(classes) * (len(classes) - 1) // 2
     species: list[Species] = []
     taken: set[frozenset[str]] = set()

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..measures import BLOCK, Floats, blocks, nearest
-from .features import FeatureSpace
-from .judge import square
+from .features import FeatureSpace, square
 
 PIXELS = 16  # side that pixels are compared at
 
