@@ -152,11 +152,7 @@ def evaluate(
         raise BadInput(f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and twice as many photos.")
     judge = space if judge is None and isinstance(space, ImageNetJudge) else judge
 
-    order = np.random.default_rng(seed).permutation(m)
-    draws = min(DRAWS, m // 2 // n)
-    stand_ins = [np.sort(part) for part in order[: draws * n].reshape(draws, n)]
-    rest = np.sort(order[draws * n :][:REFERENCE])
-
+    stand_ins, rest = _split(m, n, seed)
     looks = (judge.look(pictures), judge.look(photos)) if judge else None
     if looks and space is judge:
         painted, real = looks[0].features, looks[1].features
@@ -188,6 +184,14 @@ def evaluate(
         matches=closest(pictures, photos, judge or space, looks[1].features if looks else real),
         kinds=kinds,
     )
+
+
+def _split(photos: int, pictures: int, seed: int) -> tuple[list[Labels], Labels]:
+    """Rows of photos: a few sets of as many as there are pictures, which stand in for pictures, and the others, the reference."""
+    order = np.random.default_rng(seed).permutation(photos)
+    draws = min(DRAWS, photos // 2 // pictures)
+    stand_ins = [np.sort(part) for part in order[: draws * pictures].reshape(draws, pictures)]
+    return stand_ins, np.sort(order[draws * pictures :][:REFERENCE])
 
 
 def _frechet(painted: Floats, stand_ins: Sequence[Floats], reference: Floats) -> Score | None:
