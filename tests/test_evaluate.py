@@ -248,7 +248,7 @@ def test_too_few_pictures_are_refused() -> None:
 def test_real_animals_reach_the_floor_and_are_named(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
     photos, kinds, classes = real_animals
     judge = imagenet.shipped_judge()
-    asked = evaluate.Asked(kinds[:40], kinds[40:], classes)
+    asked = evaluate.Asked(kinds[:40], kinds[40:], classes)  # 70 photos say what is usual: few, and enough to tell
     real = evaluate.evaluate(photos[:40], photos[40:], judge, asked=asked)
     wrong = evaluate.evaluate(noise(40, 64), photos[40:], judge, asked=asked)
     assert real.kid.value < 0.1 * wrong.kid.value
@@ -261,8 +261,8 @@ def test_real_animals_reach_the_floor_and_are_named(real_animals: tuple[np.ndarr
     assert real.sure.value > 0.5 > 0.1 > wrong.sure.value
     assert wrong.named is not None
     assert real.animal.value > 0.85
-    assert real.named.value > 0.4 > 0.1 > wrong.named.value
-    assert real.named.floor == pytest.approx(real.named.value, abs=0.35)
+    assert real.named.value > 0.1 > 0.05 > wrong.named.value
+    assert real.named.floor == pytest.approx(real.named.value, abs=0.2)
     assert sum(kind.pictures for kind in real.kinds.values()) == 40
     assert sum(kind.photos for kind in real.kinds.values()) == len(photos) - 40
     assert "named as photos" in real.to_text()

@@ -165,7 +165,7 @@ def evaluate(
 
     distance, manifold = KernelDistance(reference, seed), Manifold(reference)
     kid = distance(painted)
-    names = _names(looks, asked, stand_ins) if looks else (None, None, None)
+    names = _names(looks, asked, stand_ins, rest) if looks else (None, None, None)
     kinds = _kinds(judge, looks, asked) if judge and looks and asked else {}
     return Scores(
         space=space.name,
@@ -202,10 +202,13 @@ def _frechet(painted: Floats, stand_ins: Sequence[Floats], reference: Floats) ->
     return _against(frechet(project(painted), origin), [frechet(project(rows), origin) for rows in stand_ins])
 
 
-def _names(looks: tuple[Look, Look], asked: Asked | None, stand_ins: Sequence[Labels]) -> tuple[Score | None, Score | None, Score | None]:
+def _names(
+    looks: tuple[Look, Look], asked: Asked | None, stand_ins: Sequence[Labels], rest: Labels
+) -> tuple[Score | None, Score | None, Score | None]:
     """The shares of animals, of sure ones and of rightly named ones."""
     pictures, photos = looks
-    usual = usual_labels(photos.top, asked.photos, len(asked.classes)) if asked else []
+    # Usual labels are those of the other photos: a stand-in that had a say in them would be named more easily than a picture.
+    usual = usual_labels(photos.top[rest], asked.photos[rest], len(asked.classes)) if asked else []
     ours = naming(pictures, asked.pictures if asked else None, usual)
     floors = [
         naming(Look(photos.features[rows], photos.probabilities[rows]), asked.photos[rows] if asked else None, usual) for rows in stand_ins
