@@ -94,7 +94,7 @@ def open_photos(files: Sequence[Path], classes: Sequence[str], size: tuple[int, 
 def paint_kinds(model: Model, kinds: Sequence[str], count: int, seed: int) -> tuple[Pixels, Labels]:
     """``count`` pictures of kinds in turn, each with a seed of its own, with the model's own settings."""
     labels = np.arange(count) % len(kinds)
-    wishes = [Wish(seed + i, model.mix({kinds[label]: 1.0})) for i, label in enumerate(labels)]
+    wishes = [Wish(seed + i, model.mix({kinds[label]: 1.0})) for i, label in enumerate(labels.tolist())]
     return np.stack([pixels for _, pixels in paint(model, wishes, model.recipe.sample)]), labels
 
 
