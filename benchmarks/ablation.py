@@ -29,8 +29,8 @@ from jungle.diffusion.train import State, begin, train, update_ema
 from jungle.diffusion.unet import UNet
 from jungle.images import augment
 from jungle.images import photos as photo_files
-from jungle.images.evaluate import evaluate
-from jungle.images.judge import Judge
+from jungle.images.evaluate import Asked, evaluate
+from jungle.images.imagenet import shipped_judge
 from jungle.images.paint import paint
 from jungle.images.training import Feed
 from jungle.recipes import Recipe, SampleRecipe, find
@@ -43,7 +43,7 @@ SHOWN, TIMED = 64, 8  # pictures on a sheet; updates that are timed at each size
 EMA_WIDTHS = (0.02, 0.1, 0.2)  # followed beside the recipe's own in the arm ``base``
 COLUMNS = {
     "images": "photos seen", "rate": "images/s a core", "parameters": "M parameters", "kid": "KID x 1000", "kid_error": "±",
-    "kid_floor": "its floor", "recall": "recall %", "agreement": "agreement %", "real": "of photos %",
+    "kid_floor": "its floor", "recall": "recall %", "named": "named %", "real": "of photos %",
 }  # fmt: skip
 
 BASE = dataclasses.replace(find("photo64"), warmup=100)
@@ -143,13 +143,13 @@ def judged(
     wishes = [Wish(i, ours.mix({data.classes[label]: 1.0})) for i, label in enumerate(labels)]
     pictures = np.stack([pixels for _, pixels in paint(ours, wishes, SAMPLING)])
     contact_sheet(pictures[:SHOWN]).save(sheet)
-    mixes = np.eye(len(data.classes), dtype=np.float32)[labels]
-    found = evaluate(pictures, data.images, Judge.shipped(), mixes=mixes, labels=data.labels, classes=data.classes)
-    assert found.agreement is not None
+    asked = Asked(labels, data.labels, data.classes)
+    found = evaluate(pictures, data.images, shipped_judge(), asked=asked)
+    assert found.named is not None
     return {
         "kid": 1000 * found.kid.value, "kid_error": 1000 * (found.kid.error or 0.0), "kid_floor": 1000 * found.kid.floor,
         "recall": 100 * found.recall.value,
-        "agreement": 100 * found.agreement.value, "real": 100 * found.agreement.floor, "copies": found.copies,
+        "named": 100 * found.named.value, "real": 100 * found.named.floor, "copies": found.copies,
     }  # fmt: skip
 
 

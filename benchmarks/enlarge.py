@@ -27,7 +27,7 @@ from scipy.ndimage import gaussian_filter
 
 from jungle.images.copies import closest
 from jungle.images.enlarge import LOOKS, Look, enlarge
-from jungle.images.judge import Judge
+from jungle.images.imagenet import shipped_judge
 from jungle.images.paint import to_uint8
 
 TRUE = 160  # pixels a side
@@ -54,7 +54,7 @@ def held_back(folder: Path, count: int) -> list[Path]:
             return np.asarray(photo.convert("RGB").resize((64, 64), Image.Resampling.BOX, box=(left, top, left + side, top + side)))
 
     trained = np.stack([small(path) for path, held in zip(paths, kept, strict=True) if not held])
-    judge = Judge.shipped()
+    judge = shipped_judge()
     matches = closest(np.stack([small(path) for path in candidates]), trained, judge, judge.features(trained))
     copies = {match.picture for match in matches if match.copy}
     print(f"{len(copies)} of {len(candidates)} held-back photos are near copies of photos trained on and are left out")

@@ -339,7 +339,8 @@ def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
 
     model, seconds = load(file, choose("")), time.perf_counter()
     data = photo_files.load(photos, find("photo64"), out / "cache")
-    scores = judging.evaluate_model(model, data, model.recipe.sample, pictures, 0, out / "scores", "judge", lambda done: None)
+    order = judging.Order(pictures, 0, out / "scores")
+    scores = judging.evaluate_model(model, data, model.recipe.sample, order, lambda done: None)
     print(scores.to_text())
     print(f"painted and judged in {time.perf_counter() - seconds:.0f} s")
 

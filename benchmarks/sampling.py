@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHOWN = 64
 PICTURE_COLUMNS = {
     "kid": "KID x 1000", "kid_floor": "its floor", "frechet": "Frechet", "frechet_floor": "floor", "precision": "precision %",
-    "recall": "recall %", "agreement": "agreement %", "real": "of photos %", "copies": "copies",
+    "recall": "recall %", "named": "named %", "real": "of photos %", "copies": "copies",
     "evaluations": "evaluations", "seconds": "s a picture",
 }  # fmt: skip
 CALL_COLUMNS = {
@@ -77,8 +77,8 @@ class Pictures:
         """All figures of one setting."""
         from jungle.diffusion.lots import Wish
         from jungle.diffusion.sampler import evaluations
-        from jungle.images.evaluate import evaluate
-        from jungle.images.judge import Judge
+        from jungle.images.evaluate import Asked, evaluate
+        from jungle.images.imagenet import shipped_judge
         from jungle.images.paint import paint
         from jungle.sheets import contact_sheet
 
@@ -89,15 +89,14 @@ class Pictures:
         pictures = np.stack([pixels for _, pixels in paint(model, wishes, recipe)])
         seconds = (time.perf_counter() - start) / len(pictures)
         contact_sheet(pictures[:SHOWN]).save(sheet)
-        mixes = np.eye(len(classes), dtype=np.float32)[self.labels]
-        judge = Judge.shipped()
-        found = evaluate(pictures, self.data.images, judge, mixes=mixes, labels=self.data.labels, classes=classes, seed=self.seed)
-        frechet, agreement = found.frechet, found.agreement
+        asked = Asked(self.labels, self.data.labels, classes)
+        found = evaluate(pictures, self.data.images, shipped_judge(), asked=asked, seed=self.seed)
+        frechet, named = found.frechet, found.named
         return {
             "kid": 1000 * found.kid.value, "kid_error": 1000 * (found.kid.error or 0.0), "kid_floor": 1000 * found.kid.floor,
             "frechet": frechet.value if frechet else float("nan"), "frechet_floor": frechet.floor if frechet else float("nan"),
             "precision": 100 * found.precision.value, "recall": 100 * found.recall.value,
-            "agreement": 100 * agreement.value if agreement else float("nan"), "real": 100 * agreement.floor if agreement else float("nan"),
+            "named": 100 * named.value if named else float("nan"), "real": 100 * named.floor if named else float("nan"),
             "copies": found.copies, "corners": found.corners, "evaluations": evaluations(recipe), "seconds": seconds,
         }  # fmt: skip
 

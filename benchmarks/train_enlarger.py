@@ -5,7 +5,8 @@
 Pairs are cut from photos at their own size: the large one lightly painted over, the small one reduced from the photo and worn as
 pictures of our diffusion model are: soft, with a little grain and blotches of colour. Two networks, times two and times four, learn
 first by the difference of the pixels, then against a critic as well, that tells enlarged pictures from painted ones.
-The photos that the judge never saw (15 %, by a checksum of ``class/file``) are never trained on here either.
+A fixed 15 % of the photos (by a checksum of ``class/file``) are never trained on. The shipped file learned with the features of
+an older judge, judge64, where this script now takes those of EfficientNet-Lite0; so a new run gives another file.
 PATH.state keeps the position: the same command goes on after an interruption.
 """
 
@@ -25,10 +26,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jungle.classifier import load as load_judge
+from jungle.images.efficientnet import shipped_lite0
 from jungle.images.enlarger import Enlarger, save
 from jungle.store import write_atomic
-from jungle.weights import shipped
 
 PATCH = 128  # side of the large patches
 EDGE = 8  # pixels at a patch's edge that no loss looks at: there the network sees padding instead of the photo
@@ -36,6 +36,7 @@ BATCH = 8
 PAINTED = 0.25  # share of the painted-over photo in what the network should make
 STRUCTURE, SEEN, FOOLED = 0.4, 0.1, 0.03  # weights of structure, the judge's features and the critic, beside 1 for the pixels
 PLAIN_RATE, CRITIC_RATE = 5e-4, 2e-4  # top learning rates without and with the critic
+SEEN_AFTER = (2, 4)  # blocks of the judge, whose maps have a quarter and an eighth of the side
 SAVE = 250  # updates
 
 
@@ -55,7 +56,7 @@ def schedule(scale: float) -> list[Part]:
 
 
 def held_out(path: Path) -> bool:
-    """Whether a photo is kept for judging; the rule of ``train_judge.py``."""
+    """Whether a photo is kept for judging."""
     return zlib.crc32(f"{path.parent.name}/{path.name}".encode()) % 100 < 15
 
 
@@ -162,14 +163,13 @@ class Lessons:
     def __init__(self) -> None:
         self.critic = Critic().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99))
-        judge = load_judge(shipped("judge64.safetensors"), "judge")[0]
-        self.judge = judge.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.judge = shipped_lite0()
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What the judge sees at a quarter and an eighth of the side."""
         with torch.autocast("cpu", torch.bfloat16):
-            stem = self.judge.stem(x.contiguous(memory_format=torch.channels_last))
-            return [stem.float(), self.judge.parts(stem).float()]
+            maps = self.judge.maps(x.contiguous(memory_format=torch.channels_last), SEEN_AFTER)
+            return [chosen.float() for chosen in maps[:-1]]
 
     def opinions(self, x: Tensor) -> Tensor:
         """The critic's answers (B, 1, H / 4, W / 4), 1 for painted and 0 for enlarged."""

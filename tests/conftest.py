@@ -20,6 +20,7 @@ from PIL import Image
 from jungle import cli
 from jungle.diffusion import checkpoint, model
 from jungle.diffusion import device as devices
+from jungle.images.features import square
 from jungle.recipes import find
 
 PHOTOS = Path(__file__).parent.parent.parent / "shared" / "data" / "photos"
@@ -49,6 +50,22 @@ def real_photos() -> Path:
     if not PHOTOS.is_dir():
         pytest.skip("no real photos here")
     return PHOTOS
+
+
+@pytest.fixture(scope="session")
+def real_animals() -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """150 real photos (150, 64, 64, 3) uint8, the number of the kind of each, and the names of the kinds; skips where they are missing."""
+    if not PHOTOS.is_dir():
+        pytest.skip("no real photos here")
+    files = sorted(PHOTOS.glob("*/*"))
+    chosen = [files[i] for i in np.random.default_rng(0).choice(len(files), 150, replace=False)]
+    squares = []
+    for path in chosen:
+        with Image.open(path) as photo:
+            x = square(np.asarray(photo.convert("RGB"))[None], 64)
+        squares.append(((x[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy())
+    classes = sorted({path.parent.name for path in chosen})
+    return np.stack(squares), np.array([classes.index(path.parent.name) for path in chosen]), classes
 
 
 @pytest.fixture

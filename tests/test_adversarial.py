@@ -127,7 +127,9 @@ def test_each_level_gets_what_the_level_above_answered() -> None:
 @pytest.mark.parametrize("who", ["generator", "discriminator"])
 def test_each_side_learns_against_the_other_standing_still(who: str) -> None:
     still = {"head_lr": 1e-12} if who == "generator" else {"lr": 1e-12}
-    recipe = dataclasses.replace(QUICK, **{"lr": 1e-2, "head_lr": 2e-3, "fall": 0.0, "mixed": 0.0, "drift_weight": 0.0, "photo_weight": 1.0} | still)  # type: ignore[arg-type]
+    recipe = dataclasses.replace(
+        QUICK, **{"lr": 1e-2, "head_lr": 2e-3, "fall": 0.0, "mixed": 0.0, "drift_weight": 0.0, "photo_weight": 1.0} | still
+    )  # type: ignore[arg-type]
     denoiser, state = begun(recipe, total=30)
     losses = [getattr(p, f"{who}_loss") for p in adversarial.adversarial_train(denoiser, setup(), recipe, state)]
     assert np.mean(losses[-8:]) < np.mean(losses[3:11]) - 0.03

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jungle import casting, species
+from jungle import casting
 from jungle.animals import animals, bodies, english_names, voice_among
 from jungle.biography import HABITATS, describe
 from jungle.diffusion import checkpoint
@@ -17,6 +17,11 @@ from jungle.sounds import prompts
 from jungle.weights import shipped
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+FIRST_PAINTED = (
+    "ape", "bear", "bison", "butterfly", "cat", "chicken", "cougar", "cow", "crab", "crocodile", "deer", "dog", "dolphin", "duck", "eagle",
+    "elephant", "fish", "flamingo", "giraffe", "horse", "ibis", "kangaroo", "leopard", "lion", "llama", "lobster", "panda", "pig", "rabbit",
+    "scorpion", "sea_turtle", "shark", "snake", "spider", "starfish", "trilobite", "turkey", "wolf",
+)  # fmt: skip
 RECORDED = ("bird", "cat", "chicken", "cow", "dog", "donkey", "frog", "lion", "monkey", "sheep")
 OF_THE_SCIENCE = ("sheep", "squirrel", "zebra", "tiger", "fox", "penguin", "raccoon", "parrot", "rhino", "seal")
 
@@ -76,8 +81,8 @@ def test_new_kinds_have_a_body_of_their_own() -> None:
 
 def test_old_kinds_are_what_they_were() -> None:
     """What the six tables before animals.toml made of the kinds that ship, for several seeds: written down with that version."""
-    kinds = sorted({*painted(), *RECORDED})
-    lines: list[object] = [species.clear(painted(), 12)]
+    kinds = sorted({*FIRST_PAINTED, *RECORDED})
+    lines: list[object] = []
     for index, kind in enumerate(kinds):
         mix = {kind: 0.7, kinds[index - 5]: 0.3}
         lines.append(casting.voices(mix, RECORDED))
@@ -85,7 +90,7 @@ def test_old_kinds_are_what_they_were() -> None:
             lines.append(dataclasses.astuple(describe(Species(slug=kind, name="", seed=seed, mix=mix), "russet")))
             lines.append(prompts.build_prompt(mix, seed))
     digest = hashlib.blake2b(json.dumps(lines).encode(), digest_size=16).hexdigest()
-    assert digest == "0386f325144fc4514b2f695bd8a19031"
+    assert digest == "778a2963e114b4f2862aeea64e3dc0b4"
 
 
 def test_prompts_without_a_mix_are_about_the_same_kinds_as_before() -> None:

@@ -20,7 +20,7 @@ import torch
 from conftest import MODEL, TRAIN, Jungle, is_refused, tree
 from PIL import Image
 
-from jungle import cli
+from jungle import cli, kinds
 from jungle.diffusion import checkpoint
 from jungle.errors import MissingExtra
 from jungle.weights import shipped
@@ -129,7 +129,7 @@ def test_mix_and_species(jungle: Jungle, trained: Path) -> None:
 
 
 def test_keep_the_best(jungle: Jungle, trained: Path) -> None:
-    needs("judge64.safetensors")
+    needs("lite0.safetensors")
     every = jungle(f"images --model {trained / MODEL} -n 6 --out every --json --quiet").json["pictures"]
     best = jungle(f"images --model {trained / MODEL} --keep 3 --of 6 --out best --json --quiet").json["pictures"]
     seeds = [one["seed"] for one in best]
@@ -208,14 +208,42 @@ def test_inspect(jungle: Jungle, trained: Path) -> None:
 
 
 def test_evaluate(jungle: Jungle, trained: Path) -> None:
-    needs("judge64.safetensors")
-    done = jungle(f"evaluate {trained / MODEL} --data photos -n 12 --out scores --json --quiet -o steps=2")
+    needs("lite0.safetensors")
+    done = jungle(f"evaluate {trained / MODEL} --data photos -n 12 --out scores --kinds own.kinds.json --json --quiet -o steps=2")
     assert (done.code, done.err) == (0, "")
     assert done.json == json.loads(Path("scores/scores.json").read_text())
-    assert sorted(tree(Path("scores"))) == ["closest_pairs.png", "pictures.png", "report.txt", "scores.json"]
-    for name in ("closest_pairs", "pictures"):
-        with Image.open(f"scores/{name}.png") as picture:
+    sheets = ["blind_1.png", "closest_pairs.png", "pictures.png"]
+    assert sorted(tree(Path("scores"))) == sorted([*sheets, "blind_answers.json", "blind_form.csv", "report.txt", "scores.json"])
+    for name in sheets:
+        with Image.open(f"scores/{name}") as picture:
             picture.load()
+    assert {"animal", "sure", "named", "colour", "kinds"} <= done.json.keys()
+
+    report = kinds.read(Path("own.kinds.json"))
+    assert report.model == jungle(f"inspect {trained / MODEL} --json --quiet").json["hash"]
+    assert set(report.kinds) == {"bar", "check", "disc"}
+    assert all(kind.pictures >= 10 and kind.photos == 8 for kind in report.kinds.values())
+
+
+def test_a_report_on_kinds_decides_what_is_invented_from(jungle: Jungle, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run := Path("run")).mkdir()
+    (run / MODEL).write_bytes((trained / MODEL).read_bytes())
+    model = jungle(f"inspect {run / MODEL} --json --quiet").json["hash"]
+    shares = {"bar": 1.0, "check": 0.0, "disc": 0.9}
+    measured = {name: kinds.Kind({1: 1.0}, 8, 1.0, 1.0, 10, share, 1.0) for name, share in shares.items()}
+    monkeypatch.setattr(kinds, "FEWEST", 2)
+
+    def parents(hash_in_report: str) -> set[str]:
+        kinds.path_beside(run / MODEL).write_text(kinds.KindReport(hash_in_report, "lite0", measured).to_json())
+        painted = jungle(f"images --model {run / MODEL} -n 12 --out out --json --quiet -o steps=2").json["pictures"]
+        return {name for one in painted for name in one["mix"]}
+
+    assert parents(model) == {"bar", "disc"}
+    assert parents("of other weights") == {"bar", "check", "disc"}
+    kinds.path_beside(run / MODEL).write_text("broken")
+    refused = jungle(f"images --model {run / MODEL} -n 1 --out out --quiet")
+    assert refused.code == 2
+    assert "evaluate --kinds" in refused.err
 
 
 def test_doctor(jungle: Jungle) -> None:

@@ -184,7 +184,7 @@ def test_a_file_that_is_no_enlarger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.safetensors").write_text("no weights at all")
     save_file({"x4.stem.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
-    for path in (*tmp_path.glob("*.safetensors"), shipped("photo64.safetensors"), shipped("judge64.safetensors"), tmp_path / "missing"):
+    for path in (*tmp_path.glob("*.safetensors"), shipped("photo64.safetensors"), shipped("lite0.safetensors"), tmp_path / "missing"):
         with pytest.raises(BadCheckpoint) as caught:
             enlarge(torch.zeros(1, 3, 8, 8), 2, compute=choose("cpu"), weights=path)
         is_one_sentence(str(caught.value))

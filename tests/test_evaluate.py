@@ -1,12 +1,9 @@
-"""Scores of pictures: against other implementations, on planted cases, and through the shipped judge."""
+"""Scores of pictures: against other implementations, on planted cases, and by the labels of ImageNet."""
 
-import hashlib
 import io
 import itertools
 import json
 import sys
-import zlib
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +14,10 @@ from scipy import linalg, ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from jungle import classifier, measures
-from jungle.errors import BadCheckpoint, BadInput, MissingExtra
-from jungle.images import copies, evaluate, features, judge, suspect
-
-WEIGHTS = Path(str(resources.files("jungle") / "weights" / "judge64.safetensors"))
+from jungle import measures
+from jungle.errors import BadInput, MissingExtra
+from jungle.images import copies, evaluate, features, imagenet, suspect
+from jungle.images.colour_statistics import channel_means
 
 
 class Patches:
@@ -29,8 +25,8 @@ class Patches:
 
     name = "patches"
 
-    def features(self, images: judge.Images) -> np.ndarray:
-        return judge.square(images, 4).flatten(1).numpy() * 4
+    def features(self, images: features.Images) -> np.ndarray:
+        return features.square(images, 4).flatten(1).numpy() * 4
 
 
 def clouds(count: int, seed: int, side: int = 32) -> np.ndarray:
@@ -43,24 +39,6 @@ def clouds(count: int, seed: int, side: int = 32) -> np.ndarray:
 
 def noise(count: int, side: int = 32) -> np.ndarray:
     return np.random.default_rng(9).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def shipped() -> judge.Judge:
-    return judge.Judge.shipped()
-
-
-@pytest.fixture
-def held_out(real_photos: Path) -> tuple[np.ndarray, list[str]]:
-    """150 photos that the judge was not trained on, 64x64, with their classes."""
-    files = [path for path in sorted(real_photos.glob("*/*")) if zlib.crc32(f"{path.parent.name}/{path.name}".encode()) % 100 < 15]
-    chosen = [files[i] for i in np.random.default_rng(0).choice(len(files), 150, replace=False)]
-    squares = []
-    for path in chosen:
-        with Image.open(path) as photo:
-            pixels = np.asarray(photo.convert("RGB"))
-        squares.append(((judge.square(pixels[None], 64)[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy())
-    return np.stack(squares), [path.parent.name for path in chosen]
 
 
 # Measures
@@ -100,6 +78,20 @@ def test_frechet_equals_scipy_and_the_closed_form() -> None:
     assert measures.frechet(x.astype(np.float32), y.astype(np.float32)) == pytest.approx(expected, rel=1e-4)
     wide, narrow = (source.normal(0, scale, (200_000, 2)).astype(np.float32) for scale in (3, 1))
     assert measures.frechet(wide, narrow) == pytest.approx(2 * (3 - 1) ** 2, rel=0.02)
+
+
+def test_leading_components_hold_what_varies_most() -> None:
+    source = np.random.default_rng(5)
+    scales = np.array([9, 4, 1, 0.1])
+    turn = np.linalg.qr(source.normal(0, 1, (4, 4)))[0]
+    rows = (source.normal(0, 1, (4000, 4)) * scales @ turn + 3).astype(np.float32)
+    project = measures.LeadingComponents(rows, 2)
+    np.testing.assert_allclose(project(rows).std(axis=0), [9, 4], rtol=0.05)
+    np.testing.assert_allclose(project(rows).mean(axis=0), 0, atol=1e-3)
+    assert project(rows).shape == (4000, 2)
+    every = measures.LeadingComponents(rows, 128)
+    other = rows[:1000] + 0.5
+    assert measures.frechet(every(other), every(rows)) == pytest.approx(measures.frechet(other, rows), rel=1e-3)
 
 
 def test_nearest_equals_a_tree() -> None:
@@ -185,8 +177,8 @@ def test_wrong_pictures_are_named(pictures: np.ndarray, word: str) -> None:
     assert word in sentence
 
 
-def test_sound_pictures_are_not_called_wrong(held_out: tuple[np.ndarray, list[str]]) -> None:
-    for pictures in (clouds(50, 0), clouds(50, 0, 64), *np.split(held_out[0], 3)):
+def test_sound_pictures_are_not_called_wrong(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
+    for pictures in (clouds(50, 0), clouds(50, 0, 64), *np.split(real_animals[0], 3)):
         assert suspect.looks_wrong(pictures) is None
 
 
@@ -201,72 +193,6 @@ def test_an_animal_on_black_has_no_dark_corners() -> None:
     assert suspect.dark_corners(corners).all()
 
 
-# The judge
-
-
-def test_judge_is_small_and_says_what_it_is(shipped: judge.Judge) -> None:
-    content = WEIGHTS.read_bytes()
-    assert len(content) <= 8_000_000
-    metadata = classifier.read_metadata(content)
-    assert tuple(json.loads(metadata["classes"])) == shipped.classes
-    assert len(shipped.classes) == 38
-    assert json.loads(metadata["recipe"])["held_out_accuracy"]["all"] > 0.5
-    assert shipped.name == f"judge64-{hashlib.sha256(content).hexdigest()[:8]}"
-    card = WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
-    assert all(word in card for word in ("PyImageSearch", "Caltech-101", "PACS", "popular-animals-dataset", "not for naming species"))
-
-
-def test_judge_is_deterministic_and_blind_to_the_batch(shipped: judge.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = clouds(11, seed=3, side=64)
-    whole = shipped.features(pictures)
-    assert whole.shape == (11, 128)
-    assert whole.dtype == np.float32
-    assert np.array_equal(whole, shipped.features(pictures))
-    monkeypatch.setattr(judge, "CHUNK", 4)
-    np.testing.assert_allclose(shipped.features(pictures), whole, atol=1e-4)
-    np.testing.assert_allclose(np.concatenate([shipped.features(one[None]) for one in pictures]), whole, atol=1e-4)
-    np.testing.assert_allclose(shipped.probabilities(pictures).sum(axis=1), 1, atol=1e-5)
-
-
-def test_judge_takes_any_form_and_size(shipped: judge.Judge) -> None:
-    pictures = clouds(3, seed=3, side=64)
-    floats = torch.from_numpy(pictures).permute(0, 3, 1, 2) / 127.5 - 1
-    np.testing.assert_allclose(shipped.features(floats), shipped.features(pictures), atol=1e-4)
-    larger = pictures.repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_allclose(shipped.features(larger), shipped.features(pictures), atol=1e-4)
-    framed = np.pad(pictures, ((0, 0), (0, 0), (20, 20), (0, 0)))
-    np.testing.assert_allclose(shipped.features(framed), shipped.features(pictures), atol=1e-4)
-    assert shipped.features(pictures[:, ::4, ::4]).shape == (3, 128)
-    for wrong in (pictures.astype(np.float64), pictures[..., :1], pictures[0]):
-        with pytest.raises(BadInput, match="uint8"):
-            shipped.features(wrong)
-
-
-def test_judge_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(MissingExtra, match="no judge"):
-        judge.Judge.load(tmp_path / "none.safetensors")
-    content = WEIGHTS.read_bytes()
-    for bad in (b"", b"hello", content[:1000], content[:-100]):
-        (tmp_path / "bad.safetensors").write_bytes(bad)
-        with pytest.raises(BadCheckpoint, match="no judge"):
-            judge.Judge.load(tmp_path / "bad.safetensors")
-
-
-def test_a_saved_judge_is_the_same_judge(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    net = classifier.Classifier(4)
-    classifier.save(tmp_path / "own.safetensors", net, ("a", "b", "c", "d"), {"steps": 0})
-    loaded, pictures = judge.Judge.load(tmp_path / "own.safetensors"), clouds(5, 0)
-    assert loaded.classes == ("a", "b", "c", "d")
-    np.testing.assert_allclose(loaded.features(pictures), judge.Judge(net, loaded.classes, "x").features(pictures), rtol=0.02, atol=0.02)
-
-
-def test_judge_knows_animals_it_has_not_seen(shipped: judge.Judge, held_out: tuple[np.ndarray, list[str]]) -> None:
-    pictures, names = held_out
-    answers = [shipped.classes[k] for k in shipped.probabilities(pictures).argmax(axis=1)]
-    assert np.mean([answer == name for answer, name in zip(answers, names, strict=True)]) > 0.4
-
-
 # All together
 
 
@@ -279,7 +205,7 @@ def test_scores_are_ordered_and_told_in_words_and_json() -> None:
     assert unlike.frechet is not None
     assert like.frechet.value < 2 * like.frechet.floor < unlike.frechet.value
     assert like.copies == 0
-    assert (like.warning, like.coverage, like.agreement) == (None, None, None)
+    assert (like.warning, like.animal, like.named, like.kinds) == (None, None, None, {})
     assert like.kid.floor_spread is None  # only one set of 100 others fits into half of 300
     assert "noise" in (unlike.warning or "")
     assert "patches" in like.to_text()
@@ -296,9 +222,21 @@ def test_colour_and_corners_are_counted() -> None:
     for rows, columns in itertools.product((slice(4), slice(-4, None)), repeat=2):
         pictures[:3, rows, columns] = 0
     found = evaluate.evaluate(pictures, photos, Patches())
-    expected = pictures.mean(axis=(0, 1, 2)) - photos.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(found.colour, expected, atol=1e-6)
+    ours, real = pictures.mean(axis=(1, 2)), photos.mean(axis=(1, 2))
+    expected = (ours.mean(axis=0) - real.mean(axis=0)) / real.std(axis=0, ddof=1)
+    np.testing.assert_allclose([one.shift for one in found.colour[:3]], expected, atol=1e-6)
+    np.testing.assert_allclose([one.spread for one in found.colour[:3]], ours.std(0, ddof=1) / real.std(0, ddof=1) - 1, atol=1e-6)
+    assert [one.channel for one in found.colour] == ["red", "green", "blue", "saturation"]
+    assert found.colour[0].shift > 3 * found.colour[0].shift_floor > 0
     assert found.corners == 3
+
+
+def test_saturation_is_that_of_hsv() -> None:
+    pictures = clouds(3, seed=2)
+    expected = [np.asarray(Image.fromarray(one).convert("HSV"))[..., 1].mean() / 255 for one in pictures]
+    np.testing.assert_allclose(channel_means(pictures)[:, 3], expected, atol=0.003)  # Pillow rounds to steps of 1 / 255
+    grey = np.repeat(pictures[..., :1], 3, axis=3)
+    assert channel_means(grey)[:, 3].max() == 0
 
 
 def test_too_few_pictures_are_refused() -> None:
@@ -307,36 +245,39 @@ def test_too_few_pictures_are_refused() -> None:
             evaluate.evaluate(clouds(pictures, 0), clouds(photos, 1), Patches())
 
 
-def test_real_animals_reach_the_floor_and_agree(shipped: judge.Judge, held_out: tuple[np.ndarray, list[str]]) -> None:
-    photos, names = held_out
-    classes = sorted(set(names))
-    labels = np.array([classes.index(name) for name in names])
-    mixes = np.eye(len(classes), dtype=np.float32)[labels]
-    real = evaluate.evaluate(photos[:40], photos[40:], shipped, mixes=mixes[:40], labels=labels[40:], classes=classes)
-    wrong = evaluate.evaluate(noise(40, 64), photos[40:], shipped, mixes=mixes[:40], labels=labels[40:], classes=classes)
-    assert real.kid.value < 0.2 * wrong.kid.value
-    assert real.agreement is not None
-    assert wrong.agreement is not None
-    assert real.coverage is not None
-    assert wrong.coverage is not None
-    assert real.agreement.value > 0.4 > wrong.agreement.value
-    assert wrong.coverage.value < real.coverage.value / 2
-    assert wrong.precision.value < real.precision.value
-    right = np.array([shipped.classes[k] for k in shipped.probabilities(photos[40:]).argmax(axis=1)]) == np.array(names[40:])
-    assert real.agreement.floor == pytest.approx(right.mean(), abs=0.15)
+def test_real_animals_reach_the_floor_and_are_named(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
+    photos, kinds, classes = real_animals
+    judge = imagenet.shipped_judge()
+    asked = evaluate.Asked(kinds[:40], kinds[40:], classes)  # 70 photos say what is usual: few, and enough to tell
+    real = evaluate.evaluate(photos[:40], photos[40:], judge, asked=asked)
+    wrong = evaluate.evaluate(noise(40, 64), photos[40:], judge, asked=asked)
+    assert real.kid.value < 0.1 * wrong.kid.value
+    assert abs(real.kid.value - real.kid.floor) < 3 * (real.kid.error or 0)
+    assert wrong.recall.value < real.recall.value
+    assert real.animal is not None
+    assert real.named is not None
+    assert real.sure is not None
+    assert wrong.sure is not None
+    assert real.sure.value > 0.5 > 0.1 > wrong.sure.value
+    assert wrong.named is not None
+    assert real.animal.value > 0.85
+    assert real.named.value > 0.1 > 0.05 > wrong.named.value
+    assert real.named.floor == pytest.approx(real.named.value, abs=0.2)
+    assert sum(kind.pictures for kind in real.kinds.values()) == 40
+    assert sum(kind.photos for kind in real.kinds.values()) == len(photos) - 40
+    assert "named as photos" in real.to_text()
+    assert "kind " in real.to_text()
 
 
-def test_rank_prefers_the_animal_asked_for(shipped: judge.Judge, held_out: tuple[np.ndarray, list[str]]) -> None:
-    photos, names = held_out
-    classes = ["unicorn", *shipped.classes]
-    cats = np.array([name == "cat" for name in names])
-    mixes = np.zeros((len(photos), len(classes)), dtype=np.float32)
-    mixes[:, classes.index("cat")] = 1
-    score = evaluate.rank(photos, mixes, classes, shipped)
-    assert cats[score.argsort()[::-1][: cats.sum()]].mean() > 2 * cats.mean()
-    both = np.concatenate([photos[:20], noise(20, 64)])
-    typical = evaluate.rank(both, np.zeros((40, len(classes)), dtype=np.float32), classes, shipped, shipped.features(photos[20:]))
-    assert (typical.argsort()[::-1][:20] < 20).mean() > 0.8
+def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
+    photos, kinds, classes = real_animals
+    judge = imagenet.shipped_judge()
+    plain = evaluate.Asked(kinds[:12], kinds[20:], classes)
+    more = evaluate.Asked(kinds[:12], kinds[20:], classes, photos[12:20], kinds[12:20])
+    without, with_more = (evaluate.evaluate(photos[:12], photos[20:], judge, asked=asked) for asked in (plain, more))
+    assert (without.kid, without.named, without.animal) == (with_more.kid, with_more.named, with_more.animal)
+    assert sum(kind.pictures for kind in without.kinds.values()) == 12
+    assert sum(kind.pictures for kind in with_more.kinds.values()) == 20
 
 
 # DINOv2

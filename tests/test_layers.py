@@ -17,7 +17,16 @@ PACKAGE = Path(jungle.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 COLUMNS = [
     ["jungle", "jungle.errors", "jungle.records", "jungle.prosody", "jungle.animals"],
-    ["jungle.recipes", "jungle.store", "jungle.config", "jungle.species", "jungle.casting", "jungle.weights", "jungle.sheets"],
+    [
+        "jungle.recipes",
+        "jungle.store",
+        "jungle.config",
+        "jungle.species",
+        "jungle.casting",
+        "jungle.weights",
+        "jungle.kinds",
+        "jungle.sheets",
+    ],
     ["jungle.shelf"],
     ["jungle.sources", "jungle.folders", "jungle.media", "jungle.digests", "jungle.decoding", "jungle.twins", "jungle.wording"],
     ["jungle.classifier", "jungle.measures"],

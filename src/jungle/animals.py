@@ -16,7 +16,6 @@ class Animal:
     epithet: str
     verbs: tuple[str, ...] = ()
     italian: str = ""
-    clear: bool = False
 
 
 @cache

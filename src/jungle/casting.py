@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from .animals import voice_among
 from .errors import BadInput
 from .records import Species
-from .species import clear, parents
+from .species import parents
 
 MOST = 100_000  # pictures or calls in one command
 HIGHEST_SEED = 2**63 - 1
@@ -59,6 +59,8 @@ def choose(
 ) -> list[Species]:
     """Which animals to make: ``count`` seeds from ``seed`` on, of one mix, of one known species, or each of its own mix of ``classes``.
 
+    ``classes`` are the kinds to invent from: of a model of pictures those that ``kinds.to_invent_from`` chooses.
+
     Raises:
         BadInput: a number out of range, an unknown species, or options that contradict each other.
     """
@@ -70,7 +72,7 @@ def choose(
     if slug is None:
         shares = None if mix is None else parse_mix(mix)
         return [
-            Species(slug="", name="", seed=one, mix=parents(clear(classes), one) if shares is None else shares)
+            Species(slug="", name="", seed=one, mix=parents(classes, one) if shares is None else shares)
             for one in range(seed, seed + count)
         ]
     if mix is not None:

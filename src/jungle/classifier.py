@@ -1,6 +1,6 @@
 """A small convolutional classifier, whose features judge what a model makes; its file says what its classes are.
 
-It is a plain residual network (He et al. 2016, arXiv 1512.03385). Photos are judged by ``images/judge.py``, calls by ``sounds/ear.py``.
+It is a plain residual network (He et al. 2016, arXiv 1512.03385). ``sounds/ear.py`` judges calls with it.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ def load(
     """Read a file written by :func:`save`: the network, its classes and a name that follows from its content.
 
     Args:
-        what: what it is called in an error sentence, for example "judge".
+        what: what it is called in an error sentence, for example "ear".
 
     Raises:
         MissingExtra: there is no such file.

@@ -14,7 +14,7 @@ from . import __version__
 from .commands import jungles, tongues
 from .console import Shared, answer, bar, common, fail, follow, say
 from .errors import JungleError
-from .workbench import MODEL, Sources, cache, open_model, run_training, sampling
+from .workbench import MODEL, Sources, cache, model_file, open_model, run_training, sampling
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -81,7 +81,7 @@ def images(
     solver: str | None, guidance: float | None, keep: int, of: int, faithful: bool, export: str, weak: str,
 ) -> None:  # fmt: skip
     """Paint pictures with a model: fictional_animal_1.png ..., a zip and a contact sheet."""
-    from . import casting, config
+    from . import casting, config, kinds
     from .diffusion.model import HINTS, weakened
     from .images import gallery
     from .store import check_place
@@ -100,11 +100,14 @@ def images(
     check_place(Path(out))
     known = config.read(Path())
     base = known.seed if seed is None else seed
-    chosen = casting.choose(painter.classes, of or count, base, mix, species, known.species, keep, of)
+    report = kinds.of_model(model_file(model, Path(), "photos"), painter.hash)
+    classes = kinds.to_invent_from(painter.classes, report)
+    chosen = casting.choose(classes, of or count, base, mix, species, known.species, keep, of)
     for one in chosen:
         painter.mix(one.mix)  # refuses classes that the model does not know
     with bar(len(chosen), "picture", shared.quiet) as progress:
-        result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1))
+        labels = kinds.labels_by_kind(report) if keep else None
+        result = gallery.paint_animals(painter, chosen, recipe, Path(out), keep, lambda done: progress.update(1), labels=labels)
     if result.trouble:
         say(f"Look at them closely: {result.trouble}", shared.quiet)
     text = f"{len(result.pictures)} pictures in {Path(out)}, and their zip beside it" + (f": the best of {of} by score" if keep else "")
@@ -156,15 +159,16 @@ def sounds(shared: Shared, out: str, speak: bool, **wishes: Any) -> None:
 @click.option("-n", "--count", default=None, type=int, help="How many pictures or calls to judge; 500 or 300 by default.")
 @click.option("--seed", default=0, help="Seed of the first one.")
 @click.option("--out", default="evaluation", metavar="DIR", help="Where scores and sheets go.")
-@click.option("--space", default="judge", metavar="NAME", help="Feature space: judge (shipped), or a DINOv2 folder or hub name.")
+@click.option("--space", default="lite0", metavar="NAME", help="Feature space: lite0 (shipped), or a DINOv2 folder or hub name.")
+@click.option("--kinds", default="", metavar="FILE", help="Write how well each kind is shown; beside a model it guides make.")
 @common
-def evaluate(shared: Shared, model: str, data: str, count: int | None, seed: int, out: str, space: str) -> None:
+def evaluate(shared: Shared, model: str, data: str, count: int | None, seed: int, **wishes: str) -> None:
     """How good a model is, against the photos or recordings it was trained on; every score with its real-against-real floor."""
     from . import workbench
     from .store import check_place
 
-    check_place(Path(out))
-    scores = workbench.run_evaluation(shared, model, data, count, seed, Path(out), space)
+    check_place(Path(wishes["out"]))
+    scores = workbench.run_evaluation(shared, model, data, count, seed, wishes)
     answer(shared.as_json, scores.to_text(), **json.loads(scores.to_json()))
 
 

@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Mapping
 
-from .animals import animals
 from .records import Species
 
 VOWELS = "aeiouy"
@@ -27,15 +26,6 @@ def blend(first: str, second: str) -> str:
     return made if made not in (first, second) and len(made) > 3 else stem + second  # cat and cow: not another cow
 
 
-def clear(classes: tuple[str, ...], count: int = 1) -> tuple[str, ...]:
-    """Those of ``classes`` that a stranger can name in what the shipped model paints, where they make ``count`` different pairs; else all.
-
-    Of the others mostly the colours are right.
-    """
-    known = tuple(name for name in classes if name in animals() and animals()[name].clear)
-    return known if len(known) > 3 and len(known) * (len(known) - 1) // 2 >= count else classes
-
-
 def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
     """The mix that ``seed`` alone decides: two different classes; one where there is one; empty where there are none."""
     if len(classes) < 2:
@@ -52,8 +42,10 @@ def parents_of(mix: Mapping[str, float]) -> list[str]:
 
 
 def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
-    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others."""
-    classes = clear(classes, count)
+    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others.
+
+    ``classes`` are the kinds to invent from: ``kinds.to_invent_from`` chooses them.
+    """
     most = len(classes) * (len(classes) - 1) // 2
     species: list[Species] = []
     taken: set[frozenset[str]] = set()

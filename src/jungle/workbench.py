@@ -238,14 +238,23 @@ def follow_run(shared: Shared, run: "Run[Any]", out: str, what: str) -> "Health 
     return health
 
 
-def run_evaluation(shared: Shared, model: str, source: str, count: int | None, seed: int, out: Path, space: str) -> "Scores | CallScores":
-    """Score a model against the photos or recordings of ``source``."""
+def run_evaluation(shared: Shared, model: str, source: str, count: int | None, seed: int, wishes: dict[str, str]) -> "Scores | CallScores":
+    """Score a model against the photos or recordings of ``source``.
+
+    ``wishes`` has the folder ``out``, the feature ``space`` of pictures, and the file ``kinds`` for the report on kinds, or "".
+
+    Raises:
+        BadInput: a report on kinds of recordings is wanted.
+    """
     from .folders import kind_of
     from .sources import resolve
 
     folder = resolve(source, cache())
     word = kind_of(folder).word
     media: Media = "recordings" if word == "recording" else "photos"
+    out, kinds_file = Path(wishes["out"]), Path(wishes["kinds"]) if wishes["kinds"] else None
+    if kinds_file and media == "recordings":
+        raise BadInput(f"--kinds {kinds_file}: it reports on kinds of pictures, and {source} holds recordings: leave it out.")
     loaded = open_model(shared, model, media=media)
     recipe = sampling(loaded, shared.options)
     whole = dataclasses.replace(loaded.recipe, limit=0)
@@ -260,8 +269,10 @@ def run_evaluation(shared: Shared, model: str, source: str, count: int | None, s
             heard = clips.load(folder, whole, cache(), follow(progress))
     if media == "photos":
         number = min(500, len(data) // 2) if count is None else count
-        with bar(number, "picture", shared.quiet) as progress:
-            return judging.evaluate_model(loaded, data, recipe, number, seed, out, space, lambda done: progress.update(1))
+        order = judging.Order(number, seed, out, wishes["space"], kinds_file)
+        total = sum(len(part) for part in judging.draw_kinds(data.labels, order, len(data.classes)))
+        with bar(total, "picture", shared.quiet) as progress:
+            return judging.evaluate_model(loaded, data, recipe, order, lambda done: progress.update(1))
     from .sounds.calls import EmbeddedMaker
     from .sounds.ear import Ear
     from .sounds.evaluate import evaluate

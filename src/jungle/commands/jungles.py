@@ -8,7 +8,7 @@ import click
 
 from ..console import Shared, answer, bar, common, say
 from ..errors import BadInput
-from ..workbench import MODEL, Sources, cache, open_model, open_singer, run_training, sampling
+from ..workbench import MODEL, Sources, cache, model_file, open_model, open_singer, run_training, sampling
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -102,7 +102,7 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
             return
         wishes["model"] = str(out / MODEL)
     studio = _open_studio(shared, out, known, wishes)
-    species = chain.find_species(out, known, studio.painter.classes, count, base)
+    species = chain.find_species(out, known, studio, count, base)
     shelf, spent = Shelf(out), ledger.Spent()
     store.sweep(out, (chain.PICTURES, chain.SOUNDS, chain.LANGUAGE, chain.SITE, POSTCARDS))
     with bar((known.sketches + chain.TAKES + 1 + site) * len(species), "piece", shared.quiet) as progress:
@@ -163,16 +163,18 @@ def _config(out: Path, wishes: dict[str, Any]) -> "Config":
 def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, Any]) -> "Studio":
     import dataclasses
 
+    from .. import kinds
     from ..choir import open_engine
     from ..publish.chain import Studio, portrait
 
     painter = open_model(shared, wishes["model"], folder=out)
+    report = kinds.of_model(model_file(wishes["model"], out, "photos"), painter.hash)
     painting = sampling(painter, shared.options, out, portrait(painter))
     if known.calls == "embedded":
         singer, reference = open_singer(shared, wishes["sound_model"], out)
-        return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference)
+        return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference, report)
     engine = open_engine(shared, wishes["sound_model"] or known.sound_model)
-    return Studio(painter, painting, engine, (), {}, None)
+    return Studio(painter, painting, engine, (), {}, None, report)
 
 
 @click.command()

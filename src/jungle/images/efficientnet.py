@@ -111,7 +111,8 @@ class Block(nn.Module):
         """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
         h = F.relu6(self.expand(x)) if self.expand is not None else x
         h = self.project(F.relu6(self.depthwise(h)))
-        return x + h if self.residual else h
+        out: Tensor = x + h if self.residual else h
+        return out
 
 
 class EfficientNetLite(nn.Module):
@@ -201,8 +202,9 @@ def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
     try:
         with safe_open(path, "pt") as file:
             packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        tensors = unquantised({name: value.float() for name, value in packed.items()})
         net = EfficientNetLite(variant)
-        net.load_state_dict({name: value.reshape(net.get_parameter(name).shape) for name, value in unquantised({name: value.float() for name, value in packed.items()}).items()})
+        net.load_state_dict({name: value.reshape(net.get_parameter(name).shape) for name, value in tensors.items()})
     except (SafetensorError, OSError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise BadCheckpoint(f"{path.name} does not hold the network {variant} ({reason}): install jungle again.") from None

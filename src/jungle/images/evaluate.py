@@ -7,22 +7,26 @@ from real ones where its score reaches the floor; the score alone means little, 
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
-from ..measures import BLOCK, Floats, KernelDistance, Manifold, blocks, enough_for_frechet, frechet, nearest
+from ..kinds import Kind
+from ..measures import BLOCK, Floats, KernelDistance, LeadingComponents, Manifold, enough_for_frechet, frechet
+from .colour_statistics import ColourScore, channel_means, colour_scores
 from .copies import Match, closest
 from .features import FeatureSpace
-from .judge import Judge
+from .imagenet import ImageNetJudge, Look
+from .labels import kinds_of, naming, table_of_kinds, usual_labels
 from .suspect import dark_corners, looks_wrong
 
-__all__ = ["Score", "Scores", "dark_corners", "dominant", "evaluate", "looks_wrong", "rank"]
+__all__ = ["Score", "Scores", "dark_corners", "evaluate", "looks_wrong"]
 
 DRAWS = 4  # sets of real photos behind a floor
 REFERENCE = 10_000  # at most so many photos are the reference; the search for copies sees all
+COMPONENTS = 128  # of the photos' features, that the Frechet distance is taken in
 
 Pictures = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -46,16 +50,17 @@ class Scores:
     pictures: int
     photos: int
     kid: Score
-    frechet: Score | None  # None: fewer pictures than twice the number of features
+    frechet: Score | None  # on the leading COMPONENTS of the photos; None: fewer pictures than twice their number
     precision: Score  # share of pictures that lie where photos lie
     recall: Score  # share of photos that lie where pictures lie
-    coverage: Score | None  # number of classes among the judge's first answers
-    classes: int  # known to the judge; 0 without one
-    agreement: Score | None  # share of pictures whose first answer is the class that weighs most in what was asked for
-    colour: tuple[float, float, float]  # mean red, green and blue of the pictures minus that of the photos, of 255
+    animal: Score | None  # share whose most probable ImageNet label is an animal; None without a judge
+    sure: Score | None  # share that is one with a probability above a half
+    named: Score | None  # share that is named as photos of the kind asked for are; None where no kind was asked for
+    colour: tuple[ColourScore, ...]  # red, green, blue, saturation
     corners: int  # pictures with dark, empty corners
     warning: str | None  # from looks_wrong
     matches: tuple[Match, ...]  # the most similar photo of each picture, the most suspicious first
+    kinds: dict[str, Kind] = field(default_factory=dict)
 
     @property
     def copies(self) -> int:
@@ -76,14 +81,19 @@ class Scores:
             _row("look real (precision %)", self.precision, 100),
             _row("variety (recall %)", self.recall, 100),
         ]
-        if self.coverage:
-            lines.append(_row(f"kinds seen (of {self.classes})", self.coverage, 1))
-        if self.agreement:
-            lines.append(_row("kind asked for is seen (%)", self.agreement, 100))
-        red, green, blue = self.colour
-        lines.append(f"colour against the photos: red {red:+.0f}, green {green:+.0f}, blue {blue:+.0f} (of 255)")
+        shares = (("is an animal (%)", self.animal), ("is surely one (%)", self.sure), ("named as photos of its kind (%)", self.named))
+        lines += [_row(name, score, 100) for name, score in shares if score]
+
+        lines.append("colour against the photos, in % of how much photos differ (in brackets: as many photos):")
+        lines += [
+            f"  {one.channel:11} mean {100 * one.shift:+.0f} ({100 * one.shift_floor:.0f}),"
+            f" spread {100 * one.spread:+.0f} ({100 * one.spread_floor:.0f})"
+            for one in self.colour
+        ]
+
         lines.append(f"copies of a photo: {self.copies}; pictures with dark, empty corners: {self.corners}")
-        return "\n".join([*lines, self.warning] if self.warning else lines)
+        lines += [self.warning] if self.warning else []
+        return "\n".join([*lines, "", *table_of_kinds(self.kinds)] if self.kinds else lines)
 
 
 def _row(name: str, score: Score, unit: float) -> str:
@@ -100,16 +110,19 @@ def _features(space: FeatureSpace, photos: Pictures) -> Floats:
     return np.concatenate([space.features(photos[start : start + BLOCK]) for start in range(0, len(photos), BLOCK)])
 
 
-def _mean_colour(pictures: Pictures) -> NDArray[np.float64]:
-    parts = [pictures[start : start + BLOCK].sum(axis=(0, 1, 2), dtype=np.float64) for start in range(0, len(pictures), BLOCK)]
-    out: NDArray[np.float64] = np.sum(parts, axis=0) / np.prod(pictures.shape[:3])
-    return out
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which kinds pictures were asked for, and which the photos show, as numbers of ``classes``.
 
+    ``pictures`` is (N,), -1 where no kind was asked for, and ``photos`` (M,). ``extra`` are more pictures (E, H, W, 3), asked for
+    ``extra_kinds`` (E,), that count in the table of kinds alone: small kinds need more pictures than a fair draw gives them.
+    """
 
-def dominant(mixes: NDArray[np.float32], classes: Sequence[str], judge: Judge) -> Labels:
-    """Which of the judge's classes weighs most in each mix (N, K) over ``classes``; -1 where it is unknown to it or the mix is empty."""
-    known = np.array([judge.classes.index(name) if name in judge.classes else -1 for name in classes], dtype=np.int64)
-    return np.where(mixes.any(axis=1), known[mixes.argmax(axis=1)], -1)
+    pictures: Labels
+    photos: Labels
+    classes: Sequence[str]
+    extra: Pictures | None = None
+    extra_kinds: Labels | None = None
 
 
 def evaluate(
@@ -117,21 +130,18 @@ def evaluate(
     photos: Pictures,
     space: FeatureSpace,
     *,
-    judge: Judge | None = None,
-    mixes: NDArray[np.float32] | None = None,
-    labels: Labels | None = None,
-    classes: Sequence[str] = (),
+    judge: ImageNetJudge | None = None,
+    asked: Asked | None = None,
     seed: int = 0,
 ) -> Scores:
     """Score ``pictures`` (N, H, W, 3) against ``photos`` (M, h, w, 3), both uint8; the photos may be a memory map.
 
-    Pictures asked for by class should be asked for as often as the classes occur among the photos; else that difference counts too.
+    Pictures asked for by kind should be asked for as often as the kinds occur among the photos; else that difference counts too.
 
     Args:
         space: what the distances are measured in.
-        judge: counts the kinds of animals seen; ``space`` itself where that is a judge.
-        mixes: (N, K) what was asked for, over ``classes``; needed for the agreement, as are
-        labels: (M,) which of ``classes`` each photo shows.
+        judge: names what the pictures show, and finds copies; ``space`` itself where that is one.
+        asked: what was asked for; needed to say whether pictures are named rightly.
         seed: which photos stand in for pictures.
 
     Raises:
@@ -140,90 +150,81 @@ def evaluate(
     n, m = len(pictures), len(photos)
     if n < 10 or m < 2 * n:
         raise BadInput(f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and twice as many photos.")
-    judge = space if judge is None and isinstance(space, Judge) else judge
-    order = np.random.default_rng(seed).permutation(m)
-    draws = min(DRAWS, m // 2 // n)
-    stand_ins = [np.sort(part) for part in order[: draws * n].reshape(draws, n)]
-    painted, real = space.features(pictures), _features(space, photos)
-    reference = real[np.sort(order[draws * n :][:REFERENCE])]
+    judge = space if judge is None and isinstance(space, ImageNetJudge) else judge
+
+    stand_ins, rest = _split(m, n, seed)
+    looks = (judge.look(pictures), judge.look(photos)) if judge else None
+    if looks and space is judge:
+        painted, real = looks[0].features, looks[1].features
+    else:
+        painted, real = space.features(pictures), _features(space, photos)
+    reference = real[rest]
 
     def scored(measure: Callable[[Floats], float]) -> Score:
         return _against(measure(painted), [measure(real[rows]) for rows in stand_ins])
 
     distance, manifold = KernelDistance(reference, seed), Manifold(reference)
     kid = distance(painted)
-    agreement = None
-    if judge is not None and mixes is not None and labels is not None:
-        agreement = _agreement(pictures, dominant(mixes, classes, judge), [(photos[r], labels[r]) for r in stand_ins], classes, judge)
-    red, green, blue = _mean_colour(pictures) - _mean_colour(photos)
+    names = _names(looks, asked, stand_ins, rest) if looks else (None, None, None)
+    kinds = _kinds(judge, looks, asked) if judge and looks and asked else {}
     return Scores(
         space=space.name,
         pictures=n,
         photos=m,
         kid=_against(kid[0], [distance(real[rows])[0] for rows in stand_ins], kid[1]),
-        frechet=scored(lambda rows: frechet(rows, reference)) if enough_for_frechet(painted) else None,
+        frechet=_frechet(painted, [real[rows] for rows in stand_ins], reference),
         precision=scored(manifold.share),
         recall=scored(lambda rows: Manifold(rows).share(reference)),
-        coverage=_kinds(pictures, [photos[rows] for rows in stand_ins], judge),
-        classes=len(judge.classes) if judge else 0,
-        agreement=agreement,
-        colour=(float(red), float(green), float(blue)),
+        animal=names[0],
+        sure=names[1],
+        named=names[2],
+        colour=colour_scores(channel_means(pictures), channel_means(photos), stand_ins),
         corners=int(dark_corners(pictures).sum()),
         warning=looks_wrong(pictures),
-        matches=closest(pictures, photos, space, real),
+        matches=closest(pictures, photos, judge or space, looks[1].features if looks else real),
+        kinds=kinds,
     )
 
 
-def _kinds(pictures: Pictures, stand_ins: Sequence[Pictures], judge: Judge | None) -> Score | None:
-    if judge is None:
+def _split(photos: int, pictures: int, seed: int) -> tuple[list[Labels], Labels]:
+    """Rows of photos: a few sets of as many as there are pictures, which stand in for pictures, and the others, the reference."""
+    order = np.random.default_rng(seed).permutation(photos)
+    draws = min(DRAWS, photos // 2 // pictures)
+    stand_ins = [np.sort(part) for part in order[: draws * pictures].reshape(draws, pictures)]
+    return stand_ins, np.sort(order[draws * pictures :][:REFERENCE])
+
+
+def _frechet(painted: Floats, stand_ins: Sequence[Floats], reference: Floats) -> Score | None:
+    if not enough_for_frechet(painted[:, :COMPONENTS]):
         return None
-
-    def count(images: Pictures) -> float:
-        return float(len(np.unique(judge.probabilities(images).argmax(axis=1))))
-
-    return _against(count(pictures), [count(photos) for photos in stand_ins])
+    project = LeadingComponents(reference, COMPONENTS)
+    origin = project(reference)
+    return _against(frechet(project(painted), origin), [frechet(project(rows), origin) for rows in stand_ins])
 
 
-def _agreement(
-    pictures: Pictures,
-    asked: Labels,
-    stand_ins: Sequence[tuple[Pictures, Labels]],
-    classes: Sequence[str],
-    judge: Judge,
-) -> Score | None:
-    def share(images: Pictures, wanted: Labels) -> float:
-        known = wanted >= 0
-        return float((judge.probabilities(images[known]).argmax(axis=1) == wanted[known]).mean()) if known.any() else float("nan")
+def _names(
+    looks: tuple[Look, Look], asked: Asked | None, stand_ins: Sequence[Labels], rest: Labels
+) -> tuple[Score | None, Score | None, Score | None]:
+    """The shares of animals, of sure ones and of rightly named ones."""
+    pictures, photos = looks
+    # Usual labels are those of the other photos: a stand-in that had a say in them would be named more easily than a picture.
+    usual = usual_labels(photos.top[rest], asked.photos[rest], len(asked.classes)) if asked else []
+    ours = naming(pictures, asked.pictures if asked else None, usual)
+    floors = [
+        naming(Look(photos.features[rows], photos.probabilities[rows]), asked.photos[rows] if asked else None, usual) for rows in stand_ins
+    ]
 
-    one_hot = np.eye(len(classes), dtype=np.float32)
-    floors = [share(photos, dominant(one_hot[labels], classes, judge)) for photos, labels in stand_ins]
-    return _against(share(pictures, asked), floors) if (asked >= 0).any() else None
-
-
-def rank(
-    pictures: Pictures, mixes: NDArray[np.float32], classes: Sequence[str], judge: Judge, reference: Floats | None = None
-) -> NDArray[np.float64]:
-    """A score of each picture (N,), higher is better, to keep the best of many.
-
-    The sum of two standardised parts. Agreement: the judge's mean log-probability of the classes asked for, weighted as asked; it
-    is neutral where nothing that the judge knows was asked for. Typicality: minus the mean distance to the 3 nearest of
-    ``reference``, the features (M, D) of photos; left out without them. Keeping few of many also makes the pictures more alike.
-    """
-    log_p = np.log(judge.probabilities(pictures).astype(np.float64) + 1e-6)
-    known = [k for k, name in enumerate(classes) if name in judge.classes]
-    asked = mixes[:, known].astype(np.float64)
-    weight = asked.sum(axis=1)
-    wanted = (asked * log_p[:, [judge.classes.index(classes[k]) for k in known]]).sum(axis=1) / np.maximum(weight, 1e-6)
-    clear = weight > 1e-6
-    score = np.zeros(len(pictures))
-    if clear.any():
-        score[clear] = _standardised(wanted[clear])
-    if reference is not None:
-        distance = nearest(judge.features(pictures), blocks(reference), k=3)[0]
-        score = score + _standardised(-distance.mean(axis=1, dtype=np.float64))
-    return score
+    animal = _against(ours.animal, [floor.animal for floor in floors])
+    sure = _against(ours.sure, [floor.sure for floor in floors])
+    if ours.named is None:
+        return animal, sure, None
+    return animal, sure, _against(ours.named, [floor.named or 0.0 for floor in floors])
 
 
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    out: NDArray[np.float64] = (values - values.mean()) / (values.std() + 1e-9)
-    return out
+def _kinds(judge: ImageNetJudge, looks: tuple[Look, Look], asked: Asked) -> dict[str, Kind]:
+    pictures, kinds = looks[0], asked.pictures
+    if asked.extra is not None and asked.extra_kinds is not None:
+        more = judge.look(asked.extra)
+        pictures = Look(*(np.concatenate(parts) for parts in zip(pictures, more, strict=True)))
+        kinds = np.concatenate([kinds, asked.extra_kinds])
+    return kinds_of(pictures, kinds, looks[1], asked.photos, asked.classes)

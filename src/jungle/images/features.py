@@ -1,4 +1,4 @@
-"""Feature spaces that pictures are scored in: what one must offer, and DINOv2 as an optional one."""
+"""Feature spaces that pictures are scored in: what one must offer, how pictures reach it, and DINOv2 as an optional one."""
 
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -6,16 +6,44 @@ from typing import Any, Protocol, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
-from ..errors import BadCheckpoint, MissingExtra
-from .judge import Images, square
+from ..errors import BadCheckpoint, BadInput, MissingExtra
 
 CHUNK = 32  # pictures at once
 DINO_MEAN, DINO_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the photos that DINOv2 was trained on, for values in 0 to 1
 
+Images = NDArray[np.uint8] | Tensor
+"""uint8 (N, H, W, 3), or float in [-1, 1] (N, 3, H, W)."""
+
+
+def square(images: Images, size: int) -> Tensor:
+    """Cut out the middle square and scale it (area when smaller, bicubic when larger): float32 (N, 3, size, size) in [-1, 1].
+
+    Raises:
+        BadInput: neither uint8 (N, H, W, 3) nor float (N, 3, H, W).
+    """
+    if isinstance(images, Tensor):
+        x = images.detach().float()
+    elif images.ndim == 4 and images.dtype == np.uint8:
+        x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1  # a copy: a memory map may be read-only
+    else:
+        x = torch.empty(0)
+    if x.ndim != 4 or x.shape[1] != 3:
+        kind = f"{images.dtype} {tuple(images.shape)}"
+        raise BadInput(f"Pictures to score must be uint8 (N, H, W, 3) or a float tensor (N, 3, H, W) in -1 to 1; these are {kind}.")
+
+    side = min(x.shape[2:])
+    top, left = (x.shape[2] - side) // 2, (x.shape[3] - side) // 2
+    x = x[:, :, top : top + side, left : left + side]
+    if side > size:
+        return F.interpolate(x, size=(size, size), mode="area")
+    return x if side == size else F.interpolate(x, size=(size, size), mode="bicubic", align_corners=False).clamp(-1, 1)
+
 
 class FeatureSpace(Protocol):
-    """What a score needs. The shipped :class:`~jungle.images.judge.Judge` is one, :class:`Dino` another.
+    """What a score needs. The shipped :class:`~jungle.images.imagenet.ImageNetJudge` is one, :class:`Dino` another.
 
     Scores of two spaces, or of two versions of one, must not be compared; ``name`` keeps them apart.
     """
@@ -56,7 +84,7 @@ class Dino:
             model = Dinov2Model.from_pretrained(str(source), local_files_only=local_only)
         except OSError:
             raise MissingExtra(
-                f"The DINOv2 weights '{source}' are no folder here and not to be had from the hub: give a folder, or use the judge."
+                f"The DINOv2 weights '{source}' are no folder here and not to be had from the hub: give a folder, or use lite0."
             ) from None
         except (RuntimeError, ValueError) as problem:
             reason = str(problem).splitlines()[0]

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..diffusion.checkpoint import Checkpoint, quantised
 from ..diffusion.export import export_diffusers, export_safetensors
@@ -18,9 +19,10 @@ from ..errors import BadInput
 from ..recipes import SampleRecipe
 from ..records import Picture, Species
 from ..store import digest, write_bytes
-from .evaluate import looks_wrong, rank
-from .judge import Judge
+from .evaluate import looks_wrong
+from .imagenet import shipped_judge
 from .paint import collect, paint, png
+from .rank import rank
 
 
 class Memory(Protocol):
@@ -33,6 +35,10 @@ class Memory(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Remember a piece."""
         ...
+
+
+UsualLabels = Mapping[str, Mapping[int, float]]
+"""What ImageNet labels photos of each kind get, as ``kinds.labels_by_kind`` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,12 @@ def paint_animals(
     keep: int = 0,
     progress: Callable[[int], object] = lambda done: None,
     memory: Memory | None = None,
+    labels: UsualLabels | None = None,
 ) -> Gallery:
     """Paint one picture of each species and write all (or the ``keep`` best by score) as fictional_animal_N.png into ``out``.
 
     Each picture is written as soon as it is painted, unless the best are to be chosen; the zip and the sheet come last.
-    What ``memory`` knows is not painted again.
+    What ``memory`` knows is not painted again. ``labels`` are needed to keep the best: see :func:`best_of`.
 
     Raises:
         BadInput: an unknown class, or a solver that does not fit the model.
@@ -69,7 +76,7 @@ def paint_animals(
         if not keep:
             write_bytes(out / name_of(index), png(pixels, _record(model, species[index], recipe, index, pixels)))
         progress(index + 1)
-    chosen = best_of(model, np.stack(painted), species, keep) if keep else list(range(len(species)))
+    chosen = best_of(model, np.stack(painted), species, keep, labels or {}) if keep else list(range(len(species)))
     kept = np.stack([painted[index] for index in chosen])
     pictures = [_record(model, species[index], recipe, number, painted[index]) for number, index in enumerate(chosen)]
     if keep:
@@ -85,9 +92,10 @@ def best_sketches(
     seeds: Sequence[Sequence[int]],
     recipe: SampleRecipe,
     memory: Memory,
+    labels: UsualLabels,
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[Species]:
-    """Each species with the one of its ``seeds`` whose picture shows its parents best, by the score of ``evaluate.rank``.
+    """Each species with the one of its ``seeds`` whose picture shows its parents best, by the score of ``rank.rank``.
 
     ``progress`` is called after each picture. What ``memory`` knows is not painted again.
     """
@@ -97,8 +105,7 @@ def best_sketches(
     for _, pixels in _paint_new(model, wishes, recipe, memory, [_key(model, one, recipe) for one in tried]):
         painted.append(pixels)
         progress(1)
-    mixes = np.stack([model.mix(one.mix).numpy() for one in tried])
-    score = rank(np.stack(painted), mixes, model.classes, Judge.shipped())
+    score = _scores(model, np.stack(painted), tried, labels)
     starts = np.cumsum([0, *(len(some) for some in seeds)])
     return [tried[start + int(np.argmax(score[start:end]))] for start, end in pairwise(starts)]
 
@@ -138,10 +145,14 @@ def _record(model: Model, one: Species, recipe: SampleRecipe, index: int, pixels
     )  # fmt: skip
 
 
-def best_of(model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int) -> list[int]:
-    """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``evaluate.rank``, in their own order."""
+def _scores(model: Model, pixels: np.ndarray, species: Sequence[Species], labels: UsualLabels) -> NDArray[np.float64]:
     mixes = np.stack([model.mix(one.mix).numpy() for one in species])
-    score = rank(pixels, mixes, model.classes, Judge.shipped())
+    return rank(pixels, mixes, model.classes, labels, shipped_judge())
+
+
+def best_of(model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int, labels: UsualLabels) -> list[int]:
+    """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``rank.rank``, in their own order."""
+    score = _scores(model, pixels, species, labels)
     return sorted(int(index) for index in np.argsort(-score, kind="stable")[:keep])
 
 

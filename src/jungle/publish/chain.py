@@ -20,7 +20,9 @@ from ..folders import scan
 from ..images.enlarge import shipped_name
 from ..images.evaluate import looks_wrong
 from ..images.gallery import best_sketches, paint_animals
+from ..images.imagenet import shipped_judge
 from ..images.paint import paint
+from ..kinds import KindReport, labels_by_kind, to_invent_from
 from ..language.family import Family, family_of
 from ..language.language import Language
 from ..language.meaning import faults
@@ -68,6 +70,7 @@ class Studio:
     voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
     singing: dict[str, Any]  # how it draws
     reference: Reference | None
+    kinds: KindReport = dataclasses.field(default_factory=KindReport)  # how well the painter shows each of its kinds
 
 
 def portrait(model: Model) -> dict[str, str]:
@@ -112,17 +115,18 @@ def check_voices(species: Sequence[Species], where: Path) -> None:
             raise BadInput(f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of {', '.join(VOICES)}, or leave it out.")
 
 
-def find_species(out: Path, wishes: config.Config, classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
+def find_species(out: Path, wishes: config.Config, studio: Studio, count: int, seed: int) -> tuple[Species, ...]:
     """The species of jungle.toml, or as many new ones, which are written there for a person to change.
 
     Raises:
-        BadInput: one of them is mixed from an animal that is not in ``classes``.
+        BadInput: one of them is mixed from an animal that the painter does not know.
     """
+    classes = studio.painter.classes
     known = ", ".join(classes) or "none: it was trained without classes"
     check_parents(wishes.species, classes, out / config.NAME, f"; the animals that this model knows are {known}.")
     if wishes.species:
         return wishes.species
-    species = invent(classes, count, seed)
+    species = invent(to_invent_from(classes, studio.kinds, count), count, seed)
     make_folder(out)
     config.write_species(out, seed, species, classes)
     return species
@@ -134,14 +138,16 @@ def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], sketch
     Raises:
         BadInput: a class that the model does not know.
     """
-    made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), sketches)
+    labels = labels_by_kind(studio.kinds)
+    choosing = (sketches, shipped_judge().name, {name: sorted(labels[name]) for name in studio.painter.classes if name in labels})
+    made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), *choosing)
     key = digest("pictures", __version__, [one.to_json() for one in species], *made)
     known = shelf.recall(PICTURES, key)
     if known is not None:
         progress("pictures", sketches * len(species))
         return [Picture(**one) for one in known]
     seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
-    best = best_sketches(studio.painter, species, seeds, studio.painting, shelf, lambda done: progress("pictures", done))
+    best = best_sketches(studio.painter, species, seeds, studio.painting, shelf, labels, lambda done: progress("pictures", done))
     gallery = paint_animals(studio.painter, best, studio.painting, out / PICTURES, memory=shelf)
     pictures = [dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures]
     files = [out / picture.file for picture in pictures]
