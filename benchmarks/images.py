@@ -9,8 +9,8 @@
 
 Arms: ``original`` is the loop that this project replaces (diffusers' UNet2DModel of 63 M parameters in float32, one picture
 at a time, 1000 steps); ``pipeline`` is diffusers' DDPMPipeline on the same network, batched; ``same`` is ours with the same
-network and weights; ``own`` is ours with the shipped network; ``example`` is the network and the settings
-of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
+network and weights; ``before`` is ours with two networks and 16 evaluations; ``own`` the shipped model,
+50 pictures as PNG files; ``DDIM`` and ``DPM-Solver++`` are diffusers' with the original network; ``example`` is the network and the settings of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
 """
 
 import argparse
@@ -31,6 +31,7 @@ import torch
 FED_UPDATES = 30  # with real batches
 MEASURED_STEPS = 50  # of the 1000 of the original loop; the rest is extrapolated, and said so
 TRAIN_BATCH, PAINT_BATCH = 16, 8
+OWN_COUNT = 50  # pictures of the shipped model
 EXAMPLE_BLOCKS: dict[str, Any] = {
     "block_out_channels": (128, 128, 256, 256, 512, 512),
     "down_block_types": ("DownBlock2D",) * 4 + ("AttnDownBlock2D", "DownBlock2D"),
@@ -101,27 +102,76 @@ def paint_same(size: int) -> tuple[float, int]:
     return _paint_ours(model, SampleRecipe(guidance=1.0))
 
 
-def paint_own(size: int) -> tuple[float, int]:
-    """Ours with the shipped network and settings: guided in an interval, where an evaluation counts both halves."""
-    from jungle.diffusion.device import choose
-    from jungle.diffusion.model import Model, build
-    from jungle.recipes import find, override
+def paint_with(scheduler_name: str, steps: int, size: int) -> tuple[float, int]:
+    """A diffusers scheduler of few steps with the original network, batch of PAINT_BATCH, float32; all steps measured."""
+    import diffusers
 
-    recipe = override(find("photo64"), {"image_size": str(size)})
-    denoiser = build(recipe, 38, choose(""))
-    denoiser.net.eval()
-    return _paint_ours(Model(denoiser, recipe, tuple(map(str, range(38))), 0, "", "", torch.device("cpu")), recipe.sample)
+    net, scheduler = original_net(size).eval(), getattr(diffusers, scheduler_name)(num_train_timesteps=1000)
+    x = torch.randn(PAINT_BATCH, 3, size, size)
+
+    def loop() -> None:
+        nonlocal x
+        scheduler.set_timesteps(steps)
+        with torch.no_grad():
+            for t in scheduler.timesteps:
+                x = scheduler.step(net(x, t).sample, t, x).prev_sample
+
+    return timed(loop) / PAINT_BATCH, steps
 
 
-def _paint_ours(model: Any, recipe: Any) -> tuple[float, int]:
+def shipped_model(size: int) -> Any:
+    """The shipped model; at another size than its own the same network with new weights."""
     import dataclasses
+
+    from jungle.diffusion import device, model
+    from jungle.weights import shipped
+
+    compute = device.choose("")
+    ours = model.load(shipped("photo64.safetensors"), compute)
+    if size == ours.recipe.image_size:
+        return ours
+    recipe = dataclasses.replace(ours.recipe, image_size=size)
+    denoiser = model.build(recipe, len(ours.classes), compute)
+    denoiser.net.eval()
+    return dataclasses.replace(ours, denoiser=denoiser, recipe=recipe)
+
+
+def paint_own(size: int) -> tuple[float, int]:
+    """Ours with the shipped model and its settings: OWN_COUNT pictures, written as PNG."""
+    ours = shipped_model(size)
+    return _paint_ours(ours, ours.recipe.sample, OWN_COUNT)
+
+
+def paint_before(size: int) -> tuple[float, int]:
+    """Ours until 2026-11-23: 16 evaluations of two such networks, one led away from the other."""
+    import dataclasses
+
+    from jungle.recipes import SampleRecipe
+
+    ours = shipped_model(size)
+    before = SampleRecipe(steps=16, guidance=2.0, guidance_low=0.3, weak_mix=0.5)
+    return _paint_ours(dataclasses.replace(ours, weak=ours.denoiser), before, PAINT_BATCH)
+
+
+def _paint_ours(model: Any, recipe: Any, count: int = PAINT_BATCH) -> tuple[float, int]:
+    """``count`` pictures of single kinds, as PNG files."""
+    import dataclasses
+
+    from PIL import Image
 
     from jungle.diffusion.lots import Wish
     from jungle.images.paint import paint
 
-    wishes = [Wish(seed, model.mix({})) for seed in range(PAINT_BATCH)]
-    list(paint(model, wishes, dataclasses.replace(recipe, steps=1)))
-    return timed(lambda: list(paint(model, wishes, recipe))) / PAINT_BATCH, recipe.steps
+    kinds = torch.eye(max(1, len(model.classes)))[:, : len(model.classes)]
+    wishes = [Wish(seed, kinds[seed % len(kinds)]) for seed in range(count)]
+    list(paint(model, wishes[:PAINT_BATCH], dataclasses.replace(recipe, steps=1)))
+
+    def work(folder: str) -> None:
+        for index, pixels in paint(model, wishes, recipe):
+            Image.fromarray(pixels).save(f"{folder}/{index}.png", optimize=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        return timed(lambda: work(folder)) / count, recipe.steps
 
 
 # --- training: images a second --------------------------------------------------------------------------------------
@@ -168,7 +218,15 @@ def train_rate(updates: Iterator[None], batch: int, warm: int, count: int) -> fl
     return batch / statistics.median(timed(lambda: next(updates)) for _ in range(count))
 
 
-PAINTERS = {"original": paint_original, "pipeline": paint_pipeline, "same": paint_same, "own": paint_own}
+PAINTERS: dict[str, Callable[[int], tuple[float, int]]] = {
+    "original": paint_original,
+    "pipeline": paint_pipeline,
+    "DDIM": lambda size: paint_with("DDIMScheduler", 50, size),
+    "DPM-Solver++": lambda size: paint_with("DPMSolverMultistepScheduler", 25, size),
+    "same": paint_same,
+    "before": paint_before,
+    "own": paint_own,
+}
 TRAINERS: dict[str, Callable[[int], float]] = {
     "original": lambda size: train_rate(plain_updates(original_net(size), size, 2e-5), TRAIN_BATCH, 1, 2),
     "example": lambda size: train_rate(plain_updates(original_net(size, **EXAMPLE_BLOCKS), size, 1e-4), TRAIN_BATCH, 1, 2),

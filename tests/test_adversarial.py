@@ -20,7 +20,7 @@ from jungle.diffusion import adversarial, checkpoint, guards, model
 from jungle.diffusion.adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.device import Compute, choose
-from jungle.diffusion.feature_drift import FeatureQueues, colour_features, drift
+from jungle.diffusion.feature_drift import FeatureQueues, drift
 from jungle.diffusion.guards import Guard, Sight, Statistics, Watch
 from jungle.errors import BadInput, JungleError
 from jungle.images import photos, training
@@ -90,14 +90,13 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
             data = buffer.getvalue()
         networks = {"net": denoiser.net.state_dict(), "heads": state.discriminator.state_dict(), "ema": state.ema}
         flat = {f"{part}.{name}": value for part, values in networks.items() for name, value in values.items()}
-        held = enumerate(state.queues or ())
-        queues = {f"{number}.{name}": value for number, queue in held for name, value in queue.pack().items()}
+        queues = state.queues.pack() if state.queues else {}
         return flat | queues | {"chain": state.chain, "spectrum": state.watch.fake.spectrum}
 
     straight, resumed = run(()), run((1, 2, 7, 11))
     assert straight.keys() == resumed.keys()
     assert [name for name in straight if not torch.equal(straight[name], resumed[name])] == []
-    assert all(float(straight[f"{number}.fake"].abs().max()) > 0 for number in (0, 1))  # the queues were filled
+    assert float(straight["fake"].abs().max()) > 0  # the queues were filled
 
 
 def test_each_level_gets_what_the_level_above_answered() -> None:
@@ -156,18 +155,6 @@ def test_drift_vanishes_where_both_are_spread_alike_and_points_to_photos_elsewhe
     apart.push(cloud + 3, torch.zeros(40, dtype=torch.long), real=True)
     apart.push(cloud, torch.zeros(40, dtype=torch.long), real=False)
     assert bool((drift(cloud[:5], labels, apart).sum(dim=1) > 1).all())
-
-
-def test_colours_of_a_picture() -> None:
-    """Red on the left, grey on the right: the grid says where, the last number how far from grey."""
-    x = torch.zeros(1, 3, 16, 16)
-    x[:, 0, :, :8] = 0.9
-    colours = colour_features(x)[0]
-    grid = colours[:48].view(3, 4, 4)
-    assert torch.allclose(grid[0], torch.tensor([0.9, 0.9, 0.0, 0.0]).expand(4, 4))
-    assert float(grid[1:].abs().max()) == 0
-    assert float(colours[48]) == pytest.approx(4 * float(x[0, 0].std()), rel=1e-4)
-    assert float(colours[51]) == pytest.approx(12 * (0.6 + 0.3 + 0.3) / 3 / 2, rel=1e-4)
 
 
 # ------------------------------------------------------------------------------------------------ guards
@@ -465,6 +452,7 @@ def test_a_jungle_made_before_still_opens(jungle: Jungle) -> None:
     page = jungle("site --out old --quiet")
     assert page.code == 0, page.err
     assert "diseck" in Path("old/site/index.html").read_text()
+    is_refused(jungle("reproduce --out old --quiet"), "jungle 0.1.0 has it")
 
 
 def test_a_run_of_a_recipe_that_had_one_part_ends_with_one(toy_run: Callable[..., training.PhotoRun]) -> None:

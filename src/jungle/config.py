@@ -34,7 +34,7 @@ CHOICES = {
 }  # fmt: skip
 TABLES = ("train", "images", "sounds")
 TONGUE = ("voice", "kind", "order", "theme", "mode", "base_url", "model")  # texts of [language], beside its concepts and intents
-NUMBERS = {"seed": (0, 0, 2**63 - 1), "count": (12, 1, 100_000), "phrases": (4, 1, 16), "sketches": (8, 1, 64)}  # default, least, most
+NUMBERS = {"seed": (0, 0, 2**63 - 1), "count": (12, 1, 100_000), "phrases": (4, 1, 16), "sketches": (32, 1, 64)}  # default, least, most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class Config:
     seed: int = 0
     count: int = 12  # species to invent where none are named
     phrases: int = 4  # on a postcard
-    sketches: int = 8  # pictures painted of each animal, of which the one that shows it best is kept
+    sketches: int = 32  # pictures painted of each animal, of which the one that shows it best is kept
     recipe: str = ""
     model: str = ""
     sound_model: str = ""

@@ -72,7 +72,7 @@ def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple
     return (
         (
             "Pictures",
-            f"{sketches * len(cards)} in {' or '.join(map(str, steps))} steps from noise, of which a small classifier kept {len(cards)}",
+            f"{sketches * len(cards)} in {steps} steps from noise, of which a network trained on ImageNet kept {len(cards)}",
         ),
         ("Calls", f"{takes * len(cards)} takes, of which {len(cards)} were kept ({', '.join(engines)})"),
         ("Phrases", f"{sum(len(card.phrases) for card in cards)}, {written} of them from a language model"),

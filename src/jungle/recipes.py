@@ -82,18 +82,17 @@ class AdversarialRecipe:
 
     batch: int = 32  # generated pictures an update, and as many photos
     photo_share: float = 0.25  # of the batch: photos with noise, whose answer is compared with the photo
-    lr: float = 1e-4  # of the generator
-    head_lr: float = 2e-4  # of the discriminator
+    lr: float = 2e-4  # of the generator
+    head_lr: float = 4e-4  # of the discriminator
     beta2: float = 0.99
     warmup: int = 100  # updates
     fall: float = 0.3  # of the updates, the last ones, in which both rates fall to zero
     ema: float = 0.05  # relative width of the power-function average
     sizes: tuple[int, ...] = tuple(range(72, 137, 4))  # short sides the frozen network sees, at random
     mixed: float = 0.15  # share of pictures asked for as a mix of two classes
-    pixel_weight: float = 1.5  # of the discriminator of pixels, against each of those of maps
+    pixel_weight: float = 0.5  # of the discriminator of pixels, against each of those of maps
     class_weight: float = 0.2  # of the cross-entropy of the class asked for
-    drift_weight: float = 15.0  # of the pull to features of photos; 0 = off
-    colour_weight: float = 100.0  # of the pull to their colours, where there is the other one
+    drift_weight: float = 12.0  # of the pull to features of photos; 0 = off
     photo_weight: float = 10.0  # of the squared error to photos
 
 

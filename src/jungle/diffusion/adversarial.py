@@ -25,7 +25,7 @@ from .adversarial_state import AdversarialProgress, AdversarialSetup, Adversaria
 from .adversarial_update import SEEDS, Updates
 from .denoiser import Trainable
 from .discriminator import Discriminator
-from .feature_drift import COLOURS, DEPTH, FeatureQueues
+from .feature_drift import DEPTH, FeatureQueues
 from .guards import WINDOW, Watch
 from .train import MAX_ROLLBACKS, seed_of
 
@@ -57,7 +57,7 @@ def begin(model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, 
     count = recipe.batch // levels
     queues = None
     if recipe.drift_weight:
-        queues = tuple(FeatureQueues.empty(classes, DEPTH, width, device) for width in (features, COLOURS))
+        queues = FeatureQueues.empty(classes, DEPTH, features, device)
     trained = [p for p in discriminator.parameters() if p.requires_grad]
     betas = (0.0, recipe.beta2)
     return AdversarialState(

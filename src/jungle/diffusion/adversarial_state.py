@@ -48,7 +48,7 @@ class AdversarialState:
     ema: dict[str, Tensor]
     chain: Tensor  # (L - 1, N, 3, H, W): what each level answered in the update before
     chain_mix: Tensor  # (L, N, K): what is asked for, by level
-    queues: tuple[FeatureQueues, ...] | None  # of features, and of colours
+    queues: FeatureQueues | None
     watch: Watch
     total: int
     step: int = 0
@@ -70,7 +70,7 @@ class AdversarialState:
             "head_optimizer": self.head_optimizer.state_dict(),
             "chain": self.chain,
             "chain_mix": self.chain_mix,
-            "queues": [queue.pack() for queue in self.queues] if self.queues else None,
+            "queues": self.queues.pack() if self.queues else None,
             "watch": self.watch.pack(),
             **{key: getattr(self, key) for key in self.PLAIN},
         }
@@ -86,8 +86,7 @@ class AdversarialState:
         self.chain.copy_(packed["chain"])
         self.chain_mix.copy_(packed["chain_mix"])
         if self.queues:
-            for queue, content in zip(self.queues, packed["queues"], strict=True):
-                queue.unpack(content)
+            self.queues.unpack(packed["queues"])
         self.watch.unpack(packed["watch"])
         for key in self.PLAIN:
             setattr(self, key, packed[key])

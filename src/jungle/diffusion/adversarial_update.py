@@ -15,7 +15,7 @@ from ..recipes import AdversarialRecipe
 from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState
 from .denoiser import Trainable, expand
 from .discriminator import augment, draw_view, hinge, show
-from .feature_drift import FeatureQueues, colour_features, drift
+from .feature_drift import FeatureQueues, drift
 from .guards import Sight
 from .train import seed_of, update_ema
 
@@ -81,8 +81,7 @@ class Updates:
         self.levels = torch.tensor(setup.levels, device=self.device)
         self.count = recipe.batch // len(setup.levels)
         heads = state.discriminator.heads
-        # Early maps see texture, late ones parts; with equal weights texture has most of the gradient.
-        self.weights = [*torch.linspace(0.5, 1.0, len(heads)).tolist(), recipe.pixel_weight]
+        self.weights = [1.0] * len(heads) + [recipe.pixel_weight]
         self.trained = [p for p in state.discriminator.parameters() if p.requires_grad]
 
     def update(self) -> AdversarialProgress:
@@ -147,7 +146,7 @@ class Updates:
             parameter.requires_grad_(True)
         real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
         fake_scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
-        loss = hinge(real_scores, fake_scores)
+        loss = hinge(real_scores, fake_scores, self.weights)
         naming = F.cross_entropy(discriminator.logits(real.maps[-1]), real.mix)
         self.state.head_optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss + naming)
@@ -164,12 +163,12 @@ class Updates:
         state, recipe = self.state, self.recipe
         scores = state.discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
         weighed = [w * s.mean() for s, w in zip(scores, self.weights, strict=True)]
-        adversarial = -torch.stack(weighed).sum() / len(state.discriminator.heads)
+        adversarial = -torch.stack(weighed).sum() / sum(self.weights)
         logits = state.discriminator.logits(fake.maps[-1])
         naming = F.cross_entropy(logits, fake.mix, label_smoothing=0.1)
         loss = adversarial + recipe.class_weight * naming + recipe.photo_weight * photo_loss
         if state.queues is not None:
-            loss = loss - self._drift(state.queues, fake, real)
+            loss = loss - recipe.drift_weight * self._drift(state.queues, fake, real)
         state.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.model.net.parameters(), CLIP)
@@ -181,25 +180,21 @@ class Updates:
             "grad_norm": float(norm),
         }
 
-    def _drift(self, queues: tuple[FeatureQueues, ...], fake: _Seen, real: _Seen) -> Tensor:
-        """How far features and colours go where :func:`~.feature_drift.drift` points to, weighed.
+    def _drift(self, queues: FeatureQueues, fake: _Seen, real: _Seen) -> Tensor:
+        """How far the features go where :func:`~.feature_drift.drift` points to.
 
         Lengths count in distances between photos, and the mean step has the length 1.
         """
+        features, photo_features = (s.maps[-1].mean(dim=(2, 3)) for s in (fake, real))
         labels = fake.mix.argmax(dim=1)
         pure = fake.mix.amax(dim=1) > 0.99
-        features = [[s.maps[-1].mean(dim=(2, 3)), colour_features(s.pictures)] for s in (fake, real)]
-        weights = (self.recipe.drift_weight, self.recipe.colour_weight)
-
-        moved = torch.zeros((), device=self.device)
-        for ours, theirs, queue, weight in zip(*features, queues, weights, strict=True):
-            queue.push(theirs, real.mix.argmax(dim=1), real=True)
-            with torch.no_grad():
-                step = drift(ours, labels, queue) * pure[:, None]
-                unit = step.norm(dim=1).mean() * torch.cdist(theirs, theirs).mean()
-                step = step / unit.clamp_min(1e-6)
-            queue.push(ours.detach()[pure], labels[pure], real=False)
-            moved = moved + weight * (ours * step).sum(dim=1).mean()
+        queues.push(photo_features, real.mix.argmax(dim=1), real=True)
+        with torch.no_grad():
+            step = drift(features, labels, queues) * pure[:, None]
+            unit = torch.cdist(photo_features, photo_features).mean()
+            step = step / (step.norm(dim=1).mean() * unit).clamp_min(1e-6)
+        queues.push(features.detach()[pure], labels[pure], real=False)
+        moved: Tensor = (features * step).sum(dim=1).mean()
         return moved
 
     def _remember(self, fake: Tensor) -> None:

@@ -107,10 +107,10 @@ class Discriminator(nn.Module):
         return out
 
 
-def hinge(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+def hinge(real: Sequence[Tensor], fake: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     """The hinge loss of a discriminator (Lim and Ye 2017, arXiv 1705.02894), averaged over heads."""
-    losses = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
-    return torch.stack(losses).mean()
+    losses = [weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f, weight in zip(real, fake, weights, strict=True)]
+    return torch.stack(losses).sum() / sum(weights)
 
 
 # What the discriminator sees. All random numbers come from a generator on the CPU.

@@ -1,7 +1,5 @@
 """A pull of generated pictures to photos of their class in a feature space, without a discriminator.
 
-It works on two kinds of features: what a frozen network sees, and colours.
-
 Letters: B pictures, K classes, D features.
 """
 
@@ -9,16 +7,12 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 DEPTH = 48
 """Features of each class that are kept."""
 
 TEMPERATURES = (0.1, 0.2, 0.4)
 """Widths of the kernel, in units of the mean distance to photos of the class."""
-
-COLOURS = 52
-"""Numbers that describe the colours of a picture."""
 
 FEWEST = 8
 """Features of a class on both sides before it is pulled."""
@@ -60,18 +54,6 @@ class FeatureQueues:
         """Go on from packed queues."""
         for name, value in packed.items():
             getattr(self, name).copy_(value)
-
-
-def colour_features(x: Tensor) -> Tensor:
-    """Colours of pictures (B, 3, H, W): (B, COLOURS).
-
-    The means of a grid of 4 x 4, the deviation of each channel, and the mean distance from grey; the
-    last two are scaled so that they weigh as much as the grid.
-    """
-    grid = F.adaptive_avg_pool2d(x, 4).flatten(1)
-    deviation = x.var(dim=(2, 3)).clamp_min(1e-4).sqrt()
-    saturation = (x - x.mean(dim=1, keepdim=True)).abs().mean(dim=(1, 2, 3))
-    return torch.cat([grid, 4 * deviation, 12 * saturation[:, None]], dim=1)
 
 
 def drift(features: Tensor, labels: Tensor, queues: FeatureQueues) -> Tensor:

@@ -268,7 +268,8 @@ def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
     ):
         if wanted != at_hand:
             raise BadInput(
-                f"The {what} with the model {wanted}, and the one at hand is {at_hand}: name the file of that model with {option}."
+                f"The {what} with the model {wanted}, and the one at hand is {at_hand}: name the file of that model with {option}; "
+                f"if it was a shipped one, jungle {manifest['jungle']} has it."
             )
     if manifest["enlarger"] != shipped_name():
         raise BadInput(
