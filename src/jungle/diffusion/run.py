@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BadInput
-from ..recipes import CONSISTENCY, Recipe
+from ..recipes import ADVERSARIAL_LEVELS, CONSISTENCY, Recipe
 from ..store import digest, make_folder, write_bytes
 from . import adversarial, checkpoint, model
 from .adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
@@ -272,7 +272,7 @@ class Run(ABC, Generic[Shown]):
         raise BadInput("Adversarial training is for photos only: train with -o adversarial_share=0.")
 
     def _setup(self) -> AdversarialSetup:
-        levels = tuple(noise_levels(self.model, CONSISTENCY)[:-1])
+        levels = tuple(noise_levels(self.model, ADVERSARIAL_LEVELS)[:-1])
         return dataclasses.replace(self.setup(), levels=levels, seed=self.recipe.seed)
 
     def _begin_adversarial(self) -> AdversarialState:
