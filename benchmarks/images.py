@@ -10,7 +10,8 @@
 Arms: ``original`` is the loop that this project replaces (diffusers' UNet2DModel of 63 M parameters in float32, one picture
 at a time, 1000 steps); ``pipeline`` is diffusers' DDPMPipeline on the same network, batched; ``same`` is ours with the same
 network and weights; ``before`` is ours with two networks and 16 evaluations; ``own`` the shipped model,
-50 pictures as PNG files; ``DDIM`` and ``DPM-Solver++`` are diffusers' with the original network; ``example`` is the network and the settings of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
+50 pictures as PNG files; ``DDIM`` and ``DPM-Solver++`` are diffusers' with the original network; ``example`` is the network and
+the settings of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
 """
 
 import argparse
