@@ -72,7 +72,7 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str) -> None:
 def test_the_shipped_report_is_of_the_shipped_model_and_judge() -> None:
     found = kinds.read(shipped(kinds.SHIPPED))
     assert found.judge == shipped_judge().name
-    assert len(found.kinds) == 38
+    assert len(found.kinds) == 48
     assert min(kind.pictures for kind in found.kinds.values()) >= 10
     assert all(kind.labels for kind in found.kinds.values())
     chosen = to_invent_from(tuple(sorted(found.kinds)), found)

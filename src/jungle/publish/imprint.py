@@ -7,13 +7,16 @@ from ..records import Postcard
 
 Pairs = tuple[tuple[str, str], ...]
 
-SHIPPED = {"0c71621565f717cd": "photo64", "7867aa9ded1aea89": "call"}  # hash of the weights: their model card
+SHIPPED = {"a570df5eff96848d": "photo64", "7867aa9ded1aea89": "call"}  # hash of the weights: their model card
 DATA = {
     "photo64": (
         ("Photos", "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no licence stated"),
         ("Photos", "InputBlackBoxOutput/popular-animals-dataset, gathered from the web (MIT by its repository)"),
         ("Photos", "Caltech-101 (CC BY 4.0 by its dataset card)"),
         ("Photos", "the photo part of PACS, no licence stated"),
+        ("Photos", "Kaggle alessiocorrado99/animals10 (GPL 2 by its card), from a web image search"),
+        ("Photos", "Kaggle 10 Monkey Species (CC0 by its card)"),
+        ("Photos", "18 smaller Kaggle, course and web sets, no licence stated (listed in the model card)"),
     ),
     "call": (("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),),
 }
@@ -36,6 +39,6 @@ def credits_of(cards: Sequence[Postcard]) -> Pairs:
 
 
 def _heading(name: str) -> str:
-    """What a model card says in its first line: "paintings of 38 kinds of animals, 64x64"."""
+    """What a model card says in its first line: "48 kinds of animals and their mixes ..."."""
     card = resources.files("jungle.weights").joinpath(f"{name}.md").read_text(encoding="utf-8")
     return card.splitlines()[0].partition(": ")[2]
