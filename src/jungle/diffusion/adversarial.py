@@ -27,6 +27,7 @@ from .denoiser import Trainable
 from .discriminator import Discriminator
 from .feature_drift import DEPTH, FeatureQueues
 from .guards import WINDOW, Watch
+from .moments import RunningMoments
 from .train import MAX_ROLLBACKS, seed_of
 
 __all__ = [
@@ -55,9 +56,10 @@ def begin(model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, 
 
     classes, levels, features = setup.classes, len(setup.levels), channels[-1]
     count = recipe.batch // levels
-    queues = None
+    queues = moments = None
     if recipe.drift_weight:
         queues = FeatureQueues.empty(classes, DEPTH, features, device)
+        moments = RunningMoments.empty(levels, features, device)
     trained = [p for p in discriminator.parameters() if p.requires_grad]
     betas = (0.0, recipe.beta2)
     return AdversarialState(
@@ -68,6 +70,7 @@ def begin(model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, 
         torch.zeros(levels - 1, count, 3, *setup.size, device=device),
         torch.zeros(levels, count, classes, device=device),
         queues,
+        moments,
         Watch.begin(classes, features, setup.size),
         total,
     )

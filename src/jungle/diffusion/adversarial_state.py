@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .discriminator import Discriminator
 from .feature_drift import FeatureQueues
 from .guards import Watch
+from .moments import RunningMoments
 
 Perceive = Callable[[Tensor], list[Tensor]]
 """Maps of a frozen network: (B, 3, S, S) in [-1, 1] -> (B, C_i, S_i, S_i) each, with gradients.
@@ -49,6 +50,7 @@ class AdversarialState:
     chain: Tensor  # (L - 1, N, 3, H, W): what each level answered in the update before
     chain_mix: Tensor  # (L, N, K): what is asked for, by level
     queues: FeatureQueues | None
+    moments: RunningMoments | None
     watch: Watch
     total: int
     step: int = 0
@@ -71,6 +73,7 @@ class AdversarialState:
             "chain": self.chain,
             "chain_mix": self.chain_mix,
             "queues": self.queues.pack() if self.queues else None,
+            "moments": self.moments.pack() if self.moments else None,
             "watch": self.watch.pack(),
             **{key: getattr(self, key) for key in self.PLAIN},
         }
@@ -87,6 +90,8 @@ class AdversarialState:
         self.chain_mix.copy_(packed["chain_mix"])
         if self.queues:
             self.queues.unpack(packed["queues"])
+        if self.moments and packed.get("moments"):  # a run begun before there were any starts with none
+            self.moments.unpack(packed["moments"])
         self.watch.unpack(packed["watch"])
         for key in self.PLAIN:
             setattr(self, key, packed[key])
