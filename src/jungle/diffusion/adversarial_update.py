@@ -15,9 +15,9 @@ from ..recipes import AdversarialRecipe
 from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState
 from .denoiser import Trainable, expand
 from .discriminator import View, augment, draw_view, hinge, show
-from .feature_drift import FeatureQueues, class_gap, drift
+from .feature_drift import class_gap, drift
 from .guards import Sight
-from .moments import RunningMoments, colour_statistics
+from .moments import colour_statistics
 from .train import seed_of, update_ema
 
 SEEDS = 10**12
