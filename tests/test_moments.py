@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from jungle.diffusion.moments import HORIZON, LARGE, RunningMoments, colour_statistics
+from jungle.diffusion.moments import HORIZON, LARGE, RunningMoments, colour_statistics, repeated_energy
 
 
 def filled(*colours: tuple[float, float, float]) -> Tensor:
@@ -75,3 +75,17 @@ def test_packed_moments_go_on_alike() -> None:
     second.unpack(first.pack())
     assert torch.equal(first.pull_features(x[:, :3], y[:, :3], 1, 128), second.pull_features(x[:, :3], y[:, :3], 1, 128))
     assert torch.equal(first.pull_colours(y, x), second.pull_colours(y, x))
+
+
+def test_a_pattern_that_repeats_is_told_from_noise() -> None:
+    generator = torch.Generator().manual_seed(5)
+    noise = 0.2 * torch.randn(8, 3, 64, 64, generator=generator)
+    pattern = 0.1 * torch.randn(1, 3, 8, 8, generator=generator).repeat(1, 1, 8, 8)
+    share = repeated_energy(noise) / noise.square().mean()
+    assert share[0].item() == pytest.approx(1 / 64, rel=0.2)  # the mean of 64 squares
+    assert share[1].item() == pytest.approx(1 / 16, rel=0.2)
+
+    moments = RunningMoments.empty(1, 1, torch.device("cpu"))
+    assert moments.repetition(noise, noise).item() == pytest.approx(0, abs=1e-4)
+    assert moments.repetition(noise + pattern, noise).item() > 10
+    assert moments.repetition(noise[:, :, :50, :40], noise[:, :, :50, :40]).item() < 2  # sides that are no multiples

@@ -96,9 +96,10 @@ class AdversarialRecipe:
     class_weight: float = 0.2  # of the cross-entropy of the class asked for
     drift_weight: float = 3.0  # of the pull of each feature to near ones of photos; 0 = no pull at all
     gap_weight: float = 20.0  # of the pull of a class to the mean feature of its photos
-    contrast: float = 0.5  # how much further that pull goes, away from the mean of all classes
+    contrast: float = 1.5  # how much further that pull goes, away from the mean of all classes
     moment_weight: float = 50.0  # of the pull of all pictures to the mean feature of photos
     colour_weight: float = 1.0  # of the pull to the colours of photos, their means and spreads
+    repeat_weight: float = 0.3  # against detail that repeats with the network's lattice
     photo_weight: float = 10.0  # of the squared error to photos
 
 

@@ -141,7 +141,7 @@ class Updates:
 
         judged = self._teach_discriminator(seen_real, seen_fake.detached())
         photo_loss = (restored - batch.hidden).square().mean()
-        pull = self._pull(seen_fake, seen_real) + self._pull_colours(fake, batch.real)
+        pull = self._pull(seen_fake, seen_real) + self._pull_pixels(fake, batch.real)
         taught = self._teach_generator(seen_fake, photo_loss, pull)
         self._remember(fake.detach())
         colours = self._look(fake.detach(), seen_fake.detached(), batch.real, seen_real)
@@ -246,13 +246,14 @@ class Updates:
                 gaps[rows] = moments.pull_features(chosen, photos, level, fake.view.side)
         return gaps
 
-    def _pull_colours(self, fake: Tensor, real: Tensor) -> Tensor:
-        """What the colours of the two lowest levels do against the pull to those of photos."""
-        moments = self.state.moments
-        if moments is None or not self.recipe.colour_weight:
+    def _pull_pixels(self, fake: Tensor, real: Tensor) -> Tensor:
+        """What the colours of the two lowest levels do against the pull to photos, and detail that repeats."""
+        moments, recipe = self.state.moments, self.recipe
+        if moments is None:
             return fake.sum() * 0
         lowest = colour_statistics(fake[-2 * self.count :])
-        return self.recipe.colour_weight * moments.pull_colours(lowest, colour_statistics(real))
+        colours = moments.pull_colours(lowest, colour_statistics(real))
+        return recipe.colour_weight * colours + recipe.repeat_weight * moments.repetition(fake, real)
 
     def _remember(self, fake: Tensor) -> None:
         """Keep the answers of all levels but the last for the next update, and the average."""

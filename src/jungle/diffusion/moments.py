@@ -1,4 +1,4 @@
-"""Running moments over updates, which pull generated pictures to photos: of features, and of colours.
+"""Running moments over updates, which pull generated pictures to photos: of features, colours and detail that repeats.
 
 A discriminator or a kernel looks at one picture and its neighbours, and lets the mean of all pictures
 wander: measured, the whole kernel distance of a trained model to photos was a shift of the mean
@@ -12,6 +12,9 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from .discriminator import detail
 
 HORIZON = 0.99
 """What a running mean keeps of itself at an update; fewer updates are averaged evenly."""
@@ -21,6 +24,22 @@ LARGE = 160
 
 STATISTICS = 4
 """Of the colours of a picture: the means of the channels, and of the saturation."""
+
+PERIODS = (8, 16)
+"""Pixels after which a pattern repeats that a U-Net's lattice leaves behind."""
+
+
+def repeated_energy(x: Tensor) -> Tensor:
+    """How much of the detail of pictures (B, 3, H, W) comes again after each of PERIODS, (2,): mean squares.
+
+    The detail is cut into squares of one period; photos, which know no lattice, have little left in the mean square.
+    """
+    energies = []
+    for period in PERIODS:
+        high, wide = (side // period * period for side in x.shape[2:])
+        squares = detail(x)[:, :, :high, :wide].unflatten(3, (-1, period)).unflatten(2, (-1, period))
+        energies.append(squares.mean(dim=(2, 4)).square().mean())
+    return torch.stack(energies)
 
 
 def colour_statistics(x: Tensor) -> Tensor:
@@ -42,6 +61,8 @@ class RunningMoments:
     gap_count: Tensor  # (V, L) updates seen
     colours: Tensor  # (4, 4): means and mean squares of generated pictures, then of photos
     colour_count: Tensor  # (1,)
+    repeated: Tensor  # (2,): repeated energy of photos
+    repeated_count: Tensor  # (1,)
 
     @classmethod
     def empty(cls, levels: int, width: int, device: torch.device) -> "RunningMoments":
@@ -50,6 +71,8 @@ class RunningMoments:
             torch.zeros(2, levels, width, device=device),
             torch.zeros(2, levels, dtype=torch.long),
             torch.zeros(4, STATISTICS, device=device),
+            torch.zeros(1, dtype=torch.long),
+            torch.zeros(len(PERIODS), device=device),
             torch.zeros(1, dtype=torch.long),
         )
 
@@ -81,6 +104,14 @@ class RunningMoments:
         z = (colours - mean) / photo_deviation
         moved: Tensor = (shift * z + 0.5 * wider * z.square()).sum(dim=1).mean()
         return moved
+
+    def repetition(self, x: Tensor, photos: Tensor) -> Tensor:
+        """How many times more of the detail of ``x`` (B, 3, H, W) repeats than usually of photos, beyond once; 0 or more."""
+        kept = _kept(int(self.repeated_count))
+        self.repeated_count += 1
+        self.repeated.mul_(kept).add_((1 - kept) * repeated_energy(photos))
+        ratio = repeated_energy(x) / self.repeated.clamp_min(1e-8)
+        return F.relu(ratio - 1).sum()
 
     def pack(self) -> dict[str, Tensor]:
         """What :meth:`unpack` needs."""
