@@ -36,8 +36,8 @@ LEVELS = (20.0, 5.5, 1.5, 0.4)
 class Toy:
     """A frozen network of fixed random convolutions, in the place of EfficientNet-Lite0."""
 
-    def __init__(self) -> None:
-        generator = torch.Generator().manual_seed(1)
+    def __init__(self, seed: int = 1) -> None:
+        generator = torch.Generator().manual_seed(seed)
         widths = (3, 8, 12, 16)
         shapes = [(widths[i + 1], widths[i], 3, 3) for i in range(3)]
         self.weights = [torch.randn(shape, generator=generator) * 0.3 for shape in shapes]
@@ -62,45 +62,57 @@ def draw(step: int, count: int, generator: torch.Generator) -> tuple[Tensor, Ten
     return x.clamp(-1, 1), F.one_hot(labels, 2).float()
 
 
-def setup(photographs: adversarial.Photos = draw) -> AdversarialSetup:
-    return AdversarialSetup(perceive=Toy().maps, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
+def setup(photographs: adversarial.Photos = draw, networks: int = 1) -> AdversarialSetup:
+    frozen = tuple(Toy(seed).maps for seed in range(1, networks + 1))
+    return AdversarialSetup(perceive=frozen, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
 
 
-def begun(recipe: AdversarialRecipe = QUICK, total: int = 12, dropout: float = 0.0) -> tuple[Trainable, AdversarialState]:
+def begun(
+    recipe: AdversarialRecipe = QUICK, total: int = 12, dropout: float = 0.0, networks: int = 1
+) -> tuple[Trainable, AdversarialState]:
     denoiser = model.build(dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, dropout=dropout)), 2, CPU)
-    return denoiser, adversarial.begin(denoiser, setup(), recipe, total)
+    return denoiser, adversarial.begin(denoiser, setup(networks=networks), recipe, total)
 
 
 # ------------------------------------------------------------------------------------------------ the loop
 
 
 def test_resumed_equals_straight_bit_for_bit() -> None:
-    """Through a saved file, in the chain's first updates, within a window of the guards, and with dropout and queues."""
+    """Through a saved file, in the chain's first updates, within a window of the guards, with dropout, queues and two networks."""
     recipe = dataclasses.replace(QUICK, drift_weight=0.1)
 
     def run(stops: tuple[int, ...]) -> dict[str, Tensor]:
         data = b""
         for stop in (*stops, 12):
-            denoiser, state = begun(recipe, dropout=0.2)
+            denoiser, state = begun(recipe, dropout=0.2, networks=2)
             if data:
                 packed = torch.load(io.BytesIO(data), weights_only=True)
                 state.unpack(denoiser.net, packed)
                 state.good = packed["good"]
-            for progress in adversarial.adversarial_train(denoiser, setup(), recipe, state):
+            for progress in adversarial.adversarial_train(denoiser, setup(networks=2), recipe, state):
                 if progress.step == stop:
                     break
             buffer = io.BytesIO()
             torch.save(state.pack(denoiser.net) | {"good": state.good}, buffer)
             data = buffer.getvalue()
-        networks = {"net": denoiser.net.state_dict(), "heads": state.discriminator.state_dict(), "ema": state.ema}
+        networks = {
+            "net": denoiser.net.state_dict(),
+            "heads": state.critics[0].discriminator.state_dict(),
+            "second": state.critics[1].discriminator.state_dict(),
+            "ema": state.ema,
+        }
         flat = {f"{part}.{name}": value for part, values in networks.items() for name, value in values.items()}
-        queues = state.queues.pack() if state.queues else {}
-        return flat | queues | {"chain": state.chain, "spectrum": state.watch.fake.spectrum}
+        for index, critic in enumerate(state.critics):
+            assert critic.queues is not None
+            assert critic.moments is not None
+            packed = critic.queues.pack() | critic.moments.pack()
+            flat |= {f"{index}.{name}": value for name, value in packed.items()}
+        return flat | {"chain": state.chain, "spectrum": state.watch.fake.spectrum}
 
     straight, resumed = run(()), run((1, 2, 7, 11))
     assert straight.keys() == resumed.keys()
     assert [name for name in straight if not torch.equal(straight[name], resumed[name])] == []
-    assert float(straight["fake"].abs().max()) > 0  # the queues were filled
+    assert float(straight["1.fake"].abs().max()) > 0  # the queues were filled
 
 
 def test_each_level_gets_what_the_level_above_answered() -> None:
@@ -408,7 +420,7 @@ def test_the_shipped_network_teaches(toy_run: Callable[..., training.PhotoRun], 
     before = {name: value.clone() for name, value in shipped_lite0().state_dict().items()}
     found = finish(run)
     assert run.second
-    assert [head.project.in_channels for head in run.second.discriminator.heads] == [24, 40, 112, 320]
+    assert [head.project.in_channels for head in run.second.critics[0].discriminator.heads] == [24, 40, 112, 320]
     assert all(torch.equal(value, before[name]) for name, value in shipped_lite0().state_dict().items())
     assert found.step == 6
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..recipes import AdversarialRecipe
-from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState
+from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Critic
 from .denoiser import Trainable, expand
 from .discriminator import View, augment, draw_view, hinge, show
 from .feature_drift import class_gap, drift
@@ -109,19 +109,30 @@ class Updates:
         self.device = state.chain.device
         self.levels = torch.tensor(setup.levels, device=self.device)
         self.count = recipe.batch // len(setup.levels)
-        heads = state.discriminator.heads
-        self.weights = [1.0] * len(heads) + [recipe.pixel_weight]
-        self.trained = [p for p in state.discriminator.parameters() if p.requires_grad]
+        self.trained = [[p for p in critic.discriminator.parameters() if p.requires_grad] for critic in state.critics]
+        self.turn = 0  # of the frozen networks
+
+    @property
+    def critic(self) -> Critic:
+        """The one whose turn it is."""
+        return self.state.critics[self.turn]
+
+    @property
+    def weights(self) -> list[float]:
+        """Of each head, that of pixels last."""
+        return [1.0] * len(self.critic.discriminator.heads) + [self.recipe.pixel_weight]
 
     def update(self) -> AdversarialProgress:
         """One step of the discriminator and one of the generator."""
         state, seed = self.state, self.setup.seed
         generator = torch.Generator().manual_seed(seed_of(seed, SEEDS + state.step))
         torch.manual_seed(seed_of(seed, -SEEDS - state.step))  # dropout draws from the global one
+        self.turn = state.step % len(state.critics)
+        perceive = self.setup.perceive[self.turn]
         factor = rate(self.recipe, state.step, state.total) * state.lr_scale
         for optimizer, lr in (
             (state.optimizer, self.recipe.lr),
-            (state.head_optimizer, self.recipe.head_lr),
+            (self.critic.optimizer, self.recipe.head_lr),
         ):
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
@@ -133,9 +144,9 @@ class Updates:
         fake_pictures = augment(fake, generator)
         real_pictures = augment(batch.real, generator)
         fake_shown, real_shown = add_noise(fake_pictures, real_pictures, self.recipe, generator)
-        fake_maps = self.setup.perceive(show(fake_shown, view))
+        fake_maps = perceive(show(fake_shown, view))
         with torch.no_grad():
-            real_maps = self.setup.perceive(show(real_shown, view))
+            real_maps = perceive(show(real_shown, view))
         seen_fake = _Seen(fake_pictures, fake_maps, batch.mix[: batch.active], view)
         seen_real = _Seen(real_pictures, real_maps, batch.real_mix, view)
 
@@ -172,17 +183,17 @@ class Updates:
         return _Batch(real[:whole], real_mix[:whole], hidden, x, sigma, mix, active)
 
     def _teach_discriminator(self, real: _Seen, fake: _Seen) -> dict[str, Any]:
-        discriminator = self.state.discriminator
-        for parameter in self.trained:
+        discriminator, trained = self.critic.discriminator, self.trained[self.turn]
+        for parameter in trained:
             parameter.requires_grad_(True)
         real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
         fake_scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
         loss = hinge(real_scores, fake_scores, self.weights)
         naming = F.cross_entropy(discriminator.logits(real.maps[-1]), real.mix)
-        self.state.head_optimizer.zero_grad(set_to_none=True)
+        self.critic.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss + naming)
-        self.state.head_optimizer.step()
-        for parameter in self.trained:
+        self.critic.optimizer.step()
+        for parameter in trained:
             parameter.requires_grad_(False)
         return {
             "discriminator_loss": float(loss.detach()),
@@ -191,11 +202,11 @@ class Updates:
         }
 
     def _teach_generator(self, fake: _Seen, photo_loss: Tensor, pull: Tensor) -> dict[str, Any]:
-        state, recipe = self.state, self.recipe
-        scores = state.discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+        state, recipe, discriminator = self.state, self.recipe, self.critic.discriminator
+        scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
         weighed = [w * s.mean() for s, w in zip(scores, self.weights, strict=True)]
         adversarial = -torch.stack(weighed).sum() / sum(self.weights)
-        logits = state.discriminator.logits(fake.maps[-1])
+        logits = discriminator.logits(fake.maps[-1])
         naming = F.cross_entropy(logits, fake.mix, label_smoothing=0.1)
         loss = adversarial + recipe.class_weight * naming + recipe.photo_weight * photo_loss
         loss = loss + pull
@@ -216,26 +227,26 @@ class Updates:
         Three pulls add up: :func:`~.feature_drift.drift`, whose mean step has the length 1; the gap
         between the means of a class; and that between the means of all pictures of a level.
         """
-        state, recipe = self.state, self.recipe
-        if state.queues is None or state.moments is None:
+        recipe, queues = self.recipe, self.critic.queues
+        if queues is None:
             return fake.features.sum() * 0
 
         photos, labels, pure = real.features, fake.labels, fake.pure[:, None]
-        state.queues.push(photos, real.labels, real=True)
+        queues.push(photos, real.labels, real=True)
         with torch.no_grad():
             unit = torch.cdist(photos, photos).mean().clamp_min(1e-6)
-            step = drift(fake.features, labels, state.queues) * pure
+            step = drift(fake.features, labels, queues) * pure
             step = step / (step.norm(dim=1).mean() * unit).clamp_min(1e-6)
             against = -recipe.drift_weight * unit * step
-            against += recipe.gap_weight * class_gap(labels, state.queues, recipe.contrast) / unit * pure
+            against += recipe.gap_weight * class_gap(labels, queues, recipe.contrast) / unit * pure
             against += recipe.moment_weight * self._gaps(fake, photos / unit, unit) * pure
-        state.queues.push(fake.features.detach()[fake.pure], labels[fake.pure], real=False)
+        queues.push(fake.features.detach()[fake.pure], labels[fake.pure], real=False)
         moved: Tensor = (fake.features / unit * against).sum(dim=1).mean()
         return moved
 
     def _gaps(self, fake: _Seen, photos: Tensor, unit: Tensor) -> Tensor:
         """The running gap between generated pictures of each level and photos, for each picture (A, D)."""
-        moments = self.state.moments
+        moments = self.critic.moments
         assert moments is not None
         features, pure = fake.features / unit, fake.pure
         gaps = torch.zeros_like(features)
@@ -248,7 +259,7 @@ class Updates:
 
     def _pull_pixels(self, fake: Tensor, real: Tensor) -> Tensor:
         """What the colours of the two lowest levels do against the pull to photos, and detail that repeats."""
-        moments, recipe = self.state.moments, self.recipe
+        moments, recipe = self.critic.moments, self.recipe
         if moments is None:
             return fake.sum() * 0
         lowest = colour_statistics(fake[-2 * self.count :])
@@ -270,7 +281,8 @@ class Updates:
         last = slice(len(fake) - self.count, len(fake))
         colour = (fake[last].mean(dim=(0, 2, 3)) - real.mean(dim=(0, 2, 3))).tolist()
         distances = [(x - x.mean(dim=1, keepdim=True)).abs().mean() for x in (fake[last], real)]
-        if len(fake) == self.count * len(self.levels):  # the first updates have no lowest level
+        whole = len(fake) == self.count * len(self.levels)  # the first updates have no lowest level
+        if whole and self.turn == 0:  # features of one network only
             features = [s.features for s in (seen, seen_real)]
             self.state.watch.add(
                 Sight(fake[last], features[0][last], seen.mix[last]),

@@ -103,7 +103,8 @@ class Discriminator(nn.Module):
             Head(width, classes, stride=2 if side > 8 else 1) for width, side in zip(channels[:-1], sides[:-1], strict=True)
         )
         self.pixels = PixelHead(classes)
-        self.classifier = nn.Linear(channels[-1], classes)
+        self.features = channels[-1]
+        self.classifier = nn.Linear(self.features, classes)
 
     def scores(self, maps: Sequence[Tensor], pictures: Tensor, mix: Tensor) -> list[Tensor]:
         """Scores of every head, that of the pixels last: (B, S_i, S_i) each, above 0 for photos."""

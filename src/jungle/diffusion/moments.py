@@ -36,8 +36,9 @@ def repeated_energy(x: Tensor) -> Tensor:
     """
     energies = []
     for period in PERIODS:
-        high, wide = (side // period * period for side in x.shape[2:])
-        squares = detail(x)[:, :, :high, :wide].unflatten(3, (-1, period)).unflatten(2, (-1, period))
+        rows, columns = (side // period for side in x.shape[2:])
+        whole = detail(x)[:, :, : rows * period, : columns * period]
+        squares = whole.reshape(*x.shape[:2], rows, period, columns, period)
         energies.append(squares.mean(dim=(2, 4)).square().mean())
     return torch.stack(energies)
 

@@ -116,7 +116,7 @@ class PhotoRun(Run[np.ndarray]):
         dtype = self.compute.dtype
         frozen = copy.deepcopy(shipped_lite0()).to(self.compute.device, dtype)
         return AdversarialSetup(
-            perceive=lambda x: [found.float() for found in frozen.maps(x.to(dtype), MAPS)],
+            perceive=(lambda x: [found.float() for found in frozen.maps(x.to(dtype), MAPS)],),
             photos=self.feed.draw,
             classes=len(self.data.classes),
             size=self.recipe.size,
