@@ -41,6 +41,10 @@ class Toy:
         widths = (3, 8, 12, 16)
         shapes = [(widths[i + 1], widths[i], 3, 3) for i in range(3)]
         self.weights = [torch.randn(shape, generator=generator) * 0.3 for shape in shapes]
+        self.labels = torch.randn(widths[-1], 5, generator=generator)
+
+    def classifier(self, features: Tensor) -> Tensor:
+        return features.float() @ self.labels
 
     def to(self, *target: object) -> "Toy":
         return self
@@ -63,8 +67,9 @@ def draw(step: int, count: int, generator: torch.Generator) -> tuple[Tensor, Ten
 
 
 def setup(photographs: adversarial.Photos = draw, networks: int = 1) -> AdversarialSetup:
-    frozen = tuple(Toy(seed).maps for seed in range(1, networks + 1))
-    return AdversarialSetup(perceive=frozen, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
+    toys = [Toy(seed) for seed in range(1, networks + 1)]
+    frozen, names = tuple(toy.maps for toy in toys), tuple(toy.classifier for toy in toys)
+    return AdversarialSetup(perceive=frozen, names=names, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
 
 
 def begun(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from jungle.diffusion.moments import HORIZON, LARGE, RunningMoments, colour_statistics, repeated_energy
+from jungle.diffusion.moments import HORIZON, LARGE, RunningMoments, colour_statistics, confidence, repeated_energy
 
 
 def filled(*colours: tuple[float, float, float]) -> Tensor:
@@ -55,6 +55,19 @@ def test_descent_brings_mean_and_spread_to_those_of_photos(offset: float, scale:
         optimizer.step()
     assert abs(b.item()) < 0.01
     assert a.item() == pytest.approx(1, abs=0.1)
+
+
+def test_descent_makes_pictures_as_sure_as_photos() -> None:
+    generator = torch.Generator().manual_seed(6)
+    moments = RunningMoments.empty(1, 1, torch.device("cpu"))
+    logits = torch.randn(64, 10, generator=generator)
+    scale = torch.tensor(0.3, requires_grad=True)
+    optimizer = torch.optim.SGD([scale], lr=0.003)
+    for _ in range(1500):
+        optimizer.zero_grad()
+        torch.autograd.backward(moments.pull_confidence(confidence(scale * logits), confidence(logits)))
+        optimizer.step()
+    assert scale.item() == pytest.approx(1, abs=0.02)
 
 
 def test_no_pull_between_equals() -> None:

@@ -98,6 +98,7 @@ class AdversarialRecipe:
     gap_weight: float = 20.0  # of the pull of a class to the mean feature of its photos
     contrast: float = 1.5  # how much further that pull goes, away from the mean of all classes
     moment_weight: float = 50.0  # of the pull of all pictures to the mean feature of photos
+    confidence_weight: float = 5.0  # of the pull to photos in how sure the frozen network is of a label
     colour_weight: float = 1.0  # of the pull to the colours of photos, their means and spreads
     repeat_weight: float = 0.3  # against detail that repeats with the network's lattice
     photo_weight: float = 10.0  # of the squared error to photos

@@ -22,6 +22,9 @@ Perceive = Callable[[Tensor], list[Tensor]]
 The last is pooled to tell classes.
 """
 
+Name = Callable[[Tensor], Tensor]
+"""Logits (B, N) of the labels of a frozen network, from its pooled last map (B, D)."""
+
 Photos = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
 """``photos(step, count, generator)`` -> photos (count, 3, H, W) in [-1, 1] and class weights
 (count, K), both on the device."""
@@ -59,6 +62,7 @@ class AdversarialSetup:
     """What a run works with, beside its recipe."""
 
     perceive: tuple[Perceive, ...]  # frozen networks, which take turns, an update each
+    names: tuple[Name, ...]  # of the same networks
     photos: Photos
     classes: int
     size: tuple[int, int]  # (H, W) of the pictures

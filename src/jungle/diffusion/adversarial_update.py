@@ -17,7 +17,7 @@ from .denoiser import Trainable, expand
 from .discriminator import View, augment, draw_view, hinge, show
 from .feature_drift import class_gap, drift
 from .guards import Sight
-from .moments import colour_statistics
+from .moments import colour_statistics, confidence
 from .train import seed_of, update_ema
 
 SEEDS = 10**12
@@ -242,7 +242,14 @@ class Updates:
             against += recipe.moment_weight * self._gaps(fake, photos / unit, unit) * pure
         queues.push(fake.features.detach()[fake.pure], labels[fake.pure], real=False)
         moved: Tensor = (fake.features / unit * against).sum(dim=1).mean()
-        return moved
+        return moved + recipe.confidence_weight * self._against_confidence(fake, real)
+
+    def _against_confidence(self, fake: _Seen, real: _Seen) -> Tensor:
+        """What the confidence of the frozen network in pure pictures does against the pull to photos."""
+        moments, name = self.critic.moments, self.setup.names[self.turn]
+        if moments is None or not fake.pure.any():
+            return fake.features.sum() * 0
+        return moments.pull_confidence(confidence(name(fake.features[fake.pure])), confidence(name(real.features)))
 
     def _gaps(self, fake: _Seen, photos: Tensor, unit: Tensor) -> Tensor:
         """The running gap between generated pictures of each level and photos, for each picture (A, D)."""

@@ -29,6 +29,11 @@ PERIODS = (8, 16)
 """Pixels after which a pattern repeats that a U-Net's lattice leaves behind."""
 
 
+def confidence(logits: Tensor) -> Tensor:
+    """The logarithm of the highest probability of each row of logits (B, N), (B,)."""
+    return torch.log_softmax(logits, dim=1).amax(dim=1)
+
+
 def repeated_energy(x: Tensor) -> Tensor:
     """How much of the detail of pictures (B, 3, H, W) comes again after each of PERIODS, (2,): mean squares.
 
@@ -62,6 +67,8 @@ class RunningMoments:
     gap_count: Tensor  # (V, L) updates seen
     colours: Tensor  # (4, 4): means and mean squares of generated pictures, then of photos
     colour_count: Tensor  # (1,)
+    confidence: Tensor  # (3,): mean of generated pictures, mean and variance of photos
+    confidence_count: Tensor  # (1,)
     repeated: Tensor  # (2,): repeated energy of photos
     repeated_count: Tensor  # (1,)
 
@@ -72,6 +79,8 @@ class RunningMoments:
             torch.zeros(2, levels, width, device=device),
             torch.zeros(2, levels, dtype=torch.long),
             torch.zeros(4, STATISTICS, device=device),
+            torch.zeros(1, dtype=torch.long),
+            torch.zeros(3, device=device),
             torch.zeros(1, dtype=torch.long),
             torch.zeros(len(PERIODS), device=device),
             torch.zeros(1, dtype=torch.long),
@@ -105,6 +114,15 @@ class RunningMoments:
         z = (colours - mean) / photo_deviation
         moved: Tensor = (shift * z + 0.5 * wider * z.square()).sum(dim=1).mean()
         return moved
+
+    def pull_confidence(self, values: Tensor, photos: Tensor) -> Tensor:
+        """How far the confidence of pictures (B,) goes against the pull to that of photos; to be made small."""
+        kept = _kept(int(self.confidence_count))
+        self.confidence_count += 1
+        now = torch.stack([values.detach().mean(), photos.mean(), photos.var()])
+        self.confidence.mul_(kept).add_((1 - kept) * now)
+        mean, photo_mean, photo_variance = self.confidence.clone()
+        return (mean - photo_mean) / photo_variance.clamp_min(1e-6) * values.mean()
 
     def repetition(self, x: Tensor, photos: Tensor) -> Tensor:
         """How many times more of the detail of ``x`` (B, 3, H, W) repeats than usually of photos, beyond once; 0 or more."""

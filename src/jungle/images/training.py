@@ -117,6 +117,7 @@ class PhotoRun(Run[np.ndarray]):
         frozen = copy.deepcopy(shipped_lite0()).to(self.compute.device, dtype)
         return AdversarialSetup(
             perceive=(lambda x: [found.float() for found in frozen.maps(x.to(dtype), MAPS)],),
+            names=(lambda features: frozen.classifier(features.to(dtype)).float(),),
             photos=self.feed.draw,
             classes=len(self.data.classes),
             size=self.recipe.size,
