@@ -74,7 +74,7 @@ def main() -> None:
     for progress in tqdm(run.steps(), mininterval=10):
         if progress.note:
             print(progress.note)
-    print("\n".join(run.end().to_lines()))
+    print(run.end().to_text())
 
 
 if __name__ == "__main__":
