@@ -491,6 +491,18 @@ def test_a_run_of_a_recipe_that_had_one_part_ends_with_one(toy_run: Callable[...
         toy_run("old", adversarial_share=0.25, steps=17)
 
 
+@pytest.mark.slow
+def test_going_on_from_a_sampler_of_few_evaluations_is_adversarial_alone(jungle: Jungle) -> None:
+    """Diffusion would undo what made it fast; who wants it says so."""
+    begun = jungle("train photos --recipe tiny -o steps=4 -o adversarial_share=0.5 --out first")
+    assert begun.code == 0, begun.err
+    again = "train photos --recipe quick --start first/animal_diffusion_model.pth -o steps=2 -o curate=no"
+    for asked, plan in (("--out second", "2 updates of adversarial training."), ("-o adversarial_share=0 --out third", "")):
+        trained = jungle(f"{again} {asked}")
+        assert trained.code == 0, trained.err
+        assert (plan in trained.err) if plan else ("dversarial training" not in trained.err)
+
+
 def test_adversarial_training_of_nothing_is_refused(jungle: Jungle) -> None:
     is_refused(jungle("train photos --recipe adversarial --out run --quiet"), "--start")
     is_refused(jungle("train photos --recipe tiny -o adversarial_share=1 --out run --quiet"), "--start")
