@@ -1,16 +1,17 @@
 """The enlarger against the Lanczos filter and an older enlarger, on photos that it was never trained on and on painted pictures.
 
-    python benchmarks/enlarge.py distance DATA --heldout LIST [--enlarger FILE] [--against FILE]
+    python benchmarks/enlarge.py distance DATA --heldout LIST [--enlarger FILE] [--against SRC]
         [--weights FOLDER/.../models/*.pth --variant lite2] [--count 300] [--out SCORES.json]
     python benchmarks/enlarge.py score DATA --heldout LIST [--enlarger FILE] [--count 100] [--out SCORES.json]
     python benchmarks/enlarge.py sheet PICTURES --out SHEET.png [--enlarger FILE]  # small pictures, the looks side by side
-    python benchmarks/enlarge.py pairs PICTURES --photos DATA --heldout LIST --against FILE --out FOLDER --answers FILE.csv
+    python benchmarks/enlarge.py pairs PICTURES --photos DATA --heldout LIST --against SRC --out FOLDER --answers FILE.csv
     python benchmarks/enlarge.py speed
 
 ``distance`` asks how far enlarged photos are from real ones in the features of a network (the shipped EfficientNet-Lite0, or that of
 ``--weights``, see judge_pictures.py). Half of the held-out photos are reduced and enlarged; the other half are real photos at that
 size. It compares whole pictures, and squares of PATCH pixels out of them, both scaled to the network's own side; the floor is
-what the first half gets before it is reduced. ``--against`` is an older enlarger's file.
+what the first half gets before it is reduced. ``--against`` is the folder ``src`` of another version of this package, whose
+enlarger takes part.
 
 ``score`` compares pixels with the photo (and needs the package ssimulacra2, which  make test  installs). The photos have 160 pixels
 on their short side, so no true 512-pixel picture exists. Two honest questions remain, and both are asked:
@@ -26,7 +27,10 @@ DATA is the folder that the paths of LIST begin in.
 import argparse
 import csv
 import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -81,7 +85,24 @@ def patches(pictures: np.ndarray) -> np.ndarray:
     return np.stack([picture[y : y + PATCH, x : x + PATCH] for picture, (y, x) in zip(pictures, places, strict=True)])
 
 
-def distance(paths: Sequence[Path], judge: ImageNetJudge, enlargers: dict[str, Path | None], count: int) -> dict[str, Any]:
+def enlarged(small: torch.Tensor, side: int, version: Path | None, file: Path | None) -> torch.Tensor:
+    """(N, 3, H, W) in [-1, 1] made ``side`` pixels large: by the package in the folder ``version``, or by this one with ``file``."""
+    if version is None:
+        return enlarge(small, (side, side), weights=file)
+    code = "import sys, torch; from jungle.images.enlarge import enlarge; "
+    code += "torch.set_num_threads(int(sys.argv[3])); torch.save(enlarge(torch.load(sys.argv[1]), (int(sys.argv[2]),) * 2), sys.argv[1])"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pictures.pt"
+        torch.save(small, path)
+        arguments = [sys.executable, "-c", code, str(path), str(side), str(torch.get_num_threads())]
+        subprocess.run(arguments, check=True, env={**os.environ, "PYTHONPATH": str(version)})
+        out: torch.Tensor = torch.load(path)
+    return out
+
+
+def distance(
+    paths: Sequence[Path], judge: ImageNetJudge, versions: dict[str, Path | None], file: Path | None, count: int
+) -> dict[str, Any]:
     """KID x 1000 and its standard error of each way of enlarging, for whole pictures and squares of PATCH pixels."""
     result: dict[str, Any] = {"judge": judge.name, "patch": PATCH}
     for low, high in DISTANCES:
@@ -90,7 +111,7 @@ def distance(paths: Sequence[Path], judge: ImageNetJudge, enlargers: dict[str, P
         small = as_tensor([photo.resize((low, low), Image.Resampling.BOX) for photo in photos[:half]])
         sets = {"photos": np.stack([np.asarray(photo) for photo in photos[:half]])}
         sets["lanczos"] = to_uint8(enlarge(small, (high, high), "smooth"))
-        sets |= {name: to_uint8(enlarge(small, (high, high), weights=file)) for name, file in enlargers.items()}
+        sets |= {name: to_uint8(enlarged(small, high, version, file)) for name, version in versions.items()}
 
         real = np.stack([np.asarray(photo) for photo in photos[half:]])
         row: dict[str, Any] = {"photos": half, "real": len(real)}
@@ -189,14 +210,14 @@ def speed(weights: Path | None) -> None:
         print(f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on {torch.get_num_threads()} cores", flush=True)
 
 
-def blind_pairs(pictures: Path, paths: Sequence[Path], enlargers: dict[str, Path | None], out: Path, answers: Path) -> None:
-    """Write sheets of numbered pairs, 64 to 512, into ``out``, and to ``answers`` which side of each is which network's."""
+def blind_pairs(pictures: Path, paths: Sequence[Path], version: Path, file: Path | None, out: Path, answers: Path) -> None:
+    """Write sheets of numbered pairs into ``out``, and to ``answers`` which side of each is which version's."""
     random = np.random.default_rng(31)
     own = [Image.open(path).convert("RGB") for path in sorted(pictures.glob("*.png"))[:PAIRS]]
     photos = [photo.resize((64, 64), Image.Resampling.BOX) for photo in centres(paths, TRUE, PAIRS)]
     small = as_tensor([*own, *photos])
-    names = list(enlargers)
-    large = [as_images(enlarge(small, 8, weights=file)) for file in enlargers.values()]
+    names = ("older", "new")
+    large = [as_images(enlarged(small, 512, *way)) for way in ((version, None), (None, file))]
 
     side = large[0][0].width
     gap, line = 12, 34
@@ -228,25 +249,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--answers", type=Path)
     parser.add_argument("--enlarger", type=Path, help="another file than the shipped one")
-    parser.add_argument("--against", type=Path, help="an older file")
+    parser.add_argument("--against", type=Path, help="the folder src of another version")
     parser.add_argument("--weights", type=Path, help="of the judging network: the .pth file of its package")
     parser.add_argument("--variant", default="lite2", choices=sorted(VARIANTS))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--side", type=int, default=512)
     given = parser.parse_args()
-    older = {"older": given.against} if given.against else {}
+    versions = ({"older": given.against} if given.against else {}) | {"network": None}
     if given.what == "speed":
         speed(given.enlarger)
     elif given.what == "distance":
         judge = open_judge(given.weights, given.variant) if given.weights else shipped_judge()
-        result = distance(list_photos(given.folder, given.heldout), judge, {**older, "network": given.enlarger}, given.count)
+        result = distance(list_photos(given.folder, given.heldout), judge, versions, given.enlarger, given.count)
         write(result, given.out)
     elif given.what == "score":
         write(score(list_photos(given.folder, given.heldout), given.enlarger, given.count), given.out)
     elif given.what == "pairs":
         photos = list_photos(given.photos, given.heldout)
-        blind_pairs(given.folder, photos, {"older": given.against, "new": given.enlarger}, given.out, given.answers)
+        blind_pairs(given.folder, photos, given.against, given.enlarger, given.out, given.answers)
     else:
         sheet(given.folder, given.out, given.enlarger, given.side, given.first, given.count)
 

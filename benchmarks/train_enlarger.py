@@ -34,9 +34,8 @@ from torch.nn import functional as F
 
 from jungle.diffusion.discriminator import Discriminator, hinge
 from jungle.images.efficientnet import shipped_lite0
-from jungle.images.enlarger import Enlarger, back_project, load, save
+from jungle.images.enlarger import SHAPES, Enlarger, back_project, load, save
 from jungle.store import write_atomic
-from jungle.weights import shipped
 
 PATCH = 128
 """Side of the photos' squares that are reduced and enlarged again, in pixels."""
@@ -74,8 +73,8 @@ is what the first ones see."""
 PIXELS, FEATURES, TEXTURE, PULL = 40.0, 0.3, 1.0, 1.0
 """Weights of differences of pixels, of features and of texture, and of the pull."""
 
-NOISE = 0.1
-"""What the strength of the noise begins with, in units of the spread of the map it is added to."""
+NOISE = 0.02
+"""What the strengths of the noise begin with."""
 
 KEEP_SHIFT = 0.98
 """How much of the mean shift of features is kept from one update to the next."""
@@ -83,10 +82,13 @@ KEEP_SHIFT = 0.98
 KEEP_WEIGHTS = 0.998
 """The same of the averaged weights, which are what is saved."""
 
-RATE, HEAD_RATE = 1e-4, 1e-3
-WARM = 200
-"""Updates in which the network's learning rate rises from 0, while the discriminator learns already:
-one that knows nothing yet is fooled by a grid."""
+RATE, HEAD_RATE = 2e-4, 5e-4
+WARM = 20
+"""Updates in which the network's learning rate rises from 0."""
+
+ALONE, RAMP = 100, 200
+"""Updates in which the network learns from pixels alone, while the discriminator learns already, and
+those in which everything else comes in."""
 
 FALL = 0.3
 """Share of the updates at the end in which learning rates fall to 0."""
@@ -226,8 +228,8 @@ class Fit:
         self.generator = torch.Generator().manual_seed(seed)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad():
-            seen = net.stem(torch.rand(4, 3, 32, 32, generator=self.generator) - 0.5)
-            net.noise.fill_(NOISE * seen.std())
+            for strength in net.noise:
+                strength.fill_(NOISE)
         self.average = copy.deepcopy(net)
         self.frozen = shipped_lite0()
         with torch.no_grad():
@@ -334,7 +336,8 @@ class Fit:
             "texture": torch.stack([(gram(a) - gram(b)).abs().mean() for a, b in maps]).sum(),
             "pull": self._pull(ours[2][-1][pairs].mean(dim=(2, 3)), target[1][-1][pairs].mean(dim=(2, 3)), kind),
         }
-        weights = {"fooled": 1.0, "pixels": PIXELS, "features": FEATURES, "texture": TEXTURE, "pull": PULL}
+        ramp = min(1.0, max(0.0, (self.step - ALONE) / RAMP))
+        weights = {"fooled": ramp, "pixels": PIXELS, "features": ramp * FEATURES, "texture": ramp * TEXTURE, "pull": ramp * PULL}
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -404,7 +407,7 @@ def main() -> None:
     parser.add_argument("--painted", type=Path, help="folder of PNG files of our model")
     parser.add_argument("--exclude", type=Path, help="list of photos that are not trained on, one path a line")
     parser.add_argument("--without", nargs="*", default=[], help="beginnings of file names that are left out")
-    parser.add_argument("--start", type=Path, help="the networks to begin with (default: the shipped ones)")
+    parser.add_argument("--start", type=Path, help="a file whose networks are trained on")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--updates", type=int, nargs=2, default=(3000, 900), help="of times four and times two")
     parser.add_argument("--seed", type=int, default=0)
@@ -415,8 +418,9 @@ def main() -> None:
     excluded = given.exclude.read_text(encoding="utf-8").split("\n") if given.exclude else []
     photos = read_pictures(list_photos(given.photos, excluded, given.without), PATCH)
     painted = read_pictures(sorted(given.painted.glob("*.png")), PAINTED_SIDE) if given.painted else []
+    nets = load(given.start) if given.start else {factor: Enlarger(factor) for factor in SHAPES}
     parts = dict(zip((4, 2), given.updates, strict=True))
-    train(Data(photos, painted), load(given.start or shipped("enlarge.safetensors")), parts, given.out, given.seed)
+    train(Data(photos, painted), nets, parts, given.out, given.seed)
 
 
 if __name__ == "__main__":
