@@ -1,7 +1,7 @@
 """Small pictures made large, in one of three looks.
 
 ``crisp`` repeats pixels, for those who love them; ``smooth`` is the Lanczos filter; ``painterly`` is the network of :mod:`.enlarger`,
-which puts edges and brushwork where a filter puts blur. All three are deterministic, and no picture sees another one of its batch.
+which puts edges and texture where a filter puts blur. All three are deterministic, and no picture sees another one of its batch.
 """
 
 import hashlib
