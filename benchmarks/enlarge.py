@@ -236,8 +236,8 @@ def blind_pairs(pictures: Path, paths: Sequence[Path], version: Path, file: Path
                 sheet.paste(large[column ^ swapped][index], (gap + column * (side + gap), top + line))
             rows.append((str(number), "painted" if index < len(own) else "photo", names[swapped], names[1 - swapped]))
         sheet.save(out / f"pairs_{start // A_SHEET + 1:02}.png")
-    with answers.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    with answers.open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows(rows)
 
 
 def main() -> None:

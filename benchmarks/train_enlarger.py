@@ -331,7 +331,7 @@ class Fit:
     ) -> None:
         scores = self._scores(ours[1], ours[2])
         pairs = slice(batch.paired)
-        scales = [head.scale for head in self.discriminator.heads]
+        scales = [head.get_buffer("scale") for head in self.discriminator.heads]
         maps = [(scale * a[pairs], scale * b[pairs]) for scale, a, b in zip(scales, ours[2], target[1], strict=False)]
         terms = {
             "fooled": -sum((w * s.mean() for w, s in zip(HEADS, scores, strict=True)), torch.zeros(())),

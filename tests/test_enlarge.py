@@ -128,6 +128,23 @@ def test_nearer_to_real_photos_than_lanczos(real_photos: Path, comparison: Modul
         assert kid["network"] < 0.8 * kid["lanczos"]
 
 
+def test_better_than_lanczos_on_photos_kept_from_training(real_photos: Path, comparison: ModuleType, tmp_path: Path) -> None:
+    """Texture that is made up costs likeness, but not more than a blur does."""
+    score = pytest.importorskip("ssimulacra2").compute_ssimulacra2
+    paths = comparison.list_photos(real_photos.parent, BENCHMARKS / "heldout_photos.txt")
+    photos = comparison.centres(paths, 128, 8)
+    better = 0
+    for photo in photos:
+        small = comparison.as_tensor([photo.resize((32, 32), Image.Resampling.BOX)])
+        photo.save(tmp_path / "photo.png")
+        for look in LOOKS:
+            Image.fromarray(levels(enlarge(small, 4, look)).round().astype(np.uint8)[0]).save(tmp_path / f"{look}.png")
+        lanczos, ours = (score(str(tmp_path / "photo.png"), str(tmp_path / f"{look}.png")) for look in ("smooth", "painterly"))
+        better += ours > lanczos
+    assert len(photos) == 8
+    assert better >= 0.8 * len(photos)
+
+
 def test_a_new_network_is_the_bicubic_filter() -> None:
     x = soft_pictures(10, 13)
     for factor in enlarger.SHAPES:
