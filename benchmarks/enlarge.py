@@ -1,64 +1,128 @@
-"""The enlarger against the Lanczos filter, on photos that it was never trained on and on painted pictures.
+"""The enlarger against the Lanczos filter and an older enlarger, on photos that it was never trained on and on painted pictures.
 
-    python benchmarks/enlarge.py score PHOTOS [--weights FILE] [--count 100] [--out SCORES.json]
-    python benchmarks/enlarge.py sheet FOLDER --out SHEET.png [--weights FILE]     # small pictures, the looks side by side
+    python benchmarks/enlarge.py distance DATA --heldout LIST [--enlarger FILE] [--against SRC]
+        [--weights FOLDER/.../models/*.pth --variant lite2] [--count 300] [--out SCORES.json]
+    python benchmarks/enlarge.py score DATA --heldout LIST [--enlarger FILE] [--count 100] [--out SCORES.json]
+    python benchmarks/enlarge.py sheet PICTURES --out SHEET.png [--enlarger FILE]  # small pictures, the looks side by side
+    python benchmarks/enlarge.py pairs PICTURES --photos DATA --heldout LIST --against SRC --out FOLDER --answers FILE.csv
     python benchmarks/enlarge.py speed
 
-``score`` needs the package ssimulacra2, which  make test  installs.
+``distance`` asks how far enlarged photos are from real ones in the features of a network (the shipped EfficientNet-Lite0, or that of
+``--weights``, see judge_pictures.py). Half of the held-out photos are reduced and enlarged; the other half are real photos at that
+size. It compares whole pictures, and squares of PATCH pixels out of them, both scaled to the network's own side; the floor is
+what the first half gets before it is reduced. ``--against`` is the folder ``src`` of another version of this package, whose
+enlarger takes part.
 
-The photos have 160 pixels on their short side, so no true 512-pixel picture exists. Two honest questions remain, and both are asked:
+``score`` compares pixels with the photo (and needs the package ssimulacra2, which  make test  installs). The photos have 160 pixels
+on their short side, so no true 512-pixel picture exists. Two honest questions remain, and both are asked:
 ``64 to 512`` enlarges a 64-pixel copy to 512 as the product does, and compares it with the photo at the 160 pixels that the photo has;
 ``20 to 160``, ``40 to 160`` and ``80 to 160`` compare every pixel, on smaller pictures. Lanczos goes the same ways.
+
+``pairs`` makes a blind test of 64 to 512: 30 PICTURES of our model and 30 photos, each enlarged by the older and the new network, left
+and right at random.
+
+DATA is the folder that the paths of LIST begin in.
 """
 
 import argparse
+import csv
 import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from judge_pictures import list_photos, open_judge
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
-from jungle.images.copies import closest
+from jungle.images.efficientnet import VARIANTS
 from jungle.images.enlarge import LOOKS, Look, enlarge
-from jungle.images.imagenet import shipped_judge
+from jungle.images.imagenet import ImageNetJudge, shipped_judge
 from jungle.images.paint import to_uint8
+from jungle.measures import KernelDistance
 
 TRUE = 160  # pixels a side
 ROUTES = ((64, 512), (20, 160), (40, 160), (80, 160))  # (pixels of the small copy, pixels it is enlarged to)
+DISTANCES = ((32, 128), (64, 160))
+PATCH = 64  # pixels
+PAIRS = 30  # of each sort
+A_SHEET = 3  # pairs
 
 
-def centre(path: Path) -> Image.Image | None:
-    """The middle square of a photo at its own size; None where that is smaller than TRUE."""
+def centre(path: Path, side: int) -> Image.Image | None:
+    """The middle square of a photo, reduced to ``side`` pixels; None where it has fewer."""
     with Image.open(path) as photo:
-        left, top = (photo.width - TRUE) // 2, (photo.height - TRUE) // 2
-        return photo.convert("RGB").crop((left, top, left + TRUE, top + TRUE)) if min(photo.size) == TRUE else None
+        short = min(photo.size)
+        left, top = (photo.width - short) // 2, (photo.height - short) // 2
+        square = photo.convert("RGB").crop((left, top, left + short, top + short))
+    return square.resize((side, side), Image.Resampling.LANCZOS) if short >= side else None
 
 
-def held_back(folder: Path, count: int) -> list[Path]:
-    """The first ``count`` photos, in the order of a checksum, that were kept from training and are no copy of one trained on."""
-    paths = sorted(folder.glob("*/*"), key=lambda path: (zlib.crc32(f"{path.parent.name}/{path.name}".encode()), path))
-    kept = [zlib.crc32(f"{path.parent.name}/{path.name}".encode()) % 100 < 15 for path in paths]
-    candidates = [path for path, held in zip(paths, kept, strict=True) if held and centre(path)][: 2 * count]
+def centres(paths: Sequence[Path], side: int, count: int) -> list[Image.Image]:
+    """``count`` photos that are large enough, drawn from the list at random but always the same."""
+    shuffled = [paths[index] for index in np.random.default_rng([side, 17]).permutation(len(paths))]
+    photos: list[Image.Image] = []
+    for path in shuffled:
+        square = centre(path, side)
+        if square is not None:
+            photos.append(square)
+        if len(photos) == count:
+            break
+    return photos
 
-    def small(path: Path) -> np.ndarray:
-        with Image.open(path) as photo:
-            side = min(photo.size)
-            left, top = (photo.width - side) // 2, (photo.height - side) // 2
-            return np.asarray(photo.convert("RGB").resize((64, 64), Image.Resampling.BOX, box=(left, top, left + side, top + side)))
 
-    trained = np.stack([small(path) for path, held in zip(paths, kept, strict=True) if not held])
-    judge = shipped_judge()
-    matches = closest(np.stack([small(path) for path in candidates]), trained, judge, judge.features(trained))
-    copies = {match.picture for match in matches if match.copy}
-    print(f"{len(copies)} of {len(candidates)} held-back photos are near copies of photos trained on and are left out")
-    return [path for index, path in enumerate(candidates) if index not in copies][:count]
+def patches(pictures: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) -> (N, PATCH, PATCH, 3): a square of each, at a random place that is always the same."""
+    places = np.random.default_rng(23).integers(0, pictures.shape[1] - PATCH + 1, size=(len(pictures), 2))
+    return np.stack([picture[y : y + PATCH, x : x + PATCH] for picture, (y, x) in zip(pictures, places, strict=True)])
+
+
+def enlarged(small: torch.Tensor, side: int, version: Path | None, file: Path | None) -> torch.Tensor:
+    """(N, 3, H, W) in [-1, 1] made ``side`` pixels large: by the package in the folder ``version``, or by this one with ``file``."""
+    if version is None:
+        return enlarge(small, (side, side), weights=file)
+    code = "import sys, torch; from jungle.images.enlarge import enlarge; "
+    code += "torch.set_num_threads(int(sys.argv[3])); torch.save(enlarge(torch.load(sys.argv[1]), (int(sys.argv[2]),) * 2), sys.argv[1])"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pictures.pt"
+        torch.save(small, path)
+        arguments = [sys.executable, "-c", code, str(path), str(side), str(torch.get_num_threads())]
+        subprocess.run(arguments, check=True, env={**os.environ, "PYTHONPATH": str(version)})
+        out: torch.Tensor = torch.load(path)
+    return out
+
+
+def distance(
+    paths: Sequence[Path], judge: ImageNetJudge, versions: dict[str, Path | None], file: Path | None, count: int
+) -> dict[str, Any]:
+    """KID x 1000 and its standard error of each way of enlarging, for whole pictures and squares of PATCH pixels."""
+    result: dict[str, Any] = {"judge": judge.name, "patch": PATCH}
+    for low, high in DISTANCES:
+        photos = centres(paths, high, 2 * count)
+        half = len(photos) // 2
+        small = as_tensor([photo.resize((low, low), Image.Resampling.BOX) for photo in photos[:half]])
+        sets = {"photos": np.stack([np.asarray(photo) for photo in photos[:half]])}
+        sets["lanczos"] = to_uint8(enlarge(small, (high, high), "smooth"))
+        sets |= {name: to_uint8(enlarged(small, high, version, file)) for name, version in versions.items()}
+
+        real = np.stack([np.asarray(photo) for photo in photos[half:]])
+        row: dict[str, Any] = {"photos": half, "real": len(real)}
+        for what, view in (("whole", np.asarray), ("patches", patches)):
+            kid = KernelDistance(judge.features(view(real)))
+            row[what] = {name: [1000 * value for value in kid(judge.features(view(pixels)))] for name, pixels in sets.items()}
+        result[f"{low} to {high}"] = row
+        print(f"{low} to {high}, {half} photos against {len(real)} others, KID x 1000 by {judge.name}")
+        for what in ("whole", "patches"):
+            print(f"  {what:8}", "  ".join(f"{name} {kid:.1f} ± {error:.1f}" for name, (kid, error) in row[what].items()), flush=True)
+    return result
 
 
 def as_tensor(pictures: list[Image.Image]) -> torch.Tensor:
@@ -94,9 +158,9 @@ def ssimulacra(original: Image.Image, other: Image.Image) -> float:
         return float(compute_ssimulacra2(*files))
 
 
-def score(photos: Path, weights: Path | None, count: int) -> dict[str, Any]:
+def score(paths: Sequence[Path], weights: Path | None, count: int) -> dict[str, Any]:
     """Means of both measures for Lanczos and the network on every route, and on how many photos the network is better."""
-    originals = [found for path in held_back(photos, count) if (found := centre(path))]
+    originals = centres(paths, TRUE, count)
     result: dict[str, Any] = {"photos": len(originals)}
     for low, high in ROUTES:
         small = as_tensor([photo.resize((low, low), Image.Resampling.BOX) for photo in originals])
@@ -146,24 +210,72 @@ def speed(weights: Path | None) -> None:
         print(f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on {torch.get_num_threads()} cores", flush=True)
 
 
+def blind_pairs(pictures: Path, paths: Sequence[Path], version: Path, file: Path | None, out: Path, answers: Path) -> None:
+    """Write sheets of numbered pairs into ``out``, and to ``answers`` which side of each is which version's."""
+    random = np.random.default_rng(31)
+    own = [Image.open(path).convert("RGB") for path in sorted(pictures.glob("*.png"))[:PAIRS]]
+    photos = [photo.resize((64, 64), Image.Resampling.BOX) for photo in centres(paths, TRUE, PAIRS)]
+    small = as_tensor([*own, *photos])
+    names = ("older", "new")
+    large = [as_images(enlarged(small, 512, *way)) for way in ((version, None), (None, file))]
+
+    side = large[0][0].width
+    gap, line = 12, 34
+    font = ImageFont.load_default(size=24)
+    order = random.permutation(len(small))
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [("pair", "sort", "left", "right")]
+    for start in range(0, len(order), A_SHEET):
+        chosen = order[start : start + A_SHEET]
+        sheet = Image.new("RGB", (2 * side + 3 * gap, len(chosen) * (side + line + gap)), "white")
+        for row, index in enumerate(chosen):
+            number, swapped = start + row + 1, int(random.integers(2))
+            top = row * (side + line + gap)
+            ImageDraw.Draw(sheet).text((gap, top + 2), f"pair {number}: left, right", fill="black", font=font)
+            for column in range(2):
+                sheet.paste(large[column ^ swapped][index], (gap + column * (side + gap), top + line))
+            rows.append((str(number), "painted" if index < len(own) else "photo", names[swapped], names[1 - swapped]))
+        sheet.save(out / f"pairs_{start // A_SHEET + 1:02}.png")
+    with answers.open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("score", "sheet", "speed"))
+    parser.add_argument("what", choices=("distance", "score", "sheet", "pairs", "speed"))
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--photos", type=Path, help="DATA, of pairs")
+    parser.add_argument("--heldout", type=Path, help="list of photos that were not trained on, one path a line")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--answers", type=Path)
+    parser.add_argument("--enlarger", type=Path, help="another file than the shipped one")
+    parser.add_argument("--against", type=Path, help="the folder src of another version")
+    parser.add_argument("--weights", type=Path, help="of the judging network: the .pth file of its package")
+    parser.add_argument("--variant", default="lite2", choices=sorted(VARIANTS))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--side", type=int, default=512)
     given = parser.parse_args()
+    versions = ({"older": given.against} if given.against else {}) | {"network": None}
     if given.what == "speed":
-        speed(given.weights)
+        speed(given.enlarger)
+    elif given.what == "distance":
+        judge = open_judge(given.weights, given.variant) if given.weights else shipped_judge()
+        result = distance(list_photos(given.folder, given.heldout), judge, versions, given.enlarger, given.count)
+        write(result, given.out)
     elif given.what == "score":
-        result = score(given.folder, given.weights, given.count)
-        if given.out:
-            given.out.write_text(json.dumps(result, indent=1))
+        write(score(list_photos(given.folder, given.heldout), given.enlarger, given.count), given.out)
+    elif given.what == "pairs":
+        photos = list_photos(given.photos, given.heldout)
+        blind_pairs(given.folder, photos, given.against, given.enlarger, given.out, given.answers)
     else:
-        sheet(given.folder, given.out, given.weights, given.side, given.first, given.count)
+        sheet(given.folder, given.out, given.enlarger, given.side, given.first, given.count)
+
+
+def write(result: dict[str, Any], out: Path | None) -> None:
+    """The figures as JSON, where a file is given."""
+    if out:
+        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
