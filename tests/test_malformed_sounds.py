@@ -94,7 +94,10 @@ REFERENCES: dict[str, bytes] = {
     "features-narrow": reference(features=np.zeros((2, 5), np.float16)), "features-flat": reference(features=np.zeros(2, np.float16)),
     "features-nan": reference(features=np.full((2, FEATURES), np.nan, np.float16)),
     "picture-float": reference(picture=np.zeros((BANDS, 4 * SHORTEST), np.float32)),
-    "picture-flat": reference(picture=np.zeros(99, np.uint8)), "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
+    "picture-flat": reference(picture=np.zeros(99, np.uint8)),
+    "shades-flat": reference(picture=..., shades=np.zeros(99, np.uint8)),
+    "shades-float": reference(picture=..., shades=np.zeros((BANDS // 2, 4 * SHORTEST), np.float32)),
+    "shades-few": reference(picture=..., shades=np.zeros((BANDS // 4, 4 * SHORTEST), np.uint8)), "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
     "lengths-negative": reference(lengths=np.array([-4, 4 + 4 * SHORTEST], np.int32)),
     "lengths-real": reference(lengths=np.full(2, 2.0 * SHORTEST, np.float32)),
 }  # fmt: skip
