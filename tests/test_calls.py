@@ -367,6 +367,24 @@ def test_scores_tell_real_recordings_from_noise(loaded: ClipSet, ear: Ear, refer
     assert "Kernel distance" in real.to_text()
 
 
+def test_an_ear_that_knows_more_animals_names_the_same(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+    """Its answers are compared by name, not by the number of the class."""
+    wider = Ear(Classifier(5, 1, WIDTHS), ("aardvark", *loaded.classes, "zebu"), "wider")
+    head = wider._net.head[1]
+    assert isinstance(head, torch.nn.Linear)
+    weights = {name: value for name, value in ear._net.state_dict().items() if not name.startswith("head.1.")}
+    own = ear._net.head[1]
+    assert isinstance(own, torch.nn.Linear)
+    wider._net.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(-1e4)
+        head.weight[1:4], head.bias[1:4] = own.weight, own.bias
+    calls = [loaded.sound(i)[:, None] for i in range(20)]
+    first, second = (compare(calls, RATE, loaded.labels[:20], loaded, one, reference, 0) for one in (ear, wider))
+    assert dataclasses.replace(second, ear=first.ear) == first
+
+
 def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
     """Recordings drawn from the recordings are as far from them as the floor says; near-duplicates are never on both sides."""
     some = np.random.default_rng(1).permutation(len(loaded))[: len(loaded) // 2]
