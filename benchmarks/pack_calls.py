@@ -4,9 +4,11 @@
 """
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
+from jungle import __version__
 from jungle.diffusion import checkpoint
 from jungle.diffusion.export import export_safetensors
 from jungle.folders import gather
@@ -34,6 +36,7 @@ def main() -> None:
     if data.classes != made.classes:
         raise SystemExit(f"{given.model} knows {', '.join(made.classes)}, and the recordings are of {', '.join(data.classes)}.")
 
+    made = dataclasses.replace(made, version=__version__)
     about = {"jungle": json.dumps(made.about(), sort_keys=True)}
     export_safetensors(checkpoint.quantised(made.best), given.out / "call.safetensors", about)
     Reference.of(data, Ear.load(given.ear)).save(given.out / "call.reference")

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jungle.classifier import Classifier, load as load_classifier, save
+from jungle.classifier import Classifier, save
+from jungle.classifier import load as load_classifier
 from jungle.folders import gather
 from jungle.media import RECORDINGS
 from jungle.recipes import find
@@ -46,7 +47,7 @@ def held_out_further(clips: ClipSet, learned: ClipSet, seed: int) -> np.ndarray:
     A group that holds any clip the old ear was trained on is never held out.
     """
     contents = {learned.clip(i).tobytes(): bool(out) for i, out in enumerate(held_out(learned, seed))}
-    before = np.array([contents.get(clips.clip(i).tobytes(), None) for i in range(len(clips))], dtype=object)
+    before = np.array([contents.get(clips.clip(i).tobytes()) for i in range(len(clips))], dtype=object)
     trained = np.unique(clips.groups[before == False])  # noqa: E712 - elementwise
     aside = np.setdiff1d(clips.groups[before == True], trained)  # noqa: E712
     new = np.setdiff1d(clips.groups, np.concatenate([trained, aside]))
@@ -184,10 +185,8 @@ def main() -> None:
 
     recipe = find("call", "recordings")
     clips = load(gather(given.recordings, RECORDINGS, given.without), recipe, given.cache)
-    if given.start:
-        out = held_out_further(clips, load(given.learned, recipe, given.cache), given.seed)
-    else:
-        out = held_out(clips, given.seed)
+    learned = load(given.learned, recipe, given.cache) if given.start else None
+    out = held_out_further(clips, learned, given.seed) if learned else held_out(clips, given.seed)
     net = train(clips, out, given.steps, given.seed, given.start)
     settle(net, clips, out, given.seed)
 

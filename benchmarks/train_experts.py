@@ -5,8 +5,8 @@ The shipped network folds 8x8 squares, which tells noise from detail no better t
 the network above, which then need not learn low noise any more and is taught more of the rest. A part that MODEL has learns on. Saves
 every two minutes a model of both for ``jungle sounds --model``, and prints the error of the estimates at a few noise levels.
 
-Kinds that MODEL does not know are added to it: each begins as the kind whose voice it borrows by animals.toml. What a shipped model must not learn
-from is in ``calls_left_out.txt``. The same command goes on with a run that was stopped.
+Kinds that MODEL does not know are added to it: each begins as the kind whose voice it borrows by animals.toml. What a shipped model
+must not learn from is in ``calls_left_out.txt``. The same command goes on with a run that was stopped.
 """
 
 import argparse

@@ -97,7 +97,8 @@ REFERENCES: dict[str, bytes] = {
     "picture-flat": reference(picture=np.zeros(99, np.uint8)),
     "shades-flat": reference(picture=..., shades=np.zeros(99, np.uint8)),
     "shades-float": reference(picture=..., shades=np.zeros((BANDS // 2, 4 * SHORTEST), np.float32)),
-    "shades-few": reference(picture=..., shades=np.zeros((BANDS // 4, 4 * SHORTEST), np.uint8)), "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
+    "shades-few": reference(picture=..., shades=np.zeros((BANDS // 4, 4 * SHORTEST), np.uint8)),
+    "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
     "lengths-negative": reference(lengths=np.array([-4, 4 + 4 * SHORTEST], np.int32)),
     "lengths-real": reference(lengths=np.full(2, 2.0 * SHORTEST, np.float32)),
 }  # fmt: skip
@@ -245,7 +246,8 @@ LEARNING_OPTIONS = {
 
 JUDGING = {
     "-n 5": "--count", "-n 0": "--count", "-n x": "x", f"-n {10**9}": "--count", "-n 10 --seed -1": "--seed",
-    f"-n 10 --seed {HUGE}": "--seed", "--data strangers -n 10": "of yeti too", "-o steps=0": "steps=0", "-o limit=5": "limit", "--data one": "1 usable",
+    f"-n 10 --seed {HUGE}": "--seed", "--data strangers -n 10": "of yeti too",
+    "-o steps=0": "steps=0", "-o limit=5": "limit", "--data one": "1 usable",
     "--data recordings -n 10": "recordings", "--data photos": "on recordings", "--data nobody": "no photos", "--data silent": "silent",
     "--data words.zip": "no photos and no recordings", "--data good.wav": "good.wav", "--data nowhere": "nowhere",
     "--out file.txt": "file.txt",

@@ -18,7 +18,12 @@ DATA = {
         ("Photos", "Kaggle 10 Monkey Species (CC0 by its card)"),
         ("Photos", "18 smaller Kaggle, course and web sets, no licence stated (listed in the model card)"),
     ),
-    "call": (("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),),
+    "call": (
+        ("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),
+        ("Recordings", "adithya-manoj/Animal-Sound-Detection-, origin and licence not stated"),
+        ("Recordings", "Willie-Huang/Animal-sound-recognition (MIT by its repository), from web collections of unknown origin"),
+        ("Recordings", "zebra finches of erdemdemir7/Bachelor-Thesis---Animal-Sound-Classifier-with-Machine-Learning, no licence stated"),
+    ),
 }
 
 

@@ -105,9 +105,9 @@ def compare(
 ) -> CallScores:
     """Score calls whose wanted classes are ``wanted`` (N,) against the recordings they were learned from.
 
-    The ear must know all classes of the clips, and may know more. Calls are compared with one part of the recordings, and so is the other part,
-    as many as there are calls: that is the floor. Groups of near-duplicates stay together, so that no recording is compared
-    with itself.
+    The ear must know all classes of the clips, and may know more. Calls are compared with one part of the recordings, and so is
+    the other part, as many as there are calls: that is the floor. Groups of near-duplicates stay together, so that no recording is
+    compared with itself.
 
     Raises:
         BadInput: the recordings cannot be parted, because nearly all are copies of each other.
