@@ -125,6 +125,17 @@ def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float])
     return [round(float(error.square().mean().sqrt()), 5) for error in found]
 
 
+def only_new(net: Trainable, feed: Feed, old: Sequence[str]) -> None:
+    """Let nothing but the vectors of classes that are not ``old`` learn, from recordings of those alone: old calls stay what they are."""
+    new = torch.tensor([name not in old for name in feed.clips.classes])
+    for name, value in net.net.named_parameters():
+        value.requires_grad_(name.endswith("classes.weight"))
+        if value.requires_grad:
+            value.register_hook(lambda slope: slope * new)
+    weights = np.bincount(feed.clips.labels)[feed.clips.labels] ** -feed.recipe.balance * new.numpy()[feed.clips.labels]
+    feed.draw_by(weights)
+
+
 def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[float]]) -> list[float]:
     """What ``test`` says of the averaged weights."""
     raw = {name: value.clone() for name, value in net.net.state_dict().items()}
@@ -143,6 +154,8 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, default="fine")
     parser.add_argument("--minutes", type=float, default=45.0)
     parser.add_argument("--lr", type=float, default=0.0, help="learning rate; 0 = that of the part")
+    parser.add_argument("--balance", type=float, default=-1.0, help="1 = as many of each kind, 0 = as they occur; that of MODEL by default")
+    parser.add_argument("--only-new", action="store_true", help="nothing but the vectors of new kinds learns")
     parser.add_argument("--below", type=float, default=0.7, help="sigma")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -160,8 +173,11 @@ def main() -> None:
     recipe: Recipe = dataclasses.replace(
         start.recipe, net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net, fine=None, fine_below=0.0, weak=None,
         small_share=0.0, lr=given.lr or part.lr, warmup=100, batch=part.batch, p_mean=part.p_mean, p_std=part.p_std, drop_mix=0.2,
-        seed=given.seed,
+        seed=given.seed, balance=start.recipe.balance if given.balance < 0 else given.balance,
     )  # fmt: skip
+
+    if given.only_new:
+        recipe = dataclasses.replace(recipe, drop_mix=0.0, weight_decay=0.0)
 
     data = clips.load(gather(given.recordings, RECORDINGS, given.without), recipe, cache())
     if missing := sorted(set(start.classes) - set(data.classes)):
@@ -177,10 +193,12 @@ def main() -> None:
     net = model.build(recipe, len(data.classes), compute)
     if given.part in both.nets:
         net.net.load_state_dict(dict(both.nets[given.part]))
+    if given.only_new:
+        only_new(net, feed, start.classes)
     print(f"{len(data)} recordings of {len(data.classes)} kinds. Before:", test(net), flush=True)
     state = begin(net, recipe, 10**6)
     given.out.mkdir(parents=True, exist_ok=True)
-    kept, key = given.out / "experts.state", f"{given.part} {data.fingerprint} {recipe.to_json()}"
+    kept, key = given.out / "experts.state", f"{given.part} {given.only_new} {data.fingerprint} {recipe.to_json()}"
     packed = checkpoint.read_state(kept)
     if packed:
         if packed.pop("key") != key:
