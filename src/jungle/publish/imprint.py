@@ -7,7 +7,7 @@ from ..records import Postcard
 
 Pairs = tuple[tuple[str, str], ...]
 
-SHIPPED = {"a570df5eff96848d": "photo64", "7867aa9ded1aea89": "call"}  # hash of the weights: their model card
+SHIPPED = {"a570df5eff96848d": "photo64", "57b1b087589f54b0": "call"}  # hash of the weights: their model card
 DATA = {
     "photo64": (
         ("Photos", "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no licence stated"),
@@ -20,9 +20,7 @@ DATA = {
     ),
     "call": (
         ("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),
-        ("Recordings", "adithya-manoj/Animal-Sound-Detection-, origin and licence not stated"),
-        ("Recordings", "Willie-Huang/Animal-sound-recognition (MIT by its repository), from web collections of unknown origin"),
-        ("Recordings", "zebra finches of erdemdemir7/Bachelor-Thesis---Animal-Sound-Classifier-with-Machine-Learning, no licence stated"),
+        ("Recordings", "adithya-manoj/Animal-Sound-Detection-, origin and licence not stated (bats)"),
     ),
 }
 
