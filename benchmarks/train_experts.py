@@ -131,7 +131,7 @@ def only_new(net: Trainable, feed: Feed, old: Sequence[str]) -> None:
     for name, value in net.net.named_parameters():
         value.requires_grad_(name.endswith("classes.weight"))
         if value.requires_grad:
-            value.register_hook(lambda slope: slope * new)
+            value.register_hook(lambda slope: slope * new)  # type: ignore[no-untyped-call]
     weights = np.bincount(feed.clips.labels)[feed.clips.labels] ** -feed.recipe.balance * new.numpy()[feed.clips.labels]
     feed.draw_by(weights)
 

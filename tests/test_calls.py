@@ -173,6 +173,13 @@ def test_batches_are_a_function_of_the_update(loaded: ClipSet) -> None:
 
 
 @pytest.mark.slow
+def test_what_weighs_nothing_is_never_drawn(loaded: ClipSet) -> None:
+    feed = Feed(loaded, dataclasses.replace(find("tiny", "recordings"), batch=32), CPU.device)
+    feed.draw_by((loaded.labels == 1).astype(np.float64))
+    for step in range(4):
+        assert (feed(step, torch.Generator())[1].argmax(dim=1) == 1).all()
+
+
 def test_training_resumes_exactly_and_makes_calls(jungle_command: Command, recordings: Path) -> None:
     """Straight, and stopped by SIGTERM and run again: the same file; and the command that uses it."""
     train = f"train {recordings} --recipe tiny -o steps=6 -o checkpoint_every=2"
