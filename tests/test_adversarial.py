@@ -36,14 +36,22 @@ LEVELS = (20.0, 5.5, 1.5, 0.4)
 class Toy:
     """A frozen network of fixed random convolutions, in the place of EfficientNet-Lite0."""
 
-    def __init__(self) -> None:
-        generator = torch.Generator().manual_seed(1)
+    def __init__(self, seed: int = 1) -> None:
+        generator = torch.Generator().manual_seed(seed)
         widths = (3, 8, 12, 16)
         shapes = [(widths[i + 1], widths[i], 3, 3) for i in range(3)]
         self.weights = [torch.randn(shape, generator=generator) * 0.3 for shape in shapes]
+        self.labels = torch.randn(widths[-1], 5, generator=generator)
+
+    def classifier(self, features: Tensor) -> Tensor:
+        return features.float() @ self.labels
+
+    def to(self, *target: object) -> "Toy":
+        return self
 
     def maps(self, x: Tensor, after: object = None) -> list[Tensor]:
         found = []
+        x = x.float()
         for weight in self.weights:
             x = F.relu(F.conv2d(x, weight, stride=2, padding=1))
             found.append(x)
@@ -58,45 +66,58 @@ def draw(step: int, count: int, generator: torch.Generator) -> tuple[Tensor, Ten
     return x.clamp(-1, 1), F.one_hot(labels, 2).float()
 
 
-def setup(photographs: adversarial.Photos = draw) -> AdversarialSetup:
-    return AdversarialSetup(perceive=Toy().maps, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
+def setup(photographs: adversarial.Photos = draw, networks: int = 1) -> AdversarialSetup:
+    toys = [Toy(seed) for seed in range(1, networks + 1)]
+    frozen, names = tuple(toy.maps for toy in toys), tuple(toy.classifier for toy in toys)
+    return AdversarialSetup(perceive=frozen, names=names, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
 
 
-def begun(recipe: AdversarialRecipe = QUICK, total: int = 12, dropout: float = 0.0) -> tuple[Trainable, AdversarialState]:
+def begun(
+    recipe: AdversarialRecipe = QUICK, total: int = 12, dropout: float = 0.0, networks: int = 1
+) -> tuple[Trainable, AdversarialState]:
     denoiser = model.build(dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, dropout=dropout)), 2, CPU)
-    return denoiser, adversarial.begin(denoiser, setup(), recipe, total)
+    return denoiser, adversarial.begin(denoiser, setup(networks=networks), recipe, total)
 
 
 # ------------------------------------------------------------------------------------------------ the loop
 
 
 def test_resumed_equals_straight_bit_for_bit() -> None:
-    """Through a saved file, in the chain's first updates, within a window of the guards, and with dropout and queues."""
+    """Through a saved file, in the chain's first updates, within a window of the guards, with dropout, queues and two networks."""
     recipe = dataclasses.replace(QUICK, drift_weight=0.1)
 
     def run(stops: tuple[int, ...]) -> dict[str, Tensor]:
         data = b""
         for stop in (*stops, 12):
-            denoiser, state = begun(recipe, dropout=0.2)
+            denoiser, state = begun(recipe, dropout=0.2, networks=2)
             if data:
                 packed = torch.load(io.BytesIO(data), weights_only=True)
                 state.unpack(denoiser.net, packed)
                 state.good = packed["good"]
-            for progress in adversarial.adversarial_train(denoiser, setup(), recipe, state):
+            for progress in adversarial.adversarial_train(denoiser, setup(networks=2), recipe, state):
                 if progress.step == stop:
                     break
             buffer = io.BytesIO()
             torch.save(state.pack(denoiser.net) | {"good": state.good}, buffer)
             data = buffer.getvalue()
-        networks = {"net": denoiser.net.state_dict(), "heads": state.discriminator.state_dict(), "ema": state.ema}
+        networks = {
+            "net": denoiser.net.state_dict(),
+            "heads": state.critics[0].discriminator.state_dict(),
+            "second": state.critics[1].discriminator.state_dict(),
+            "ema": state.ema,
+        }
         flat = {f"{part}.{name}": value for part, values in networks.items() for name, value in values.items()}
-        queues = state.queues.pack() if state.queues else {}
-        return flat | queues | {"chain": state.chain, "spectrum": state.watch.fake.spectrum}
+        for index, critic in enumerate(state.critics):
+            assert critic.queues is not None
+            assert critic.moments is not None
+            packed = critic.queues.pack() | critic.moments.pack()
+            flat |= {f"{index}.{name}": value for name, value in packed.items()}
+        return flat | {"chain": state.chain, "spectrum": state.watch.fake.spectrum}
 
     straight, resumed = run(()), run((1, 2, 7, 11))
     assert straight.keys() == resumed.keys()
     assert [name for name in straight if not torch.equal(straight[name], resumed[name])] == []
-    assert float(straight["fake"].abs().max()) > 0  # the queues were filled
+    assert float(straight["1.fake"].abs().max()) > 0  # the queues were filled
 
 
 def test_each_level_gets_what_the_level_above_answered() -> None:
@@ -404,7 +425,7 @@ def test_the_shipped_network_teaches(toy_run: Callable[..., training.PhotoRun], 
     before = {name: value.clone() for name, value in shipped_lite0().state_dict().items()}
     found = finish(run)
     assert run.second
-    assert [head.project.in_channels for head in run.second.discriminator.heads] == [24, 40, 112, 320]
+    assert [head.project.in_channels for head in run.second.critics[0].discriminator.heads] == [24, 40, 112, 320]
     assert all(torch.equal(value, before[name]) for name, value in shipped_lite0().state_dict().items())
     assert found.step == 6
 
@@ -468,6 +489,18 @@ def test_a_run_of_a_recipe_that_had_one_part_ends_with_one(toy_run: Callable[...
     assert (found.step, found.recipe.adversarial_share, again.second) == (16, 0.0, None)
     with pytest.raises(BadInput, match="another recipe"):
         toy_run("old", adversarial_share=0.25, steps=17)
+
+
+@pytest.mark.slow
+def test_going_on_from_a_sampler_of_few_evaluations_is_adversarial_alone(jungle: Jungle) -> None:
+    """Diffusion would undo what made it fast; who wants it says so."""
+    begun = jungle("train photos --recipe tiny -o steps=4 -o adversarial_share=0.5 --out first")
+    assert begun.code == 0, begun.err
+    again = "train photos --recipe quick --start first/animal_diffusion_model.pth -o steps=2 -o curate=no"
+    for asked, plan in (("--out second", "2 updates of adversarial training."), ("-o adversarial_share=0 --out third", "")):
+        trained = jungle(f"{again} {asked}")
+        assert trained.code == 0, trained.err
+        assert (plan in trained.err) if plan else ("dversarial training" not in trained.err)
 
 
 def test_adversarial_training_of_nothing_is_refused(jungle: Jungle) -> None:

@@ -88,11 +88,19 @@ class AdversarialRecipe:
     warmup: int = 100  # updates
     fall: float = 0.3  # of the updates, the last ones, in which both rates fall to zero
     ema: float = 0.05  # relative width of the power-function average
-    sizes: tuple[int, ...] = tuple(range(72, 137, 4))  # short sides the frozen network sees, at random
+    sizes: tuple[int, ...] = tuple(range(128, 225, 16))  # short sides the frozen network sees, at random
+    noise_share: float = 0.5  # of the updates: the frozen network sees everything with noise
+    noise: float = 0.2  # its largest sigma, in pixels from -1 to 1
     mixed: float = 0.15  # share of pictures asked for as a mix of two classes
-    pixel_weight: float = 0.5  # of the discriminator of pixels, against each of those of maps
+    pixel_weight: float = 2.0  # of the discriminator of pixels, against each of those of maps
     class_weight: float = 0.2  # of the cross-entropy of the class asked for
-    drift_weight: float = 12.0  # of the pull to features of photos; 0 = off
+    drift_weight: float = 3.0  # of the pull of each feature to near ones of photos; 0 = no pull at all
+    gap_weight: float = 20.0  # of the pull of a class to the mean feature of its photos
+    contrast: float = 1.5  # how much further that pull goes, away from the mean of all classes
+    moment_weight: float = 50.0  # of the pull of all pictures to the mean feature of photos
+    confidence_weight: float = 5.0  # of the pull to photos in how sure the frozen network is of a label
+    colour_weight: float = 1.0  # of the pull to the colours of photos, their means and spreads
+    repeat_weight: float = 0.3  # against detail that repeats with the network's lattice
     photo_weight: float = 10.0  # of the squared error to photos
 
 
@@ -293,8 +301,8 @@ CONSISTENCY = SampleRecipe(steps=4, solver="consistency", sigma_max=20.0, sigma_
 The lowest is high on purpose: anatomy is decided between 0.7 and 4, and lower levels add grain (docs/LOG.md).
 """
 
-ADVERSARIAL_LEVELS = dataclasses.replace(CONSISTENCY, sigma_min=1.4)
-"""What adversarial training asks for, 20, 8.2, 3.4 and 1.4: a little lower than what is drawn with, which measured best."""
+ADVERSARIAL_LEVELS = dataclasses.replace(CONSISTENCY, sigma_min=1.8)
+"""What adversarial training asks for, 20, 9, 4 and 1.8: a little lower than what is drawn with, which measured best."""
 
 
 # Recordings become pictures of 256 frequencies and 2.05 s (sounds/spectrogram.py). A patch of 8 x 8 is 250 Hz and 64 ms.

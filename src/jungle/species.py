@@ -32,7 +32,7 @@ def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
         return dict.fromkeys(classes, 1.0)
     source = random.Random(f"parents/{seed}")
     first, second = source.sample(classes, 2)
-    share = source.choice((0.6, 0.7, 0.8))
+    share = source.choice((0.55, 0.6))  # from 0.7 on pictures are often the stronger parent alone (docs/LOG.md)
     return {first: share, second: round(1 - share, 2)}
 
 

@@ -180,6 +180,8 @@ def run_training(
         named = dataclasses.replace(
             named, **{key: getattr(begun.recipe, key) for key in ("net", "fine", "fine_below", "objective", "p_mean", "p_std")}
         )
+    if begun and named.adversarial_share and begun.recipe.sample.solver == "consistency":
+        named = dataclasses.replace(named, adversarial_share=1.0)  # diffusion would undo what made it fast
     if begun and named.adversarial_share == 1:  # its pictures stay what they are
         named = dataclasses.replace(named, **{key: getattr(begun.recipe, key) for key in ("image_size", "aspect", "sigma_data")})
     base = (START if start else {}) | _begun_options(Path(out))

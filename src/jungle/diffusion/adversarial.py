@@ -21,12 +21,13 @@ from torch import nn
 
 from ..errors import JungleError
 from ..recipes import AdversarialRecipe
-from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Perceive, Photos
+from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Critic, Perceive, Photos
 from .adversarial_update import SEEDS, Updates
 from .denoiser import Trainable
 from .discriminator import Discriminator
 from .feature_drift import DEPTH, FeatureQueues
 from .guards import WINDOW, Watch
+from .moments import RunningMoments
 from .train import MAX_ROLLBACKS, seed_of
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "AdversarialRecipe",
     "AdversarialSetup",
     "AdversarialState",
+    "Critic",
     "Discriminator",
     "Perceive",
     "Photos",
@@ -45,32 +47,37 @@ __all__ = [
 def begin(model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, total: int) -> AdversarialState:
     """A state before the first of ``total`` updates; the model keeps its weights."""
     device = next(model.net.parameters()).device
-    side = min(recipe.sizes)
-    with torch.no_grad():
-        maps = setup.perceive(torch.zeros(1, 3, side, side, device=device))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(setup.seed, SEEDS - 1))
-        channels, sides = zip(*(m.shape[1:3] for m in maps), strict=True)
-        discriminator = Discriminator(channels, sides, setup.classes).to(device)
-
-    classes, levels, features = setup.classes, len(setup.levels), channels[-1]
+    levels, classes = len(setup.levels), setup.classes
     count = recipe.batch // levels
-    queues = None
-    if recipe.drift_weight:
-        queues = FeatureQueues.empty(classes, DEPTH, features, device)
-    trained = [p for p in discriminator.parameters() if p.requires_grad]
-    betas = (0.0, recipe.beta2)
+    critics = [_begin_critic(setup, index, recipe, device) for index in range(len(setup.perceive))]
     return AdversarialState(
-        discriminator,
-        torch.optim.Adam(model.net.parameters(), lr=recipe.lr, betas=betas),
-        torch.optim.Adam(trained, lr=recipe.head_lr, betas=betas),
+        critics,
+        torch.optim.Adam(model.net.parameters(), lr=recipe.lr, betas=(0.0, recipe.beta2)),
         {name: value.detach().clone() for name, value in model.net.state_dict().items()},
         torch.zeros(levels - 1, count, 3, *setup.size, device=device),
         torch.zeros(levels, count, classes, device=device),
-        queues,
-        Watch.begin(classes, features, setup.size),
+        Watch.begin(classes, critics[0].discriminator.features, setup.size),
         total,
     )
+
+
+def _begin_critic(setup: AdversarialSetup, index: int, recipe: AdversarialRecipe, device: torch.device) -> Critic:
+    """A discriminator on the maps of frozen network ``index``, and running features of nothing."""
+    side = min(recipe.sizes)
+    with torch.no_grad():
+        maps = setup.perceive[index](torch.zeros(1, 3, side, side, device=device))
+    channels, sides = zip(*(m.shape[1:3] for m in maps), strict=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(setup.seed, SEEDS - 1 - index))
+        discriminator = Discriminator(channels, sides, setup.classes).to(device)
+
+    trained = [p for p in discriminator.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=recipe.head_lr, betas=(0.0, recipe.beta2))
+    if not recipe.drift_weight:
+        return Critic(discriminator, optimizer, None, None)
+    features = discriminator.features
+    queues = FeatureQueues.empty(setup.classes, DEPTH, features, device)
+    return Critic(discriminator, optimizer, queues, RunningMoments.empty(len(setup.levels), features, device))
 
 
 def adversarial_train(

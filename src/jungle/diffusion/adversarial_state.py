@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .discriminator import Discriminator
 from .feature_drift import FeatureQueues
 from .guards import Watch
+from .moments import RunningMoments
 
 Perceive = Callable[[Tensor], list[Tensor]]
 """Maps of a frozen network: (B, 3, S, S) in [-1, 1] -> (B, C_i, S_i, S_i) each, with gradients.
@@ -21,16 +22,47 @@ Perceive = Callable[[Tensor], list[Tensor]]
 The last is pooled to tell classes.
 """
 
+Name = Callable[[Tensor], Tensor]
+"""Logits (B, N) of the labels of a frozen network, from its pooled last map (B, D)."""
+
 Photos = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
 """``photos(step, count, generator)`` -> photos (count, 3, H, W) in [-1, 1] and class weights
 (count, K), both on the device."""
+
+
+@dataclass
+class Critic:
+    """What learns against the generator through one frozen network."""
+
+    discriminator: Discriminator
+    optimizer: torch.optim.Optimizer
+    queues: FeatureQueues | None
+    moments: RunningMoments | None
+
+    def pack(self) -> dict[str, Any]:
+        """Everything :meth:`unpack` needs; a view of the live state."""
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "queues": self.queues.pack() if self.queues else None,
+            "moments": self.moments.pack() if self.moments else None,
+        }
+
+    def unpack(self, packed: dict[str, Any]) -> None:
+        """Go on from a packed critic."""
+        self.discriminator.load_state_dict(packed["discriminator"])
+        self.optimizer.load_state_dict(packed["optimizer"])
+        for part, name in ((self.queues, "queues"), (self.moments, "moments")):
+            if part:
+                part.unpack(packed[name])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdversarialSetup:
     """What a run works with, beside its recipe."""
 
-    perceive: Perceive
+    perceive: tuple[Perceive, ...]  # frozen networks, which take turns, an update each
+    names: tuple[Name, ...]  # of the same networks
     photos: Photos
     classes: int
     size: tuple[int, int]  # (H, W) of the pictures
@@ -42,13 +74,11 @@ class AdversarialSetup:
 class AdversarialState:
     """All that changes during a run. ``total`` may be changed between updates: the rate follows it."""
 
-    discriminator: Discriminator
-    optimizer: torch.optim.Optimizer
-    head_optimizer: torch.optim.Optimizer
+    critics: list[Critic]  # of each frozen network
+    optimizer: torch.optim.Optimizer  # of the generator
     ema: dict[str, Tensor]
     chain: Tensor  # (L - 1, N, 3, H, W): what each level answered in the update before
     chain_mix: Tensor  # (L, N, K): what is asked for, by level
-    queues: FeatureQueues | None
     watch: Watch
     total: int
     step: int = 0
@@ -65,12 +95,10 @@ class AdversarialState:
         return {
             "net": net.state_dict(),
             "ema": self.ema,
-            "discriminator": self.discriminator.state_dict(),
+            "critics": [critic.pack() for critic in self.critics],
             "optimizer": self.optimizer.state_dict(),
-            "head_optimizer": self.head_optimizer.state_dict(),
             "chain": self.chain,
             "chain_mix": self.chain_mix,
-            "queues": self.queues.pack() if self.queues else None,
             "watch": self.watch.pack(),
             **{key: getattr(self, key) for key in self.PLAIN},
         }
@@ -78,15 +106,13 @@ class AdversarialState:
     def unpack(self, net: nn.Module, packed: dict[str, Any]) -> None:
         """Go on from a packed state."""
         net.load_state_dict(packed["net"])
-        self.discriminator.load_state_dict(packed["discriminator"])
+        for critic, of_critic in zip(self.critics, packed["critics"], strict=True):
+            critic.unpack(of_critic)
         self.optimizer.load_state_dict(packed["optimizer"])
-        self.head_optimizer.load_state_dict(packed["head_optimizer"])
         for name, value in packed["ema"].items():
             self.ema[name].copy_(value)
         self.chain.copy_(packed["chain"])
         self.chain_mix.copy_(packed["chain_mix"])
-        if self.queues:
-            self.queues.unpack(packed["queues"])
         self.watch.unpack(packed["watch"])
         for key in self.PLAIN:
             setattr(self, key, packed[key])

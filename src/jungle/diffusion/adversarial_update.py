@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..recipes import AdversarialRecipe
-from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState
+from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Critic
 from .denoiser import Trainable, expand
-from .discriminator import augment, draw_view, hinge, show
-from .feature_drift import FeatureQueues, drift
+from .discriminator import View, augment, draw_view, hinge, show
+from .feature_drift import class_gap, drift
 from .guards import Sight
+from .moments import colour_statistics, confidence
 from .train import seed_of, update_ema
 
 SEEDS = 10**12
@@ -40,6 +41,18 @@ def draw_mix(mix: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return torch.where(mixed, weight * mix + (1 - weight) * other, mix)
 
 
+def add_noise(fake: Tensor, real: Tensor, recipe: AdversarialRecipe, generator: torch.Generator) -> list[Tensor]:
+    """Both with noise of the same sigma, in some updates.
+
+    The frozen network answers to patterns too fine to be seen, and the generator finds them; under
+    noise they do not pay (randomised smoothing, Cohen et al. 2019, arXiv 1902.02918).
+    """
+    if float(torch.rand((), generator=generator)) >= recipe.noise_share:
+        return [fake, real]
+    sigma = recipe.noise * float(torch.rand((), generator=generator))
+    return [x + sigma * torch.randn(x.shape, generator=generator).to(x.device) for x in (fake, real)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """What one update works on: A pictures to be generated, R photos, P photos with noise."""
@@ -60,10 +73,26 @@ class _Seen:
     pictures: Tensor
     maps: list[Tensor]
     mix: Tensor
+    view: View
+
+    @property
+    def features(self) -> Tensor:
+        """The pooled last map, (B, D)."""
+        return self.maps[-1].mean(dim=(2, 3))
+
+    @property
+    def labels(self) -> Tensor:
+        """The class, or the stronger one of a mix, (B,)."""
+        return self.mix.argmax(dim=1)
+
+    @property
+    def pure(self) -> Tensor:
+        """Which pictures are of one class, (B,)."""
+        return self.mix.amax(dim=1) > 0.99
 
     def detached(self) -> "_Seen":
         """The same without gradients to the generator, so that the frozen network reads it once."""
-        return _Seen(self.pictures.detach(), [m.detach() for m in self.maps], self.mix)
+        return _Seen(self.pictures.detach(), [m.detach() for m in self.maps], self.mix, self.view)
 
 
 class Updates:
@@ -80,19 +109,30 @@ class Updates:
         self.device = state.chain.device
         self.levels = torch.tensor(setup.levels, device=self.device)
         self.count = recipe.batch // len(setup.levels)
-        heads = state.discriminator.heads
-        self.weights = [1.0] * len(heads) + [recipe.pixel_weight]
-        self.trained = [p for p in state.discriminator.parameters() if p.requires_grad]
+        self.trained = [[p for p in critic.discriminator.parameters() if p.requires_grad] for critic in state.critics]
+        self.turn = 0  # of the frozen networks
+
+    @property
+    def critic(self) -> Critic:
+        """The one whose turn it is."""
+        return self.state.critics[self.turn]
+
+    @property
+    def weights(self) -> list[float]:
+        """Of each head, that of pixels last."""
+        return [1.0] * len(self.critic.discriminator.heads) + [self.recipe.pixel_weight]
 
     def update(self) -> AdversarialProgress:
         """One step of the discriminator and one of the generator."""
         state, seed = self.state, self.setup.seed
         generator = torch.Generator().manual_seed(seed_of(seed, SEEDS + state.step))
         torch.manual_seed(seed_of(seed, -SEEDS - state.step))  # dropout draws from the global one
+        self.turn = state.step % len(state.critics)
+        perceive = self.setup.perceive[self.turn]
         factor = rate(self.recipe, state.step, state.total) * state.lr_scale
         for optimizer, lr in (
             (state.optimizer, self.recipe.lr),
-            (state.head_optimizer, self.recipe.head_lr),
+            (self.critic.optimizer, self.recipe.head_lr),
         ):
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
@@ -103,15 +143,17 @@ class Updates:
         view = draw_view(self.recipe.sizes, generator)
         fake_pictures = augment(fake, generator)
         real_pictures = augment(batch.real, generator)
-        fake_maps = self.setup.perceive(show(fake_pictures, view))
+        fake_shown, real_shown = add_noise(fake_pictures, real_pictures, self.recipe, generator)
+        fake_maps = perceive(show(fake_shown, view))
         with torch.no_grad():
-            real_maps = self.setup.perceive(show(real_pictures, view))
-        seen_fake = _Seen(fake_pictures, fake_maps, batch.mix[: batch.active])
-        seen_real = _Seen(real_pictures, real_maps, batch.real_mix)
+            real_maps = perceive(show(real_shown, view))
+        seen_fake = _Seen(fake_pictures, fake_maps, batch.mix[: batch.active], view)
+        seen_real = _Seen(real_pictures, real_maps, batch.real_mix, view)
 
         judged = self._teach_discriminator(seen_real, seen_fake.detached())
         photo_loss = (restored - batch.hidden).square().mean()
-        taught = self._teach_generator(seen_fake, seen_real, photo_loss)
+        pull = self._pull(seen_fake, seen_real) + self._pull_pixels(fake, batch.real)
+        taught = self._teach_generator(seen_fake, photo_loss, pull)
         self._remember(fake.detach())
         colours = self._look(fake.detach(), seen_fake.detached(), batch.real, seen_real)
         losses = {**judged, **taught, **colours, "lr": self.recipe.lr * factor}
@@ -141,17 +183,17 @@ class Updates:
         return _Batch(real[:whole], real_mix[:whole], hidden, x, sigma, mix, active)
 
     def _teach_discriminator(self, real: _Seen, fake: _Seen) -> dict[str, Any]:
-        discriminator = self.state.discriminator
-        for parameter in self.trained:
+        discriminator, trained = self.critic.discriminator, self.trained[self.turn]
+        for parameter in trained:
             parameter.requires_grad_(True)
         real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
         fake_scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
         loss = hinge(real_scores, fake_scores, self.weights)
         naming = F.cross_entropy(discriminator.logits(real.maps[-1]), real.mix)
-        self.state.head_optimizer.zero_grad(set_to_none=True)
+        self.critic.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss + naming)
-        self.state.head_optimizer.step()
-        for parameter in self.trained:
+        self.critic.optimizer.step()
+        for parameter in trained:
             parameter.requires_grad_(False)
         return {
             "discriminator_loss": float(loss.detach()),
@@ -159,16 +201,15 @@ class Updates:
             "fake_score": _mean(fake_scores),
         }
 
-    def _teach_generator(self, fake: _Seen, real: _Seen, photo_loss: Tensor) -> dict[str, Any]:
-        state, recipe = self.state, self.recipe
-        scores = state.discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+    def _teach_generator(self, fake: _Seen, photo_loss: Tensor, pull: Tensor) -> dict[str, Any]:
+        state, recipe, discriminator = self.state, self.recipe, self.critic.discriminator
+        scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
         weighed = [w * s.mean() for s, w in zip(scores, self.weights, strict=True)]
         adversarial = -torch.stack(weighed).sum() / sum(self.weights)
-        logits = state.discriminator.logits(fake.maps[-1])
+        logits = discriminator.logits(fake.maps[-1])
         naming = F.cross_entropy(logits, fake.mix, label_smoothing=0.1)
         loss = adversarial + recipe.class_weight * naming + recipe.photo_weight * photo_loss
-        if state.queues is not None:
-            loss = loss - recipe.drift_weight * self._drift(state.queues, fake, real)
+        loss = loss + pull
         state.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.model.net.parameters(), CLIP)
@@ -180,22 +221,57 @@ class Updates:
             "grad_norm": float(norm),
         }
 
-    def _drift(self, queues: FeatureQueues, fake: _Seen, real: _Seen) -> Tensor:
-        """How far the features go where :func:`~.feature_drift.drift` points to.
+    def _pull(self, fake: _Seen, real: _Seen) -> Tensor:
+        """What the features do against the pulls to photos; lengths count in distances between photos.
 
-        Lengths count in distances between photos, and the mean step has the length 1.
+        Three pulls add up: :func:`~.feature_drift.drift`, whose mean step has the length 1; the gap
+        between the means of a class; and that between the means of all pictures of a level.
         """
-        features, photo_features = (s.maps[-1].mean(dim=(2, 3)) for s in (fake, real))
-        labels = fake.mix.argmax(dim=1)
-        pure = fake.mix.amax(dim=1) > 0.99
-        queues.push(photo_features, real.mix.argmax(dim=1), real=True)
+        recipe, queues = self.recipe, self.critic.queues
+        if queues is None:
+            return fake.features.sum() * 0
+
+        photos, labels, pure = real.features, fake.labels, fake.pure[:, None]
+        queues.push(photos, real.labels, real=True)
         with torch.no_grad():
-            step = drift(features, labels, queues) * pure[:, None]
-            unit = torch.cdist(photo_features, photo_features).mean()
+            unit = torch.cdist(photos, photos).mean().clamp_min(1e-6)
+            step = drift(fake.features, labels, queues) * pure
             step = step / (step.norm(dim=1).mean() * unit).clamp_min(1e-6)
-        queues.push(features.detach()[pure], labels[pure], real=False)
-        moved: Tensor = (features * step).sum(dim=1).mean()
-        return moved
+            against = -recipe.drift_weight * unit * step
+            against += recipe.gap_weight * class_gap(labels, queues, recipe.contrast) / unit * pure
+            against += recipe.moment_weight * self._gaps(fake, photos / unit, unit) * pure
+        queues.push(fake.features.detach()[fake.pure], labels[fake.pure], real=False)
+        moved: Tensor = (fake.features / unit * against).sum(dim=1).mean()
+        return moved + recipe.confidence_weight * self._against_confidence(fake, real)
+
+    def _against_confidence(self, fake: _Seen, real: _Seen) -> Tensor:
+        """What the confidence of the frozen network in pure pictures does against the pull to photos."""
+        moments, name = self.critic.moments, self.setup.names[self.turn]
+        if moments is None or not fake.pure.any():
+            return fake.features.sum() * 0
+        return moments.pull_confidence(confidence(name(fake.features[fake.pure])), confidence(name(real.features)))
+
+    def _gaps(self, fake: _Seen, photos: Tensor, unit: Tensor) -> Tensor:
+        """The running gap between generated pictures of each level and photos, for each picture (A, D)."""
+        moments = self.critic.moments
+        assert moments is not None
+        features, pure = fake.features / unit, fake.pure
+        gaps = torch.zeros_like(features)
+        for level in range(len(features) // self.count):
+            rows = slice(level * self.count, (level + 1) * self.count)
+            chosen = features[rows][pure[rows]]
+            if len(chosen):
+                gaps[rows] = moments.pull_features(chosen, photos, level, fake.view.side)
+        return gaps
+
+    def _pull_pixels(self, fake: Tensor, real: Tensor) -> Tensor:
+        """What the colours of the two lowest levels do against the pull to photos, and detail that repeats."""
+        moments, recipe = self.critic.moments, self.recipe
+        if moments is None:
+            return fake.sum() * 0
+        lowest = colour_statistics(fake[-2 * self.count :])
+        colours = moments.pull_colours(lowest, colour_statistics(real))
+        return recipe.colour_weight * colours + recipe.repeat_weight * moments.repetition(fake, real)
 
     def _remember(self, fake: Tensor) -> None:
         """Keep the answers of all levels but the last for the next update, and the average."""
@@ -212,8 +288,9 @@ class Updates:
         last = slice(len(fake) - self.count, len(fake))
         colour = (fake[last].mean(dim=(0, 2, 3)) - real.mean(dim=(0, 2, 3))).tolist()
         distances = [(x - x.mean(dim=1, keepdim=True)).abs().mean() for x in (fake[last], real)]
-        if len(fake) == self.count * len(self.levels):  # the first updates have no lowest level
-            features = [s.maps[-1].mean(dim=(2, 3)) for s in (seen, seen_real)]
+        whole = len(fake) == self.count * len(self.levels)  # the first updates have no lowest level
+        if whole and self.turn == 0:  # features of one network only
+            features = [s.features for s in (seen, seen_real)]
             self.state.watch.add(
                 Sight(fake[last], features[0][last], seen.mix[last]),
                 Sight(real, features[1], seen_real.mix),

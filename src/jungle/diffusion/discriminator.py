@@ -9,7 +9,6 @@ Letters: B pictures, K classes, S sides of maps.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +21,11 @@ PROJECTED = 64
 SLOPE = 0.2
 """Of the leaky ReLU, below zero."""
 
-PIXEL_WIDTHS = (3, 32, 64)
-"""Channels of the strided convolutions before the head of pixels."""
+PIXEL_WIDTHS = (48, 64)
+"""Channels of the convolutions before the head of pixels; the second halves the sides."""
+
+DETAIL = 4.0
+"""How much detail is made larger for the head of pixels: it is that much smaller than the rest."""
 
 
 def _leaky(x: Tensor) -> Tensor:
@@ -62,20 +64,27 @@ class Head(nn.Module):
         return score
 
 
+def detail(x: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) without their means over 5x5 pixels."""
+    padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
+    return x - F.avg_pool2d(padded, 5, stride=1)
+
+
 class PixelHead(nn.Module):
-    """Scores squares of pixels, which the frozen network sees only blurred."""
+    """Scores squares of pixels and of their detail, which the frozen network sees only blurred."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.shrink = nn.ModuleList(
-            spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)) for inputs, outputs in pairwise(PIXEL_WIDTHS)
-        )
-        self.head = Head(PIXEL_WIDTHS[-1], classes, stride=2, fixed=False)
+        first, second = PIXEL_WIDTHS
+        self.look = spectral_norm(nn.Conv2d(6, first, 3, padding=1))
+        self.shrink = spectral_norm(nn.Conv2d(first, second, 4, stride=2, padding=1))
+        self.head = Head(second, classes, stride=2, fixed=False)
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        """(B, 3, H, W) and class weights (B, K) -> scores (B, H / 8, W / 8)."""
-        for shrink in self.shrink:
-            x = _leaky(shrink(x))
+        """(B, 3, H, W) and class weights (B, K) -> scores (B, H / 4, W / 4)."""
+        x = torch.cat([x, DETAIL * detail(x)], dim=1)
+        x = _leaky(self.look(x))
+        x = _leaky(self.shrink(x))
         scores: Tensor = self.head(x, mix)
         return scores
 
@@ -94,7 +103,8 @@ class Discriminator(nn.Module):
             Head(width, classes, stride=2 if side > 8 else 1) for width, side in zip(channels[:-1], sides[:-1], strict=True)
         )
         self.pixels = PixelHead(classes)
-        self.classifier = nn.Linear(channels[-1], classes)
+        self.features = channels[-1]
+        self.classifier = nn.Linear(self.features, classes)
 
     def scores(self, maps: Sequence[Tensor], pictures: Tensor, mix: Tensor) -> list[Tensor]:
         """Scores of every head, that of the pixels last: (B, S_i, S_i) each, above 0 for photos."""

@@ -75,3 +75,21 @@ def drift(features: Tensor, labels: Tensor, queues: FeatureQueues) -> Tensor:
             push = torch.softmax(-to_fake / (temperature * unit), dim=0) @ fake
             out[index] += (pull - push) / len(TEMPERATURES)
     return out
+
+
+def class_gap(labels: Tensor, queues: FeatureQueues, contrast: float) -> Tensor:
+    """For each label (B,) how far the mean of generated pictures is from that of photos of the class, (B, D).
+
+    ``contrast`` moves the goal away from the mean of all classes by that share, so that kinds are told
+    apart more easily (guidance away from photos of all classes: arXiv 2602.04770, section on
+    classifier-free guidance). Zero for classes with fewer features than half a queue.
+    """
+    means = torch.stack([queues.held(k, True).mean(dim=0) for k in range(len(queues.real))]).nan_to_num()
+    centre = means.mean(dim=0)
+    out = torch.zeros(len(labels), means.shape[1], device=means.device)
+    for index, label in enumerate(labels.tolist()):
+        fake = queues.held(label, False)
+        if min(len(fake), len(queues.held(label, True))) >= queues.real.shape[1] // 2:
+            goal = means[label] + contrast * (means[label] - centre)
+            out[index] = fake.mean(dim=0) - goal
+    return out

@@ -16,7 +16,7 @@ from .train import begin, train
 
 SPEEDS = "speed.json"
 
-ADVERSARIAL_COST = 2.5
+ADVERSARIAL_COST = 5.0
 """Of an adversarial update against one of diffusion at full size, roughly (docs/LOG.md)."""
 
 

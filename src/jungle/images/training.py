@@ -113,11 +113,11 @@ class PhotoRun(Run[np.ndarray]):
 
     def setup(self) -> AdversarialSetup:
         """Maps of the shipped EfficientNet-Lite0, and the photos of this run."""
-        frozen = shipped_lite0()
-        if self.compute.device.type != "cpu":
-            frozen = copy.deepcopy(frozen).to(self.compute.device)
+        dtype = self.compute.dtype
+        frozen = copy.deepcopy(shipped_lite0()).to(self.compute.device, dtype)
         return AdversarialSetup(
-            perceive=lambda x: frozen.maps(x, MAPS),
+            perceive=(lambda x: [found.float() for found in frozen.maps(x.to(dtype), MAPS)],),
+            names=(lambda features: frozen.classifier(features.to(dtype)).float(),),
             photos=self.feed.draw,
             classes=len(self.data.classes),
             size=self.recipe.size,
