@@ -2,14 +2,17 @@
 
     python benchmarks/train_ear.py RECORDINGS --out ear.safetensors
     python benchmarks/train_ear.py RECORDINGS --seed 1 --out other.safetensors     # another network, another share held out
+    python benchmarks/train_ear.py RECORDINGS MORE --start ear.safetensors --learned RECORDINGS --out wider.safetensors
 
-A seventh of the groups of near-duplicates is never trained on; its accuracy is printed and written into the file.
+A seventh of the groups of near-duplicates is never trained on; its accuracy is printed and written into the file. The last form goes
+on from an ear that knows fewer animals: what it held out stays held out, and nothing that it learned from is.
 """
 
 import argparse
 import json
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jungle.classifier import Classifier, save
+from jungle.classifier import load as load_classifier
+from jungle.folders import gather
+from jungle.media import RECORDINGS
 from jungle.recipes import find
 from jungle.sounds.clips import ClipSet, load
 from jungle.sounds.ear import MELS, SAMPLES, WIDTHS, Ear, hear
@@ -33,6 +39,36 @@ def held_out(clips: ClipSet, seed: int) -> np.ndarray:
     groups = np.unique(clips.groups)
     chosen = np.random.default_rng([seed, 99]).permutation(groups)[: len(groups) // HELD_OUT]
     return np.isin(clips.groups, chosen)
+
+
+def held_out_further(clips: ClipSet, learned: ClipSet, seed: int) -> np.ndarray:
+    """(N,) bool: of ``clips``, what an ear that learned from ``learned`` held out, and a seventh of the groups that are new.
+
+    A group that holds any clip the old ear was trained on is never held out.
+    """
+    contents = {learned.clip(i).tobytes(): bool(out) for i, out in enumerate(held_out(learned, seed))}
+    before = np.array([contents.get(clips.clip(i).tobytes()) for i in range(len(clips))], dtype=object)
+    trained = np.unique(clips.groups[before == False])  # noqa: E712 - elementwise
+    aside = np.setdiff1d(clips.groups[before == True], trained)  # noqa: E712
+    new = np.setdiff1d(clips.groups, np.concatenate([trained, aside]))
+    chosen = np.random.default_rng([seed, 99]).permutation(new)[: -(-len(new) // HELD_OUT)]
+    return np.isin(clips.groups, np.concatenate([aside, chosen]))
+
+
+def begun(classes: Sequence[str], start: Path | None) -> Classifier:
+    """A new network, or that of ``start`` with one row of its head for each of ``classes``."""
+    net = Classifier(len(classes), 1, WIDTHS)
+    if start:
+        old, known, _ = load_classifier(start, "ear", 1, WIDTHS)
+        weights = net.state_dict()
+        for name, value in old.state_dict().items():
+            if weights[name].shape == value.shape and not name.startswith("head."):
+                weights[name] = value
+                continue
+            for row, one in enumerate(known):
+                weights[name][list(classes).index(one)] = value[row]
+        net.load_state_dict(weights)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def window(wave: np.ndarray, source: np.random.Generator) -> np.ndarray:
@@ -61,7 +97,7 @@ def spoil(x: Tensor, generator: torch.Generator) -> Tensor:
     return x.masked_fill(band[:, None, :, None] | stretch[:, None, None, :], -1.0)
 
 
-def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int) -> Classifier:
+def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int, start: Path | None = None) -> Classifier:
     """The averaged network after ``steps`` updates on everything but the clips that are ``out``."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -69,11 +105,11 @@ def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int) -> Classifier:
     labels = clips.labels[usable]
     weights = np.bincount(labels)[labels] ** -0.5
     weights /= weights.sum()
-    net = Classifier(len(clips.classes), 1, WIDTHS).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = begun(clips.classes, start)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
     decay = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)  # type: ignore[no-untyped-call]
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
-    start = time.monotonic()
+    began = time.monotonic()
     for step in range(steps):
         progress = step / steps
         for group in optimizer.param_groups:
@@ -93,7 +129,7 @@ def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int) -> Classifier:
         optimizer.zero_grad()
         average.update_parameters(net)
         if (step + 1) % 100 == 0:
-            print(f"{step + 1} of {steps}, {time.monotonic() - start:.0f} s", flush=True)
+            print(f"{step + 1} of {steps}, {time.monotonic() - began:.0f} s", flush=True)
     module: nn.Module = average.module
     assert isinstance(module, Classifier)
     return module
@@ -133,21 +169,30 @@ def accuracy(ear: Ear, clips: ClipSet, out: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recordings", type=Path)
+    parser.add_argument("recordings", type=Path, nargs="+", help="folders, one sub-folder a class")
+    parser.add_argument("--without", type=Path, help="a list of files to leave out")
+    parser.add_argument("--start", type=Path, help="an ear to go on from")
+    parser.add_argument("--learned", type=Path, help="the folder that it learned from, with the same --seed")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     given = parser.parse_args()
+    if bool(given.start) != bool(given.learned):
+        raise SystemExit("--start and --learned belong together.")
     torch.set_num_threads(given.threads)
-    clips = load(given.recordings, find("call", "recordings"), given.cache)
-    out = held_out(clips, given.seed)
-    net = train(clips, out, given.steps, given.seed)
+
+    recipe = find("call", "recordings")
+    clips = load(gather(given.recordings, RECORDINGS, given.without), recipe, given.cache)
+    learned = load(given.learned, recipe, given.cache) if given.start else None
+    out = held_out_further(clips, learned, given.seed) if learned else held_out(clips, given.seed)
+    net = train(clips, out, given.steps, given.seed, given.start)
     settle(net, clips, out, given.seed)
+
     right = accuracy(Ear(net, clips.classes, "in training"), clips, out)
-    recipe = {"steps": given.steps, "seed": given.seed, "batch": BATCH, "lr": LR, "mels": MELS, "held_out_accuracy": right}
-    save(given.out, net, clips.classes, recipe | {"clips": len(clips), "held_out": int(out.sum())})
+    about = {"steps": given.steps, "seed": given.seed, "batch": BATCH, "lr": LR, "mels": MELS, "held_out_accuracy": right}
+    save(given.out, net, clips.classes, about | {"clips": len(clips), "held_out": int(out.sum())})
     print(json.dumps(right, indent=1))
 
 

@@ -1,9 +1,12 @@
-"""Two networks for a model of calls:  train_experts.py RECORDINGS --start MODEL --part fine --minutes 45 --out DIR
+"""Two networks for a model of calls:  train_experts.py RECORDINGS... --start MODEL --part fine --minutes 45 --out DIR
 
 The shipped network folds 8x8 squares, which tells noise from detail no better than a linear filter does (docs/LOG.md). ``fine`` folds
 2x2, learns from strips of spectrograms at low noise alone, and takes over below ``--below`` (``diffusion/experts.py``). ``coarse`` is
 the network above, which then need not learn low noise any more and is taught more of the rest. A part that MODEL has learns on. Saves
 every two minutes a model of both for ``jungle sounds --model``, and prints the error of the estimates at a few noise levels.
+
+Kinds that MODEL does not know are added to it: each begins as the kind whose voice it borrows by animals.toml. What a shipped model
+must not learn from is in ``calls_left_out.txt``. The same command goes on with a run that was stopped.
 """
 
 import argparse
@@ -17,9 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jungle.animals import voice_among
 from jungle.diffusion import checkpoint, device, model
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.train import State, begin, train
+from jungle.folders import gather
+from jungle.media import RECORDINGS
 from jungle.recipes import NetRecipe, Recipe
 from jungle.sounds import clips
 from jungle.sounds.feed import Feed
@@ -66,6 +72,30 @@ class Both:
                 nets.setdefault("coarse", {})[name] = value
         return cls(start, nets)
 
+    def widened(self, classes: Sequence[str]) -> "Both":
+        """The same with more classes; a new one begins as the voice it borrows, one that borrows none as the mean of all."""
+        old = self.about.classes
+
+        def row(name: str, value: Tensor) -> Tensor:
+            kin = voice_among(name, frozenset(old))
+            return value[:, old.index(kin)] if kin else value.mean(dim=1)
+
+        def wider(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                name: torch.stack([row(one, value) for one in classes], dim=1) if name.endswith("classes.weight") else value
+                for name, value in values.items()
+            }
+
+        nets = {net: wider(values) for net, values in self.nets.items()}
+        return Both(dataclasses.replace(self.about, classes=tuple(classes)), nets)
+
+    def without_weak(self) -> "Both":
+        """The same without a weaker network: guidance leads away from the first network without its classes."""
+        recipe = self.about.recipe
+        sample = dataclasses.replace(recipe.sample, weak_mix=1.0)
+        about = dataclasses.replace(self.about, recipe=dataclasses.replace(recipe, weak=None, sample=sample))
+        return Both(about, {net: values for net, values in self.nets.items() if net != "weak"})
+
     def joined(self, below: float) -> checkpoint.Checkpoint:
         """The model whose ``fine`` network works under sigma ``below``, where nothing guides."""
         sample = dataclasses.replace(self.about.recipe.sample, steps=16, guidance_low=below)
@@ -95,6 +125,17 @@ def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float])
     return [round(float(error.square().mean().sqrt()), 5) for error in found]
 
 
+def only_new(net: Trainable, feed: Feed, old: Sequence[str]) -> None:
+    """Let nothing but the vectors of classes that are not ``old`` learn, from recordings of those alone: old calls stay what they are."""
+    new = torch.tensor([name not in old for name in feed.clips.classes])
+    for name, value in net.net.named_parameters():
+        value.requires_grad_(name.endswith("classes.weight"))
+        if value.requires_grad:
+            value.register_hook(lambda slope: slope * new)  # type: ignore[no-untyped-call]
+    weights = np.bincount(feed.clips.labels)[feed.clips.labels] ** -feed.recipe.balance * new.numpy()[feed.clips.labels]
+    feed.draw_by(weights)
+
+
 def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[float]]) -> list[float]:
     """What ``test`` says of the averaged weights."""
     raw = {name: value.clone() for name, value in net.net.state_dict().items()}
@@ -107,10 +148,14 @@ def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[floa
 def main() -> None:
     """Parse and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recordings", type=Path)
+    parser.add_argument("recordings", type=Path, nargs="+", help="folders, one sub-folder a class")
+    parser.add_argument("--without", type=Path, help="a list of files to leave out")
     parser.add_argument("--start", type=Path, required=True, help="the model that gets the second network, or has it")
     parser.add_argument("--part", choices=PARTS, default="fine")
     parser.add_argument("--minutes", type=float, default=45.0)
+    parser.add_argument("--lr", type=float, default=0.0, help="learning rate; 0 = that of the part")
+    parser.add_argument("--balance", type=float, default=-1.0, help="1 = as many of each kind, 0 = as they occur; that of MODEL by default")
+    parser.add_argument("--only-new", action="store_true", help="nothing but the vectors of new kinds learns")
     parser.add_argument("--below", type=float, default=0.7, help="sigma")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -118,6 +163,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     compute = device.choose("")
+
     start = checkpoint.read(given.start)
     if not isinstance(start, checkpoint.Checkpoint):
         raise SystemExit(f"{given.start} is not a model of jungle.")
@@ -125,36 +171,53 @@ def main() -> None:
     if given.part == "coarse" and "fine" not in both.nets:
         raise SystemExit(f"{given.start} has one network for all noise levels: jungle train --start goes on with it.")
     recipe: Recipe = dataclasses.replace(
-        start.recipe, net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net, fine=None, fine_below=0.0,
-        small_share=0.0, lr=part.lr, warmup=100, batch=part.batch, p_mean=part.p_mean, p_std=part.p_std, drop_mix=0.2, seed=given.seed,
+        start.recipe, net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net, fine=None, fine_below=0.0, weak=None,
+        small_share=0.0, lr=given.lr or part.lr, warmup=100, batch=part.batch, p_mean=part.p_mean, p_std=part.p_std, drop_mix=0.2,
+        seed=given.seed, balance=start.recipe.balance if given.balance < 0 else given.balance,
     )  # fmt: skip
-    data = clips.load(given.recordings, recipe, cache())
+
+    if given.only_new:
+        recipe = dataclasses.replace(recipe, drop_mix=0.0, weight_decay=0.0)
+
+    data = clips.load(gather(given.recordings, RECORDINGS, given.without), recipe, cache())
+    if missing := sorted(set(start.classes) - set(data.classes)):
+        raise SystemExit(f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give them too.")
     if data.classes != start.classes:
-        raise SystemExit(f"{given.start} knows {', '.join(start.classes)}, not {', '.join(data.classes)}.")
+        both = both.without_weak().widened(data.classes)
     feed = Feed(data, recipe, compute.device)
     x, mix = Feed(data, dataclasses.replace(recipe, augment="none", batch=16), compute.device)(0, torch.Generator())
 
     def test(denoiser: Trainable) -> list[float]:
         return errors(denoiser, x, mix, part.heard)
 
-    print("before:", test(model.load(given.start, compute).denoiser))
     net = model.build(recipe, len(data.classes), compute)
     if given.part in both.nets:
         net.net.load_state_dict(dict(both.nets[given.part]))
+    if given.only_new:
+        only_new(net, feed, start.classes)
+    print(f"{len(data)} recordings of {len(data.classes)} kinds. Before:", test(net), flush=True)
     state = begin(net, recipe, 10**6)
     given.out.mkdir(parents=True, exist_ok=True)
+    kept, key = given.out / "experts.state", f"{given.part} {given.only_new} {data.fingerprint} {recipe.to_json()}"
+    packed = checkpoint.read_state(kept)
+    if packed:
+        if packed.pop("key") != key:
+            raise SystemExit(f"{given.out} holds another run: choose another --out.")
+        state.unpack(net.net, packed)
+
     began = saved = timed = time.monotonic()
     for progress in train(net, Strips(feed) if given.part == "fine" else feed, recipe, state):
         now = time.monotonic()
         if progress.step == TIMED.start:
             timed = now
-        if progress.step == TIMED.stop:
+        if progress.step == TIMED.stop and not packed:
             state.total = int(TIMED.stop + (60 * given.minutes - (now - began)) * len(TIMED) / (now - timed))
         if now - saved > 120 or state.step >= state.total:
             saved = now
             made = dataclasses.replace(both, nets={**both.nets, given.part: state.ema}).joined(given.below)
-            checkpoint.save(given.out / checkpoint.MODEL_NAME, made)
-            print(f"{state.step} of {state.total}:", averaged(net, state, test), flush=True)
+            checkpoint.save(given.out / checkpoint.MODEL_NAME, dataclasses.replace(made, data=data.fingerprint))
+            checkpoint.save_state(kept, state.pack(net.net), key)
+            print(f"{state.step} of {state.total}:", averaged(net, state, test), f"loss {progress.loss:.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from jungle.diffusion import checkpoint
 from jungle.language.voices import VOICES
 from jungle.records import Species
 from jungle.sounds import prompts
+from jungle.sounds.ear import Ear
 from jungle.weights import shipped
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -33,12 +34,20 @@ def painted() -> tuple[str, ...]:
     return model.classes
 
 
+def recorded() -> tuple[str, ...]:
+    """The classes of the shipped model of calls."""
+    model = checkpoint.read_safetensors(shipped("call.safetensors"))
+    assert isinstance(model, checkpoint.Checkpoint)
+    return model.classes
+
+
 @pytest.mark.parametrize("name", animals())
 def test_every_row_is_whole(name: str) -> None:
     animal = animals()[name]
     assert animal.body in VOICES
     assert animal.body in HABITATS
     assert voice_among(name, frozenset(RECORDED)) in RECORDED
+    assert voice_among(name, frozenset(recorded())) in recorded()
     assert animal.genus.istitle()
     assert animal.genus.isalpha()
     assert animal.epithet.islower()
@@ -53,7 +62,20 @@ def test_rows_are_in_alphabetical_order_and_nothing_is_translated_twice() -> Non
 
 
 def test_every_kind_of_the_shipped_models_has_a_row() -> None:
-    assert {*painted(), *RECORDED, *OF_THE_SCIENCE} <= set(animals())
+    assert {*painted(), *recorded(), *OF_THE_SCIENCE} <= set(animals())
+
+
+def test_the_shipped_voices_are_heard_and_used() -> None:
+    kinds = recorded()
+    assert set(RECORDED) < set(kinds) <= set(Ear.shipped().classes)
+    assert all(casting.voices({kind: 1.0}, kinds) == {kind: 1.0} for kind in kinds)
+    assert casting.voices({"bat": 0.5, "zebra": 0.5}, kinds) == {"bat": 0.5, "donkey": 0.5}
+
+
+def test_what_ships_is_small() -> None:
+    assert shipped("call.safetensors").stat().st_size <= 11_000_000
+    assert shipped("call.reference").stat().st_size <= 4_000_000
+    assert sum(path.stat().st_size for path in shipped("call.safetensors").parent.iterdir() if path.is_file()) <= 40_000_000
 
 
 @pytest.mark.parametrize("folder", ["photos", "more_photos", "calls", "more_calls"])

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 from scipy.signal import chirp, stft
 
 from jungle.album import Wanted, make_album, speak, write_plain
@@ -36,7 +37,7 @@ from jungle.sounds.ear import FEATURES, SAMPLES, WIDTHS, Ear, hear, mel_filters,
 from jungle.sounds.evaluate import _parts, agreement, compare
 from jungle.sounds.feed import Feed
 from jungle.sounds.maker import CallRequest, Take, take_seed
-from jungle.sounds.reference import COPY, Reference
+from jungle.sounds.reference import COPY, SHADE, Reference
 from jungle.sounds.views import HEIGHT, WIDTH, picture
 
 Command = Callable[[str], subprocess.CompletedProcess[str]]
@@ -172,6 +173,13 @@ def test_batches_are_a_function_of_the_update(loaded: ClipSet) -> None:
 
 
 @pytest.mark.slow
+def test_what_weighs_nothing_is_never_drawn(loaded: ClipSet) -> None:
+    feed = Feed(loaded, dataclasses.replace(find("tiny", "recordings"), batch=32), CPU.device)
+    feed.draw_by((loaded.labels == 1).astype(np.float64))
+    for step in range(4):
+        assert (feed(step, torch.Generator())[1].argmax(dim=1) == 1).all()
+
+
 def test_training_resumes_exactly_and_makes_calls(jungle_command: Command, recordings: Path) -> None:
     """Straight, and stopped by SIGTERM and run again: the same file; and the command that uses it."""
     train = f"train {recordings} --recipe tiny -o steps=6 -o checkpoint_every=2"
@@ -316,10 +324,26 @@ def test_a_reference_survives_its_file(reference: Reference, tmp_path: Path) -> 
     again = Reference.load(tmp_path / "some.reference")
     assert again
     assert again.names == reference.names
-    assert np.array_equal(again.picture, reference.picture)
+    assert np.abs(again.picture.astype(int) - reference.picture).max() <= SHADE // 2
+    again.save(tmp_path / "again.reference")
+    assert (tmp_path / "again.reference").read_bytes() == (tmp_path / "some.reference").read_bytes()
     (tmp_path / "some.reference").write_bytes(b"no")
     with pytest.raises(BadCheckpoint, match="damaged"):
         Reference.load(tmp_path / "some.reference")
+
+
+def test_a_reference_of_the_first_version_opens(reference: Reference, tmp_path: Path) -> None:
+    """It had 256 levels instead of 16; both find the same copies."""
+    tensors = {"features": reference.features.astype(np.float16), "picture": reference.picture, "lengths": reference.lengths}
+    save_file(tensors, tmp_path / "old.reference", metadata={"names": json.dumps(reference.names)})
+    reference.save(tmp_path / "new.reference")
+    old, new = (Reference.load(tmp_path / f"{age}.reference") for age in ("old", "new"))
+    assert old
+    assert new
+    assert np.array_equal(old.picture, reference.picture)
+    assert (tmp_path / "new.reference").stat().st_size < 0.7 * (tmp_path / "old.reference").stat().st_size
+    heard = note(420, 1.1, 5)[:, None]
+    assert abs(old.nearest(heard, RATE)[0] - new.nearest(heard, RATE)[0]) < 0.02
 
 
 def test_faulty_takes_and_copies_come_last_and_say_why(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
@@ -348,6 +372,24 @@ def test_scores_tell_real_recordings_from_noise(loaded: ClipSet, ear: Ear, refer
     assert noise.flagged > 10  # noise hisses
     assert real.frechet is None  # too few
     assert "Kernel distance" in real.to_text()
+
+
+def test_an_ear_that_knows_more_animals_names_the_same(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+    """Its answers are compared by name, not by the number of the class."""
+    wider = Ear(Classifier(5, 1, WIDTHS), ("aardvark", *loaded.classes, "zebu"), "wider")
+    head = wider._net.head[1]
+    assert isinstance(head, torch.nn.Linear)
+    weights = {name: value for name, value in ear._net.state_dict().items() if not name.startswith("head.1.")}
+    own = ear._net.head[1]
+    assert isinstance(own, torch.nn.Linear)
+    wider._net.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(-1e4)
+        head.weight[1:4], head.bias[1:4] = own.weight, own.bias
+    calls = [loaded.sound(i)[:, None] for i in range(20)]
+    first, second = (compare(calls, RATE, loaded.labels[:20], loaded, one, reference, 0) for one in (ear, wider))
+    assert dataclasses.replace(second, ear=first.ear) == first
 
 
 def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(loaded: ClipSet, ear: Ear, reference: Reference) -> None:

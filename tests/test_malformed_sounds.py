@@ -94,7 +94,11 @@ REFERENCES: dict[str, bytes] = {
     "features-narrow": reference(features=np.zeros((2, 5), np.float16)), "features-flat": reference(features=np.zeros(2, np.float16)),
     "features-nan": reference(features=np.full((2, FEATURES), np.nan, np.float16)),
     "picture-float": reference(picture=np.zeros((BANDS, 4 * SHORTEST), np.float32)),
-    "picture-flat": reference(picture=np.zeros(99, np.uint8)), "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
+    "picture-flat": reference(picture=np.zeros(99, np.uint8)),
+    "shades-flat": reference(picture=..., shades=np.zeros(99, np.uint8)),
+    "shades-float": reference(picture=..., shades=np.zeros((BANDS // 2, 4 * SHORTEST), np.float32)),
+    "shades-few": reference(picture=..., shades=np.zeros((BANDS // 4, 4 * SHORTEST), np.uint8)),
+    "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
     "lengths-negative": reference(lengths=np.array([-4, 4 + 4 * SHORTEST], np.int32)),
     "lengths-real": reference(lengths=np.full(2, 2.0 * SHORTEST, np.float32)),
 }  # fmt: skip
@@ -144,6 +148,7 @@ def build(world: Path) -> None:
     files |= {f"{name}/a/{number}.wav": data for name, data in bad.items() for number in range(2)}
     files |= {f"recordings/{name}/{number}.wav": wav(call(pitch=300 + 90 * number)) for name in ANIMALS for number in range(2)}
     files |= {f"many/{name}/{number}.wav": wav(call(0.2, 200 + 40 * number)) for name in ANIMALS for number in range(10)}
+    files |= {f"strangers/{name}/{number}.wav": files[f"many/frog/{number}.wav"] for name in ("frog", "yeti") for number in range(10)}
     files |= {f"photos/{name}/{number}.png": photo for name in ANIMALS for number in range(2)}
     files |= {f"toml/{name}/jungle.toml": data for name, (data, _) in (TOMLS | OWN_MODELS | LEARNING_TOMLS).items()}
     files |= {"tiny/jungle.toml": b"recipe = 'tiny'", "mine/jungle.toml": b"[[species]]\nslug = 'good'\nmix = { frog = 1 }\n"}
@@ -241,7 +246,8 @@ LEARNING_OPTIONS = {
 
 JUDGING = {
     "-n 5": "--count", "-n 0": "--count", "-n x": "x", f"-n {10**9}": "--count", "-n 10 --seed -1": "--seed",
-    f"-n 10 --seed {HUGE}": "--seed", "-n 10": "the ear knows", "-o steps=0": "steps=0", "-o limit=5": "limit", "--data one": "1 usable",
+    f"-n 10 --seed {HUGE}": "--seed", "--data strangers -n 10": "of yeti too",
+    "-o steps=0": "steps=0", "-o limit=5": "limit", "--data one": "1 usable",
     "--data recordings -n 10": "recordings", "--data photos": "on recordings", "--data nobody": "no photos", "--data silent": "silent",
     "--data words.zip": "no photos and no recordings", "--data good.wav": "good.wav", "--data nowhere": "nowhere",
     "--out file.txt": "file.txt",

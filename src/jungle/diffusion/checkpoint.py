@@ -102,8 +102,8 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     packed: dict[str, Tensor] = {}
     for name, value in weights.items():
-        if value.ndim == 4 and value.numel() >= QUANTISED:
-            scale = value.float().abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12) / 127
+        if value.ndim > 1 and value.numel() >= QUANTISED:
+            scale = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True).clamp_min(1e-12) / 127
             packed[name] = (value.float() / scale).round().to(torch.int8)
             packed[f"{name}{SCALE}"] = scale
         else:

@@ -7,7 +7,7 @@ from ..records import Postcard
 
 Pairs = tuple[tuple[str, str], ...]
 
-SHIPPED = {"50639433c87ca2fa": "photo64", "7867aa9ded1aea89": "call"}  # hash of the weights: their model card
+SHIPPED = {"50639433c87ca2fa": "photo64", "57b1b087589f54b0": "call"}  # hash of the weights: their model card
 DATA = {
     "photo64": (
         ("Photos", "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no licence stated"),
@@ -18,7 +18,10 @@ DATA = {
         ("Photos", "Kaggle 10 Monkey Species (CC0 by its card)"),
         ("Photos", "18 smaller Kaggle, course and web sets, no licence stated (listed in the model card)"),
     ),
-    "call": (("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),),
+    "call": (
+        ("Recordings", "YashNita/Animal-Sound-Dataset, no licence stated"),
+        ("Recordings", "adithya-manoj/Animal-Sound-Detection-, origin and licence not stated (bats)"),
+    ),
 }
 
 

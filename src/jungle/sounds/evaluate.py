@@ -105,15 +105,16 @@ def compare(
 ) -> CallScores:
     """Score calls whose wanted classes are ``wanted`` (N,) against the recordings they were learned from.
 
-    The ear's classes must be those of the clips. Calls are compared with one part of the recordings, and so is the other part,
-    as many as there are calls: that is the floor. Groups of near-duplicates stay together, so that no recording is compared
-    with itself.
+    The ear must know all classes of the clips, and may know more. Calls are compared with one part of the recordings, and so is
+    the other part, as many as there are calls: that is the floor. Groups of near-duplicates stay together, so that no recording is
+    compared with itself.
 
     Raises:
         BadInput: the recordings cannot be parted, because nearly all are copies of each other.
     """
     real, heard_real = ear.listen([clips.sound(i)[:, None] for i in range(len(clips))], RATE)
     made, heard = ear.listen(calls, rate)
+    as_heard = np.array([ear.classes.index(name) for name in clips.classes])
     parts = list(_parts(clips, len(calls), seed))
     if len(parts) < 2:
         raise BadInput("Nearly all recordings are copies of each other, so there is nothing to compare calls with: give other recordings.")
@@ -125,7 +126,8 @@ def compare(
     return CallScores(
         len(calls), ear.name, 1000 * kid, 1000 * kid_error, 1000 * kid_floor,
         distance if enough else None, floor if enough else None, spread if enough else None,
-        *agreement(heard.argmax(axis=1), wanted), *agreement(heard_real.argmax(axis=1), clips.labels), flagged, copies,
+        *agreement(heard.argmax(axis=1), as_heard[wanted]), *agreement(heard_real.argmax(axis=1), as_heard[clips.labels]),
+        flagged, copies,
     )  # fmt: skip
 
 
@@ -137,15 +139,15 @@ def evaluate(
     Writes ``scores.json``, ``report.txt`` and ``calls.png`` into ``out``.
 
     Raises:
-        BadInput: too few calls or recordings, or recordings of other animals than the ear knows.
+        BadInput: too few calls or recordings, or recordings of animals that the ear does not know.
     """
     check_numbers(count, seed, what="calls")
     if count < FEWEST or len(clips) < 2 * FEWEST:
         raise BadInput(f"--count {count}: judging needs at least {FEWEST} calls and {2 * FEWEST} recordings; there are {len(clips)}.")
-    if clips.classes != ear.classes:
+    if unknown := sorted(set(clips.classes) - set(ear.classes)):
         raise BadInput(
-            f"The recordings are of {', '.join(clips.classes)}, and the ear knows {', '.join(ear.classes)}: "
-            "give recordings of exactly these animals with --data."
+            f"The recordings are of {', '.join(unknown)} too, and the ear knows {', '.join(ear.classes)}: "
+            "give recordings of these animals with --data."
         )
     labels = np.random.default_rng([seed, 7]).choice(clips.labels, count)
     calls: list[Audio] = []

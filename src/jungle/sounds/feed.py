@@ -34,10 +34,13 @@ class Feed:
 
     def __post_init__(self) -> None:
         counts = np.bincount(self.clips.labels, minlength=len(self.clips.classes)).astype(np.float64)
-        weights = counts[self.clips.labels] ** -self.recipe.balance
-        self._cumulative = np.cumsum(weights) / weights.sum()
+        self.draw_by(counts[self.clips.labels] ** -self.recipe.balance)
         beginnings = (self.clips.sound(i)[: REFERENCE_SECONDS * spectrogram.RATE] for i in range(len(self.clips)))
         self._loudest = np.array([loudest(wave) for wave in beginnings], dtype=np.float32)
+
+    def draw_by(self, weights: np.ndarray) -> None:
+        """From now on draw each clip in proportion to its weight, (N,), not negative."""
+        self._cumulative = np.cumsum(weights) / weights.sum()
 
     @property
     def updates_an_epoch(self) -> int:

@@ -1,0 +1,54 @@
+"""The files that ship, from a model of train_experts.py:  pack_calls.py MODEL RECORDINGS... --ear EAR --out FOLDER
+
+``call.safetensors`` in 8 bits, and ``call.reference``, what the recordings were, with the features of EAR. ``--leave-out pig,bear``
+forgets kinds: their vectors and their recordings. (Clean only where nothing but their vectors learned from them.)
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from jungle import __version__
+from jungle.diffusion import checkpoint
+from jungle.diffusion.export import export_safetensors
+from jungle.folders import Found, gather
+from jungle.media import RECORDINGS
+from jungle.sounds import clips
+from jungle.sounds.ear import Ear
+from jungle.sounds.reference import Reference
+from jungle.workbench import cache
+
+
+def main() -> None:
+    """Parse and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("recordings", type=Path, nargs="+", help="folders, one sub-folder a class: those it learned from")
+    parser.add_argument("--without", type=Path, help="a list of files to leave out")
+    parser.add_argument("--leave-out", default="", metavar="KINDS", help="kinds that the files do not know")
+    parser.add_argument("--ear", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+
+    made = checkpoint.read(given.model)
+    if not isinstance(made, checkpoint.Checkpoint):
+        raise SystemExit(f"{given.model} is not a model of jungle.")
+    found = gather(given.recordings, RECORDINGS, given.without)
+    left_out = given.leave_out.split(",")
+    data = clips.load(Found(found.root, [file for file in found.files if file.name not in left_out], []), made.recipe, cache())
+    kept = [number for number, name in enumerate(made.classes) if name not in left_out]
+    if data.classes != tuple(made.classes[number] for number in kept):
+        raise SystemExit(f"{given.model} knows {', '.join(made.classes)}, and the recordings are of {', '.join(data.classes)}.")
+    weights = {name: value[:, kept] if name.endswith("classes.weight") else value for name, value in made.best.items()}
+
+    made = dataclasses.replace(made, classes=data.classes, data=data.fingerprint, version=__version__)
+    about = {"jungle": json.dumps(made.about(), sort_keys=True)}
+    export_safetensors(checkpoint.quantised(weights), given.out / "call.safetensors", about)
+    Reference.of(data, Ear.load(given.ear)).save(given.out / "call.reference")
+    for name in ("call.safetensors", "call.reference"):
+        print(name, (given.out / name).stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()
