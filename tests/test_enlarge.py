@@ -1,6 +1,5 @@
 """Enlarging: against Pillow, against PyTorch's bicubic filter, and against Lanczos on photos that were kept from training."""
 
-import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +17,7 @@ from jungle.diffusion.device import choose
 from jungle.errors import BadCheckpoint, BadInput
 from jungle.images import enlarger
 from jungle.images.enlarge import LOOKS, Look, enlarge, shipped_name, steps
-from jungle.images.imagenet import shipped_judge
 from jungle.weights import shipped
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def soft_pictures(high: int, wide: int, count: int = 1) -> Tensor:
@@ -36,25 +32,16 @@ def levels(pictures: Tensor) -> np.ndarray:
     return ((pictures + 1) * 127.5).permute(0, 2, 3, 1).double().numpy()
 
 
-def from_benchmarks(name: str) -> ModuleType:
-    """A script, as a module."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.pop(0)
-
-
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    """The training script."""
-    return from_benchmarks("train_enlarger")
-
-
-@pytest.fixture(scope="module")
-def comparison() -> ModuleType:
-    """The script that compares enlargers."""
-    return from_benchmarks("enlarge")
+    """The training script, as a module."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+    try:
+        import train_enlarger
+    finally:
+        sys.path.pop(0)
+    module: ModuleType = train_enlarger
+    return module
 
 
 def test_crisp_repeats_pixels_and_smooth_is_pillows_lanczos() -> None:
@@ -98,19 +85,18 @@ def test_flat_colours_stay_flat_and_keep_their_colour() -> None:
     assert result.std(axis=(1, 2)).max() < 0.7
 
 
-def test_an_edge_becomes_sharper_than_lanczos_makes_it_and_rings_less_further_off() -> None:
-    """Beside it there is a halo, larger than that of Lanczos: training photos have such ones too."""
+def test_an_edge_becomes_sharper_than_lanczos_makes_it_and_does_not_ring() -> None:
     edge = torch.full((1, 3, 24, 24), -0.6)
     edge[:, :, :, 12:] = 0.6
     ours, lanczos = (enlarge(edge, 4, look)[0, 1, 48] for look in ("painterly", "smooth"))
-    assert ours.diff().max() > 1.5 * lanczos.diff().max()
-    assert ours.abs().max() - 0.6 < 1.7 * (lanczos.abs().max() - 0.6)
+    assert ours.diff().max() > 2 * lanczos.diff().max()
+    assert ours.abs().max() - 0.6 < 0.8 * (lanczos.abs().max() - 0.6)
     aside = (
         torch.cat([ours[8:44], ours[52:88]]),
         torch.cat([lanczos[8:44], lanczos[52:88]]),
     )  # from the second small pixel beside the edge on
     rings = [(part.abs() - 0.6).abs().max() for part in aside]
-    assert rings[0] < 0.8 * rings[1]
+    assert rings[0] < rings[1] / 2
 
 
 def test_what_was_added_averages_out() -> None:
@@ -119,30 +105,20 @@ def test_what_was_added_averages_out() -> None:
     assert (levels(back) - levels(pictures)).std() < 3
 
 
-def test_nearer_to_real_photos_than_lanczos(real_photos: Path, comparison: ModuleType) -> None:
-    """Squares of photos that were kept from training, reduced and enlarged, against such of other photos."""
-    paths = comparison.list_photos(real_photos.parent, BENCHMARKS / "heldout_photos.txt")
-    result = comparison.distance(paths, shipped_judge(), {"network": None}, None, 40)
-    for route in ("32 to 128", "64 to 160"):
-        kid = {name: value for name, (value, _) in result[route]["patches"].items()}
-        assert kid["network"] < 0.8 * kid["lanczos"]
-
-
-def test_better_than_lanczos_on_photos_kept_from_training(real_photos: Path, comparison: ModuleType, tmp_path: Path) -> None:
-    """Texture that is made up costs likeness, but not more than a blur does."""
+def test_better_than_lanczos_on_photos_kept_from_training(real_photos: Path, script: ModuleType, tmp_path: Path) -> None:
     score = pytest.importorskip("ssimulacra2").compute_ssimulacra2
-    paths = comparison.list_photos(real_photos.parent, BENCHMARKS / "heldout_photos.txt")
-    photos = comparison.centres(paths, 128, 8)
+    kept = [path for path in sorted(real_photos.glob("*/*")) if script.held_out(path)][::130]
     better = 0
-    for photo in photos:
-        small = comparison.as_tensor([photo.resize((32, 32), Image.Resampling.BOX)])
+    for path in kept:
+        photo = Image.open(path).convert("RGB").resize((128, 128), Image.Resampling.BOX)
+        small = torch.from_numpy(np.asarray(photo.resize((32, 32), Image.Resampling.BOX)).copy()).permute(2, 0, 1)[None] / 127.5 - 1
         photo.save(tmp_path / "photo.png")
         for look in LOOKS:
             Image.fromarray(levels(enlarge(small, 4, look)).round().astype(np.uint8)[0]).save(tmp_path / f"{look}.png")
         lanczos, ours = (score(str(tmp_path / "photo.png"), str(tmp_path / f"{look}.png")) for look in ("smooth", "painterly"))
         better += ours > lanczos
-    assert len(photos) == 8
-    assert better >= 0.8 * len(photos)
+    assert len(kept) >= 7
+    assert better >= 0.8 * len(kept)
 
 
 def test_a_new_network_is_the_bicubic_filter() -> None:
@@ -214,65 +190,45 @@ def test_a_file_that_is_no_enlarger_is_refused(tmp_path: Path) -> None:
         is_one_sentence(str(caught.value))
 
 
+def test_kuwahara_by_its_definition(script: ModuleType) -> None:
+    """Where one of the four squares is much calmer than the others, its mean is taken."""
+    x = torch.zeros(1, 3, 12, 12)
+    x[:, :, :, 6:] = 0.8
+    torch.testing.assert_close(script.kuwahara(x, 2), x, atol=1e-3, rtol=0)  # an ideal edge stays
+    blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    assert script.kuwahara(blurred, 2).diff(dim=3).max() > 1.3 * blurred.diff(dim=3).max()  # a soft one becomes sharper
+    noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert script.kuwahara(noise).std() < 0.75 * noise.std()
+
+
 def test_small_copies_for_training_are_worn_reductions(script: ModuleType) -> None:
     x = 0.2 * soft_pictures(32, 32, 12)
-    small = script.worn(x, 8, torch.Generator().manual_seed(1))
+    small = script.worn(x, 4, torch.Generator().manual_seed(1))
     assert small.shape == (12, 3, 8, 8)
     apart = (small - F.interpolate(x, (8, 8), mode="area")).abs().mean(dim=(1, 2, 3))
     assert apart.min() < 0.01 < 0.02 < apart.max() < 0.1  # some are almost clean
 
 
-def test_windows_of_small_photos_lie_where_those_of_the_photos_do(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "worn", lambda x, side, generator: script.resized(x, side))
-    photos = [(soft_pictures(160, 170)[0] * 127.5 + 127.5).byte()]
-    painted = [torch.full((3, 64, 64), 255, dtype=torch.uint8)]
-    batch = script.as_painted(script.Data(photos, painted), torch.Generator().manual_seed(2))
-    assert batch.paired == script.BATCH - script.PAINTED_COUNT
-    assert batch.small[batch.paired :].min() == 1
-    again = script.resized(batch.target[: batch.paired], script.WINDOW)
-    inside = (slice(None), slice(None), slice(4, -4), slice(4, -4))
-    assert (again - batch.small[: batch.paired])[inside].abs().max() < 0.05
-
-
 def test_an_interrupted_training_ends_with_the_same_file(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PATCH": 64, "BATCH": 2, "PAINTED_COUNT": 1, "SAVE": 1, "WINDOW": 32, "SHOWN": (32,)}.items():
+    for name, value in {"PATCH": 40, "BATCH": 1, "SAVE": 1, "EDGE": 4}.items():
         monkeypatch.setattr(script, name, value)
-    generator = torch.Generator().manual_seed(3)
-    photos = [torch.randint(0, 256, (3, 160, 164), dtype=torch.uint8, generator=generator) for _ in range(3)]
-    painted = [torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8, generator=generator)]
-    data = script.Data(photos, painted)
-
-    def run(name: str) -> None:
-        torch.manual_seed(7)
-        script.train(data, {factor: enlarger.Enlarger(factor) for factor in (4, 2)}, {4: 2, 2: 1}, tmp_path / name, 0)
-
-    run("whole.safetensors")
+    parts = [script.Part(2, 1, False), script.Part(2, 2, True)]
+    monkeypatch.setattr(script, "schedule", lambda scale: parts)
+    photos = [torch.randint(0, 256, (3, 44, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(n)) for n in range(3)]
+    script.train(photos, tmp_path / "whole.safetensors", 1.0, 0)
     update, calls = script.Fit.update, 0
 
-    def interrupted(self: Any, data: Any) -> dict[str, float]:
+    def interrupted(self: Any, photos: list[Tensor]) -> str:
         nonlocal calls
         calls += 1
-        if calls == 2:
+        if calls == 3:
             raise KeyboardInterrupt
-        losses: dict[str, float] = update(self, data)
-        return losses
+        words: str = update(self, photos)
+        return words
 
     monkeypatch.setattr(script.Fit, "update", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run("broken.safetensors")
-    run("broken.safetensors")
+        script.train(photos, tmp_path / "broken.safetensors", 1.0, 0)
+    script.train(photos, tmp_path / "broken.safetensors", 1.0, 0)
     assert calls == 4
     assert (tmp_path / "broken.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
-
-
-def test_noise_decides_what_is_open_and_is_the_same_for_every_picture() -> None:
-    net = enlarger.Enlarger(2)
-    torch.nn.init.normal_(net.head.weight, std=0.1)
-    for strength in net.noise:
-        torch.nn.init.ones_(strength)
-    x = torch.zeros(2, 3, 12, 12)
-    with torch.no_grad():
-        fixed, drawn = net(x), net(x, torch.Generator().manual_seed(1))
-    assert torch.equal(fixed[0], fixed[1])
-    assert torch.equal(fixed, net(x).detach())
-    assert (drawn[0] - drawn[1]).std() > 0.1 * drawn.std()
