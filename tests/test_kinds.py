@@ -8,7 +8,7 @@ from jungle import kinds
 from jungle.errors import BadInput
 from jungle.images.imagenet import shipped_judge
 from jungle.kinds import Kind, KindReport, to_invent_from
-from jungle.species import invent
+from jungle.species import invent, parents_of, partners
 from jungle.weights import shipped
 
 
@@ -88,3 +88,14 @@ def test_the_same_seed_invents_the_same_animals() -> None:
     first = invent(names, 12, 5)
     assert first == invent(names, 12, 5) != invent(names, 12, 6)
     assert {name for one in first for name in one.mix} <= set(names)
+
+
+def test_parents_are_of_one_build_where_they_can_be() -> None:
+    kinds = ("ape", "bear", "butterfly", "eagle", "ibis", "shark", "zebra", "unheard")
+    assert partners("ape", kinds) == ["bear", "zebra"]
+    assert partners("ibis", kinds) == ["eagle"]
+    assert partners("shark", kinds) == [name for name in kinds if name != "shark"]  # the only one that swims
+    assert partners("first", ("first", "second", "zebra")) == ["second"]  # nothing is known of either
+
+    pairs = [set(parents_of(species.mix)) for species in invent(("ape", "bear", "eagle", "ibis"), 6, 0)]
+    assert {frozenset(pair) for pair in pairs} == {frozenset({"ape", "bear"}), frozenset({"eagle", "ibis"})}

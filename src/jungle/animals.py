@@ -38,6 +38,20 @@ def bodies() -> dict[str, str]:
     return known | {italian: known[name] for italian, name in english_names().items()}
 
 
+BUILDS = {
+    **dict.fromkeys(("cat", "herd", "primate", "rodent"), "mammal"),
+    **dict.fromkeys(("parrot", "songbird"), "bird"),
+    **dict.fromkeys(("frog", "reptile"), "reptile"),
+}
+"""Bodies whose parts correspond, so that a mix of two can be one animal; a body that is missing is a build of its own."""
+
+
+def build(name: str) -> str:
+    """The build of an animal; empty where nothing is known of it."""
+    body = bodies().get(name, "")
+    return BUILDS.get(body, body)
+
+
 def voice_among(name: str, known: frozenset[str]) -> str:
     """Who of ``known`` calls for an animal: itself, or the first along the chain of ``voice``; empty where there is none."""
     passed: set[str] = set()
