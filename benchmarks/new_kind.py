@@ -50,7 +50,8 @@ def main() -> None:
     print(f"{given.count} pictures of {kind} (model {model.hash}) by {judging.name}, beside {len(photos)} photos")
     for name in ("animal", "sure", "named"):
         print(f"{name:8} {100 * getattr(of_pictures, name):5.1f} %   photos {100 * getattr(of_photos, name):5.1f} %")
-    print(f"named, of the photos' figure: {of_pictures.named / max(of_photos.named, 1e-9):.2f}")
+    if of_pictures.named is not None and of_photos.named:
+        print(f"named, of the photos' figure: {of_pictures.named / of_photos.named:.2f}")
     if given.sheet:
         labelled_rows({"pictures": pictures[:12], "photos": np.stack(photos[:12])}).save(given.sheet)
 

@@ -122,7 +122,8 @@ class RunningMoments:
         now = torch.stack([values.detach().mean(), photos.mean(), photos.var()])
         self.confidence.mul_(kept).add_((1 - kept) * now)
         mean, photo_mean, photo_variance = self.confidence.clone()
-        return (mean - photo_mean) / photo_variance.clamp_min(1e-6) * values.mean()
+        moved: Tensor = (mean - photo_mean) / photo_variance.clamp_min(1e-6) * values.mean()
+        return moved
 
     def repetition(self, x: Tensor, photos: Tensor) -> Tensor:
         """How many times more of the detail of ``x`` (B, 3, H, W) repeats than usually of photos, beyond once; 0 or more."""
