@@ -21,22 +21,22 @@ import torch
 from sampling import head, row
 from torch import Tensor
 
+from jungle.cli.models import SHIPPED, cache
+from jungle.config.recipes import Recipe, SampleRecipe, find
 from jungle.diffusion import device, model
+from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.denoiser import FlowDenoiser, Trainable
-from jungle.diffusion.lots import Wish
 from jungle.diffusion.model import Model
 from jungle.diffusion.train import State, begin, train, update_ema
 from jungle.diffusion.unet import UNet
+from jungle.evaluation.contact_sheet import contact_sheet
 from jungle.images import augment
-from jungle.images import photos as photo_files
+from jungle.images import dataset as photo_files
+from jungle.images.classifier import shipped_judge
 from jungle.images.evaluate import Asked, evaluate
-from jungle.images.imagenet import shipped_judge
-from jungle.images.paint import paint
+from jungle.images.sampling import paint
 from jungle.images.training import Feed
-from jungle.recipes import Recipe, SampleRecipe, find
-from jungle.sheets import contact_sheet
 from jungle.weights import shipped
-from jungle.workbench import SHIPPED, cache
 
 SAMPLING = SampleRecipe(steps=12, guidance=2.0)
 SHOWN, TIMED = 64, 8  # pictures on a sheet; updates that are timed at each size before the plan is made

@@ -19,15 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jungle.cli.models import cache
+from jungle.config.recipes import Recipe, find
 from jungle.diffusion.device import choose
 from jungle.errors import BadInput
-from jungle.recipes import Recipe, find
-from jungle.sounds import ear, spectrogram
-from jungle.sounds.clips import PEAK, ClipSet, load
-from jungle.sounds.feed import loudest
-from jungle.sounds.maker import Audio, CallRequest, Take
+from jungle.sounds import classifier, spectrogram
+from jungle.sounds.batches import loudest
+from jungle.sounds.dataset import PEAK, ClipSet, load
+from jungle.sounds.engine import Audio, CallRequest, Take
 from jungle.sounds.training import CallRun
-from jungle.workbench import cache
 
 RATE = spectrogram.RATE
 FFT, HOP, BANDS = 1024, 256, 128  # the sizes of most vocoders: 64 ms, 16 ms
@@ -45,8 +45,8 @@ def mel_recipe(name: str = "call") -> Recipe:
 @functools.cache
 def filters() -> Tensor:
     """(BANDS, FFT / 2 + 1) mel triangles from 0 Hz to half the rate."""
-    with mock.patch.multiple(ear, FFT=FFT, MELS=BANDS, LOW=0.0, HIGH=RATE / 2):
-        return ear.mel_filters()
+    with mock.patch.multiple(classifier, FFT=FFT, MELS=BANDS, LOW=0.0, HIGH=RATE / 2):
+        return classifier.mel_filters()
 
 
 def _stft(waves: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ def _one_call(voice: Voice, pitch: float, seconds: float, source: np.random.Gene
 
 
 class ParametricMaker:
-    """A :class:`~jungle.sounds.maker.CallMaker` that computes calls by rule, with numbers from general knowledge of ten animals."""
+    """A :class:`~jungle.sounds.engine.CallMaker` that computes calls by rule, with numbers from general knowledge of ten animals."""
 
     name, rate, model = "parametric", RATE, "rules"
 

@@ -21,16 +21,16 @@ import numpy as np
 from judge_pictures import list_photos, open_photos, paint_kinds
 from numpy.typing import NDArray
 
-from jungle import kinds as reports
+from jungle.cli.models import SHIPPED
 from jungle.diffusion import device
-from jungle.diffusion.lots import Wish
+from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.model import Model, load
-from jungle.images.blind import PER_KIND, shuffle_cells
-from jungle.images.paint import paint
-from jungle.sheets import numbered_page
-from jungle.species import parents
+from jungle.evaluation.contact_sheet import numbered_page
+from jungle.images.blind_sheet import PER_KIND, shuffle_cells
+from jungle.images.sampling import paint
+from jungle.species import kinds as reports
+from jungle.species.invent import parents
 from jungle.weights import shipped
-from jungle.workbench import SHIPPED
 
 A_PAGE = 24
 SIDE = 224

@@ -28,8 +28,8 @@ SHOWN = 8  # of each kind on the sheet
 
 def keep(out: Path, calls: Sequence[np.ndarray], labels: Sequence[str]) -> None:
     """Write calls (N,) at RATE with their kinds, and beside them a sheet of their spectrograms, a row a kind."""
-    from jungle.sheets import contact_sheet
-    from jungle.sounds.views import picture
+    from jungle.evaluation.contact_sheet import contact_sheet
+    from jungle.sounds.plots import picture
 
     lengths = np.array([len(call) for call in calls])
     waves = np.round(np.concatenate(calls).clip(-1, 1) * 32767).astype(np.int16)
@@ -48,10 +48,10 @@ def kept(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
 
 def make(model: str, kinds: str, count: int, options: Sequence[str], seed: int, out: Path) -> None:
     """Draw ``count`` calls of each kind, the first take of each."""
-    from jungle import recipes
-    from jungle.console import Shared
-    from jungle.sounds.maker import CallRequest
-    from jungle.workbench import open_singer
+    from jungle.cli.models import open_singer
+    from jungle.cli.options import Shared
+    from jungle.config import recipes
+    from jungle.sounds.engine import CallRequest
 
     maker = open_singer(Shared("", {}, True, False), model, Path())[0]
     maker = maker.drawing(recipes.override(maker.recipe, dict(one.split("=", 1) for one in options)))
@@ -68,13 +68,13 @@ def make(model: str, kinds: str, count: int, options: Sequence[str], seed: int, 
 
 def real(folders: Sequence[Path], without: Path | None, most: int, seed: int, out: Path) -> None:
     """At most ``most`` recordings of each kind, one of each group."""
-    from jungle.folders import gather
-    from jungle.media import RECORDINGS
-    from jungle.recipes import find
-    from jungle.sounds import clips
-    from jungle.workbench import cache
+    from jungle.cli.models import cache
+    from jungle.config.recipes import find
+    from jungle.data.folders import gather
+    from jungle.data.formats import RECORDINGS
+    from jungle.sounds import dataset
 
-    data = clips.load(gather(folders, RECORDINGS, without), find("call", "recordings"), cache())
+    data = dataset.load(gather(folders, RECORDINGS, without), find("call", "recordings"), cache())
     order = np.random.default_rng(seed).permutation(len(data))
     _, first = np.unique(data.groups[order], return_index=True)
     single = order[first]
@@ -98,7 +98,7 @@ def table(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
 
 def hear(path: Path, ear_file: Path, among: str) -> dict[str, Any]:
     """The first answer of an ear to every call, or the first one that is ``among`` the named kinds."""
-    from jungle.sounds.ear import Ear
+    from jungle.sounds.classifier import Ear
 
     calls, labels = kept(path)
     ear = Ear.load(ear_file)
@@ -110,8 +110,8 @@ def hear(path: Path, ear_file: Path, among: str) -> dict[str, Any]:
 
 def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
     """Of each kind: calls with a fatal fault, and copies of recordings of ``reference_file``."""
-    from jungle.sounds.detectors import examine
-    from jungle.sounds.reference import COPY, Reference
+    from jungle.sounds.memorisation import COPY, Reference
+    from jungle.sounds.quality_checks import examine
 
     calls, labels = kept(path)
     reference = Reference.load(reference_file) if reference_file else None

@@ -43,11 +43,11 @@ from judge_pictures import list_photos, open_judge
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
+from jungle.evaluation.metrics import KernelDistance
+from jungle.images.classifier import ImageNetJudge, shipped_judge
 from jungle.images.efficientnet import VARIANTS
-from jungle.images.enlarge import LOOKS, Look, enlarge
-from jungle.images.imagenet import ImageNetJudge, shipped_judge
-from jungle.images.paint import to_uint8
-from jungle.measures import KernelDistance
+from jungle.images.sampling import to_uint8
+from jungle.images.upscale import LOOKS, Look, enlarge
 
 TRUE = 160  # pixels a side
 ROUTES = ((64, 512), (20, 160), (40, 160), (80, 160))  # (pixels of the small copy, pixels it is enlarged to)
@@ -89,7 +89,7 @@ def enlarged(small: torch.Tensor, side: int, version: Path | None, file: Path | 
     """(N, 3, H, W) in [-1, 1] made ``side`` pixels large: by the package in the folder ``version``, or by this one with ``file``."""
     if version is None:
         return enlarge(small, (side, side), weights=file)
-    code = "import sys, torch; from jungle.images.enlarge import enlarge; "
+    code = "import sys, torch; from jungle.images.upscale import enlarge; "
     code += "torch.set_num_threads(int(sys.argv[3])); torch.save(enlarge(torch.load(sys.argv[1]), (int(sys.argv[2]),) * 2), sys.argv[1])"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pictures.pt"

@@ -93,10 +93,10 @@ def paint_pipeline(size: int) -> tuple[float, int]:
 
 def paint_same(size: int) -> tuple[float, int]:
     """Ours with the original's network and weights: DPM-Solver++(2M), 25 evaluations."""
+    from jungle.config.recipes import SampleRecipe, find, override
     from jungle.diffusion.device import choose
-    from jungle.diffusion.faithful import DdpmDenoiser
+    from jungle.diffusion.diffusers_compat.ddpm import DdpmDenoiser
     from jungle.diffusion.model import Model
-    from jungle.recipes import SampleRecipe, find, override
 
     recipe = override(find("faithful"), {"image_size": str(size)})
     model = Model(DdpmDenoiser(original_net(size).eval(), choose("").dtype), recipe, (), 0, "", "", torch.device("cpu"))
@@ -147,7 +147,7 @@ def paint_before(size: int) -> tuple[float, int]:
     """Ours until 2026-11-23: 16 evaluations of two such networks, one led away from the other."""
     import dataclasses
 
-    from jungle.recipes import SampleRecipe
+    from jungle.config.recipes import SampleRecipe
 
     ours = shipped_model(size)
     before = SampleRecipe(steps=16, guidance=2.0, guidance_low=0.3, weak_mix=0.5)
@@ -160,8 +160,8 @@ def _paint_ours(model: Any, recipe: Any, count: int = PAINT_BATCH) -> tuple[floa
 
     from PIL import Image
 
-    from jungle.diffusion.lots import Wish
-    from jungle.images.paint import paint
+    from jungle.diffusion.batched_sampling import Wish
+    from jungle.images.sampling import paint
 
     kinds = torch.eye(max(1, len(model.classes)))[:, : len(model.classes)]
     wishes = [Wish(seed, kinds[seed % len(kinds)]) for seed in range(count)]
@@ -198,10 +198,10 @@ def our_updates(name: str, size: int, batch: int, share: float) -> Iterator[None
     """Our training loop on random pictures; ``share`` 0 trains at full size, 1 at half size."""
     import dataclasses
 
+    from jungle.config.recipes import find, override
     from jungle.diffusion.device import choose
     from jungle.diffusion.model import build
     from jungle.diffusion.train import begin, train
-    from jungle.recipes import find, override
 
     recipe = override(find(name), {"image_size": str(size), "batch": str(batch), "small_share": str(min(share, 0.9))})
     classes = 38 if name == "photo64" else 0
@@ -304,12 +304,12 @@ def feed_cost(count: int) -> tuple[float, float]:
     """From ``count`` synthetic photos on the disk: median seconds to draw a batch, and the share of the time that drawing takes."""
     import dataclasses
 
-    from jungle.decoding import mapped
+    from jungle.config.recipes import find
+    from jungle.data.decoding import mapped
     from jungle.diffusion import device, model
     from jungle.diffusion.train import begin, train
-    from jungle.images.photos import PhotoSet
+    from jungle.images.dataset import PhotoSet
     from jungle.images.training import Feed
-    from jungle.recipes import find
 
     recipe, compute = dataclasses.replace(find("photo64"), small_share=0.0), device.choose("cpu")
     spent: list[float] = []
@@ -339,9 +339,9 @@ def train_peer(arm: str, photos: Path, minutes: float, out: Path) -> int:
     from diffusers.optimization import get_cosine_schedule_with_warmup
     from diffusers.training_utils import EMAModel
 
+    from jungle.config.recipes import find, override
     from jungle.images import augment
-    from jungle.images import photos as photo_files
-    from jungle.recipes import find, override
+    from jungle.images import dataset as photo_files
 
     original = arm == "original"
     recipe = find("faithful") if original else override(find("faithful"), {"crop": "crop", "limit": "0"})
@@ -390,16 +390,16 @@ def score(arm: str, photos: Path, minutes: float, pictures: int, out: Path) -> N
 
 def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
     """Score a model: every arm against the same cropped photos, painted by the same solver, with its own settings."""
+    from jungle.config.recipes import find
     from jungle.diffusion.device import choose
     from jungle.diffusion.model import load
-    from jungle.images import judging
-    from jungle.images import photos as photo_files
-    from jungle.recipes import find
+    from jungle.images import best_of_n
+    from jungle.images import dataset as photo_files
 
     model, seconds = load(file, choose("")), time.perf_counter()
     data = photo_files.load(photos, find("photo64"), out / "cache")
-    order = judging.Order(pictures, 0, out / "scores")
-    scores = judging.evaluate_model(model, data, model.recipe.sample, order, lambda done: None)
+    order = best_of_n.Order(pictures, 0, out / "scores")
+    scores = best_of_n.evaluate_model(model, data, model.recipe.sample, order, lambda done: None)
     print(scores.to_text())
     print(f"painted and judged in {time.perf_counter() - seconds:.0f} s")
 

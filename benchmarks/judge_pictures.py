@@ -23,21 +23,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jungle.casting import check_numbers
+from jungle.cli.models import SHIPPED
 from jungle.diffusion import device
-from jungle.diffusion.lots import Wish
+from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.model import Model, load
 from jungle.errors import BadInput
+from jungle.evaluation.contact_sheet import labelled_rows
+from jungle.evaluation.metrics import KernelDistance
+from jungle.images.classifier import ImageNetJudge, Look
 from jungle.images.colour_statistics import ColourScore, channel_means, colour_scores
+from jungle.images.decode import Unreadable, open_photo
 from jungle.images.efficientnet import VARIANTS, EfficientNetLite, fold_batch_norm
-from jungle.images.imagenet import ImageNetJudge, Look
-from jungle.images.labels import naming, usual_labels
-from jungle.images.opening import Unreadable, open_photo
-from jungle.images.paint import paint
-from jungle.measures import KernelDistance
-from jungle.sheets import labelled_rows
+from jungle.images.imagenet_labels import naming, usual_labels
+from jungle.images.sampling import paint
+from jungle.species.select import check_numbers
 from jungle.weights import shipped
-from jungle.workbench import SHIPPED
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]

@@ -21,14 +21,14 @@ from typing import Any
 
 from random_meanings import random_meaning
 
-from jungle.language.avoidance import harmless
-from jungle.language.concepts import concepts
 from jungle.language.dialects import make_dialect
-from jungle.language.grammar import NotInLanguage
+from jungle.language.grammar.blocklist import harmless
+from jungle.language.grammar.syntax import NotInLanguage
+from jungle.language.grammar.typology import KINDS, ORDERS
 from jungle.language.language import Language
-from jungle.language.meaning import faults
-from jungle.language.typology import KINDS, ORDERS
-from jungle.language.voices import VOICES
+from jungle.language.phonology.vocal_tract import VOICES
+from jungle.language.semantics.concepts import concepts
+from jungle.language.semantics.meaning import faults
 
 KNOWN = concepts()
 DICTIONARIES = (Path("/usr/share/dict/words"), Path("/usr/share/dict/american-english"))

@@ -14,9 +14,9 @@ import sys
 import tempfile
 import time
 
+from jungle.language.grammar.typology import KINDS
 from jungle.language.language import Language
-from jungle.language.typology import KINDS
-from jungle.language.voices import VOICES
+from jungle.language.phonology.vocal_tract import VOICES
 
 LANGUAGES, SENTENCES = 50, 2000
 PROGRAMS = {

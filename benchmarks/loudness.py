@@ -58,8 +58,8 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
 
 def master_folder(source: Path, out: Path) -> float:
     """Master every WAV of ``source`` into ``out``; returns the seconds without start, reading and writing."""
-    from jungle.mastering.encode import wav
-    from jungle.mastering.master import master
+    from jungle.encoding.audio_files import wav
+    from jungle.mastering.chain import master
 
     spent = 0.0
     for file in sorted(source.glob("*.wav")):

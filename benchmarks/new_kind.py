@@ -15,10 +15,10 @@ from judge_pictures import open_judge, paint_kinds
 
 from jungle.diffusion import device
 from jungle.diffusion.model import load
+from jungle.evaluation.contact_sheet import labelled_rows
+from jungle.images.decode import Unreadable, open_photo
 from jungle.images.efficientnet import VARIANTS
-from jungle.images.labels import naming, usual_labels
-from jungle.images.opening import Unreadable, open_photo
-from jungle.sheets import labelled_rows
+from jungle.images.imagenet_labels import naming, usual_labels
 
 
 def main() -> None:

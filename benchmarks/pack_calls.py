@@ -10,14 +10,14 @@ import json
 from pathlib import Path
 
 from jungle import __version__
+from jungle.cli.models import cache
+from jungle.data.folders import Found, gather
+from jungle.data.formats import RECORDINGS
 from jungle.diffusion import checkpoint
 from jungle.diffusion.export import export_safetensors
-from jungle.folders import Found, gather
-from jungle.media import RECORDINGS
-from jungle.sounds import clips
-from jungle.sounds.ear import Ear
-from jungle.sounds.reference import Reference
-from jungle.workbench import cache
+from jungle.sounds import dataset
+from jungle.sounds.classifier import Ear
+from jungle.sounds.memorisation import Reference
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         raise SystemExit(f"{given.model} is not a model of jungle.")
     found = gather(given.recordings, RECORDINGS, given.without)
     left_out = given.leave_out.split(",")
-    data = clips.load(Found(found.root, [file for file in found.files if file.name not in left_out], []), made.recipe, cache())
+    data = dataset.load(Found(found.root, [file for file in found.files if file.name not in left_out], []), made.recipe, cache())
     kept = [number for number, name in enumerate(made.classes) if name not in left_out]
     if data.classes != tuple(made.classes[number] for number in kept):
         raise SystemExit(f"{given.model} knows {', '.join(made.classes)}, and the recordings are of {', '.join(data.classes)}.")

@@ -3,7 +3,7 @@
 PHOTOS is a folder of photos in folders, PAINTED one of pictures that jungle painted; those are enlarged to 512 pixels, the photos are
 laid out nine to a picture of 480 (small ones enlarged are soft, these keep their grain). Needs the library 'ssimulacra2'.
 
---fit   prints the weights of mastering/fidelity.py anew, from every third picture; the report is on the others
+--fit   prints the weights of encoding/ssimulacra2.py anew, from every third picture; the report is on the others
 """
 
 import io
@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import optimize
 
-from jungle.mastering import fidelity
-from jungle.mastering.fidelity import Fidelity, Pixels
-from jungle.mastering.image import CARD, LARGE, ladder, opened, png, version
+from jungle.encoding import ssimulacra2
+from jungle.encoding.image_ladder import CARD, LARGE, ladder, opened, png, version
+from jungle.encoding.ssimulacra2 import Fidelity, Pixels
 
 TILE, SIDE = 160, 512
 COMPARED = 256  # pixels: what SSIMULACRA 2 has all its scales for
@@ -60,8 +60,8 @@ def copies(original: Pixels) -> Iterator[tuple[str, bytes]]:
 
 def fitted(values: Any, scores: Any) -> Any:
     """Weights that give ``scores`` by non-negative least squares, errors counted in points."""
-    distance = ((100 - scores) / 10) ** (1 / fidelity.EXPONENT)
-    slope = 10 * fidelity.EXPONENT * distance ** (fidelity.EXPONENT - 1)
+    distance = ((100 - scores) / 10) ** (1 / ssimulacra2.EXPONENT)
+    slope = 10 * ssimulacra2.EXPONENT * distance ** (ssimulacra2.EXPONENT - 1)
     return optimize.nnls(values * slope[:, None], distance * slope)[0]
 
 
@@ -78,12 +78,12 @@ def agreement(chosen: list[tuple[str, Pixels]], fit: bool) -> None:
             groups.append(number)
     found, wanted, held = np.array(values), np.array(scores), np.array(groups) % 3 > 0
     useful = (wanted > 40) & (wanted < 92)
-    weights = np.array([term.weight for term in fidelity.TERMS])
+    weights = np.array([term.weight for term in ssimulacra2.TERMS])
     if fit:
         weights = fitted(found[useful & ~held], wanted[useful & ~held])
         print("weights:", ", ".join(f"{weight:.4g}" for weight in weights))
     judged = useful & held if fit else useful
-    ours = 100 - 10 * (found[judged] @ weights) ** fidelity.EXPONENT
+    ours = 100 - 10 * (found[judged] @ weights) ** ssimulacra2.EXPONENT
     errors = ours - wanted[judged]
     print(
         f"measure: {judged.sum()} copies, correlation {np.corrcoef(ours, wanted[judged])[0, 1]:.4f}, mean {errors.mean():+.2f}, "

@@ -2,9 +2,9 @@
 
 import random
 
-from jungle.language.concepts import concepts
-from jungle.language.meaning import NP, Clause, Meaning
-from jungle.language.typology import MOODS, SOURCES, TENSES
+from jungle.language.grammar.typology import MOODS, SOURCES, TENSES
+from jungle.language.semantics.concepts import concepts
+from jungle.language.semantics.meaning import NP, Clause, Meaning
 
 KNOWN = concepts()
 NAMES = {kinds: [one.name for one in KNOWN.values() if one.kind in kinds] for kinds in ("N", "A", "Q", "P", "D", "C", "X", "ITA")}

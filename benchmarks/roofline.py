@@ -24,14 +24,14 @@ import images
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from jungle.cli.models import SHIPPED
+from jungle.config.recipes import Recipe, find
 from jungle.diffusion import device, model
-from jungle.diffusion.lots import Wish
+from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.model import load
 from jungle.diffusion.train import begin, train
-from jungle.images.paint import paint
-from jungle.recipes import Recipe, find
+from jungle.images.sampling import paint
 from jungle.weights import shipped
-from jungle.workbench import SHIPPED
 
 SIDE, SIZE, BATCH, UPDATES, WARM = 1536, 64, 32, 12, 4
 MEMORY = ((64, 8), (64, 32), (64, 128), (128, 32), (256, 8))  # (picture size, batch)

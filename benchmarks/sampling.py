@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from jungle.recipes import SampleRecipe
+    from jungle.config.recipes import SampleRecipe
 
 SHOWN = 64
 PICTURE_COLUMNS = {
@@ -58,12 +58,12 @@ class Pictures:
     columns = PICTURE_COLUMNS
 
     def __init__(self, photos: Path, model: str, weak: str, count: int, seed: int) -> None:
+        from jungle.cli.models import SHIPPED, cache
+        from jungle.config.recipes import find
         from jungle.diffusion.device import choose
         from jungle.diffusion.model import load, weakened
-        from jungle.images import photos as photo_files
-        from jungle.recipes import find
+        from jungle.images import dataset as photo_files
         from jungle.weights import shipped
-        from jungle.workbench import SHIPPED, cache
 
         compute = choose("")
         self.model = load(Path(model) if model else shipped(SHIPPED["photos"]), compute)
@@ -75,12 +75,12 @@ class Pictures:
 
     def score(self, recipe: "SampleRecipe", weak: bool, sheet: Path) -> dict[str, Any]:
         """All figures of one setting."""
-        from jungle.diffusion.lots import Wish
+        from jungle.diffusion.batched_sampling import Wish
         from jungle.diffusion.sampler import evaluations
+        from jungle.evaluation.contact_sheet import contact_sheet
+        from jungle.images.classifier import shipped_judge
         from jungle.images.evaluate import Asked, evaluate
-        from jungle.images.imagenet import shipped_judge
-        from jungle.images.paint import paint
-        from jungle.sheets import contact_sheet
+        from jungle.images.sampling import paint
 
         classes = self.data.classes
         wishes = [Wish(self.seed + i, self.model.mix({classes[label]: 1.0})) for i, label in enumerate(self.labels)]
@@ -107,12 +107,12 @@ class Calls:
     columns = CALL_COLUMNS
 
     def __init__(self, recordings: Path, model: str, ear: Path, count: int, seed: int) -> None:
-        from jungle.console import Shared
-        from jungle.recipes import find
-        from jungle.sounds.clips import load
-        from jungle.sounds.ear import Ear
-        from jungle.sounds.reference import Reference
-        from jungle.workbench import cache, open_singer
+        from jungle.cli.models import cache, open_singer
+        from jungle.cli.options import Shared
+        from jungle.config.recipes import find
+        from jungle.sounds.classifier import Ear
+        from jungle.sounds.dataset import load
+        from jungle.sounds.memorisation import Reference
 
         self.clips, self.ear = load(recordings, find("call", "recordings"), cache()), Ear.load(ear)
         self.reference = Reference.of(self.clips, self.ear)
@@ -122,11 +122,11 @@ class Calls:
 
     def score(self, recipe: "SampleRecipe", weak: bool, sheet: Path) -> dict[str, Any]:
         """All figures of one setting."""
-        from jungle.sheets import contact_sheet
-        from jungle.sounds.clips import RATE
+        from jungle.evaluation.contact_sheet import contact_sheet
+        from jungle.sounds.dataset import RATE
+        from jungle.sounds.engine import CallRequest
         from jungle.sounds.evaluate import compare
-        from jungle.sounds.maker import CallRequest
-        from jungle.sounds.views import picture
+        from jungle.sounds.plots import picture
 
         wanted = [CallRequest(seed=self.seed + i, mix={self.clips.classes[label]: 1.0}) for i, label in enumerate(self.labels)]
         start = time.perf_counter()
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, required=True, help="folder for the figures and the sheets")
     given = parser.parse_args()
-    from jungle.recipes import override
+    from jungle.config.recipes import override
 
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)

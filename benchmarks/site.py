@@ -24,10 +24,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from cards import make_cards  # type: ignore[import-not-found]
 
-from jungle.publish.checking import check_site
-from jungle.publish.renditions import Encoder, Fixed, Searched
-from jungle.publish.site import SiteSettings, build_site
 from jungle.records import Postcard, postcard_from_json
+from jungle.site.build import SiteSettings, build_site
+from jungle.site.check import check_site
+from jungle.site.images import Encoder, Fixed, Searched
 
 VIEWS = {"mobile": (390, 844, 2.0), "desktop": (1280, 800, 1.0)}
 PACKED = (".html", ".css", ".js", ".xml", ".json")

@@ -32,12 +32,12 @@ import loudness
 import numpy as np
 
 if TYPE_CHECKING:
-    from jungle.sounds.calls import EmbeddedMaker
-    from jungle.sounds.ear import Ear
+    from jungle.sounds.classifier import Ear
+    from jungle.sounds.engine import Audio, CallRequest
     from jungle.sounds.evaluate import CallScores
-    from jungle.sounds.maker import Audio, CallRequest
-    from jungle.sounds.reference import Reference
-    from jungle.sounds.stable_audio import StableAudioMaker
+    from jungle.sounds.generate import EmbeddedMaker
+    from jungle.sounds.memorisation import Reference
+    from jungle.sounds.stable_audio.engine import StableAudioMaker
 
 TOY_STEPS, TOY_TAKES, TOY_SECONDS = 50, 4, 2.0
 TOY_PROMPT, TOY_NEGATIVE = "a lion roars in a misty forest", "low quality music"
@@ -70,9 +70,9 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 def sing(maker: "EmbeddedMaker", requests: "Sequence[CallRequest]", ear: "Ear", reference: "Reference | None") -> dict[str, float]:
     """Seconds of each part of making, ranking and mastering ``requests``, and the seconds of sound drawn."""
-    from jungle.mastering.master import master
+    from jungle.mastering.chain import master
     from jungle.sounds import spectrogram
-    from jungle.sounds.takes import judge
+    from jungle.sounds.rank import judge
 
     recovering = 0.0
     recover = spectrogram.to_waves
@@ -93,7 +93,7 @@ def sing(maker: "EmbeddedMaker", requests: "Sequence[CallRequest]", ear: "Ear", 
 
 def through_ours(maker: "StableAudioMaker") -> "list[Audio]":
     """TOY_TAKES takes by our maker, all in one batch."""
-    from jungle.sounds.maker import CallRequest
+    from jungle.sounds.engine import CallRequest
 
     wanted = [CallRequest(seed=seed, prompt=TOY_PROMPT, negative=TOY_NEGATIVE, seconds=TOY_SECONDS) for seed in range(TOY_TAKES)]
     return [take.audio for _, take in maker.make(wanted)]
@@ -116,11 +116,11 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
     """The embedded engine, and Stable Audio at toy size through ours and directly; all arms in turn, ``rounds`` times."""
     import toy_stable_audio
 
-    from jungle.console import Shared
-    from jungle.sounds.ear import Ear
-    from jungle.sounds.maker import CallRequest
-    from jungle.sounds.stable_audio import StableAudioMaker
-    from jungle.workbench import open_singer
+    from jungle.cli.models import open_singer
+    from jungle.cli.options import Shared
+    from jungle.sounds.classifier import Ear
+    from jungle.sounds.engine import CallRequest
+    from jungle.sounds.stable_audio.engine import StableAudioMaker
 
     maker, reference = open_singer(Shared("", {}, True, False), model, Path())
     ear = Ear.shipped()
@@ -154,9 +154,9 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
     """``count`` recordings through ours and through ffmpeg-normalize, each a process of its own, in turn, ``rounds`` times."""
     import soundfile
 
-    from jungle.folders import scan
-    from jungle.media import RECORDINGS
-    from jungle.sounds.opening import open_recording
+    from jungle.data.folders import scan
+    from jungle.data.formats import RECORDINGS
+    from jungle.sounds.decode import open_recording
 
     foreign = shutil.which(program)
     if not foreign or not shutil.which("ffmpeg"):
@@ -204,15 +204,15 @@ def score(recordings: Path, model: str, mel_model: str, ear_file: Path, count: i
     """Every arm against the recordings, by the ear in ``ear_file``."""
     import baselines
 
-    from jungle.classifier import FEATURES
-    from jungle.console import Shared
-    from jungle.recipes import find
-    from jungle.sounds.clips import RATE, load
-    from jungle.sounds.ear import Ear
+    from jungle.cli.models import cache, open_singer
+    from jungle.cli.options import Shared
+    from jungle.config.recipes import find
+    from jungle.evaluation.classifier import FEATURES
+    from jungle.sounds.classifier import Ear
+    from jungle.sounds.dataset import RATE, load
+    from jungle.sounds.engine import CallMaker, CallRequest
     from jungle.sounds.evaluate import compare
-    from jungle.sounds.maker import CallMaker, CallRequest
-    from jungle.sounds.reference import Reference
-    from jungle.workbench import cache, open_singer
+    from jungle.sounds.memorisation import Reference
 
     clips, ear = load(recordings, find("call", "recordings"), cache()), Ear.load(ear_file)
     if not set(clips.classes) <= set(ear.classes):

@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from jungle.data.duplicates import components
 from jungle.images.efficientnet import FEATURES, EfficientNetLite, fold_batch_norm
-from jungle.twins import components
 
 FOLDERS = ("photos", "more_photos")
 NOT_SHIPPED = ("tinyimagenet", "lhifaces", "esc50animals")  # prefixes with research or non-commercial terms

@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jungle.classifier import Classifier, save
-from jungle.classifier import load as load_classifier
-from jungle.folders import gather
-from jungle.media import RECORDINGS
-from jungle.recipes import find
-from jungle.sounds.clips import ClipSet, load
-from jungle.sounds.ear import MELS, SAMPLES, WIDTHS, Ear, hear
+from jungle.config.recipes import find
+from jungle.data.folders import gather
+from jungle.data.formats import RECORDINGS
+from jungle.evaluation.classifier import Classifier, save
+from jungle.evaluation.classifier import load as load_classifier
+from jungle.sounds.classifier import MELS, SAMPLES, WIDTHS, Ear, hear
+from jungle.sounds.dataset import ClipSet, load
 
 BATCH = 48
 LR = 2e-3

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jungle.images.efficientnet import shipped_lite0
-from jungle.images.enlarger import Enlarger, save
-from jungle.store import write_atomic
+from jungle.images.upscaler_net import Enlarger, save
+from jungle.storage.atomic import write_atomic
 
 PATCH = 128  # side of the large patches
 EDGE = 8  # pixels at a patch's edge that no loss looks at: there the network sees padding instead of the photo

@@ -1,7 +1,7 @@
 """Two networks for a model of calls:  train_experts.py RECORDINGS... --start MODEL --part fine --minutes 45 --out DIR
 
 The shipped network folds 8x8 squares, which tells noise from detail no better than a linear filter does (docs/LOG.md). ``fine`` folds
-2x2, learns from strips of spectrograms at low noise alone, and takes over below ``--below`` (``diffusion/experts.py``). ``coarse`` is
+2x2, learns from strips of spectrograms at low noise alone, and takes over below ``--below`` (``diffusion/expert_denoisers.py``). ``coarse`` is
 the network above, which then need not learn low noise any more and is taught more of the rest. A part that MODEL has learns on. Saves
 every two minutes a model of both for ``jungle sounds --model``, and prints the error of the estimates at a few noise levels.
 
@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jungle.animals import voice_among
+from jungle.cli.models import cache
+from jungle.config.recipes import NetRecipe, Recipe
+from jungle.data.folders import gather
+from jungle.data.formats import RECORDINGS
 from jungle.diffusion import checkpoint, device, model
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.train import State, begin, train
-from jungle.folders import gather
-from jungle.media import RECORDINGS
-from jungle.recipes import NetRecipe, Recipe
-from jungle.sounds import clips
-from jungle.sounds.feed import Feed
-from jungle.workbench import cache
+from jungle.sounds import dataset
+from jungle.sounds.batches import Feed
+from jungle.species.animals import voice_among
 
 FINE = NetRecipe(image_channels=1, patch=2, widths=(64, 128, 256), blocks=(2, 2, 2), attention=(), embedding=64)
 COLUMNS = 64  # of a strip: half a second
@@ -179,7 +179,7 @@ def main() -> None:
     if given.only_new:
         recipe = dataclasses.replace(recipe, drop_mix=0.0, weight_decay=0.0)
 
-    data = clips.load(gather(given.recordings, RECORDINGS, given.without), recipe, cache())
+    data = dataset.load(gather(given.recordings, RECORDINGS, given.without), recipe, cache())
     if missing := sorted(set(start.classes) - set(data.classes)):
         raise SystemExit(f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give them too.")
     if data.classes != start.classes:

@@ -17,18 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jungle import recipes
+from jungle.cli.models import cache
+from jungle.config import recipes
+from jungle.config.recipes import NetRecipe, Recipe
+from jungle.data.folders import kind_of
+from jungle.data.sources import resolve
 from jungle.diffusion import device, model
 from jungle.diffusion.denoiser import draw_sigma, expand
-from jungle.diffusion.run import Run
-from jungle.folders import kind_of
-from jungle.images import photos as photo_files
+from jungle.diffusion.training_run import Run
+from jungle.images import dataset as photo_files
 from jungle.images.training import PhotoRun
-from jungle.recipes import NetRecipe, Recipe
-from jungle.sounds import clips
+from jungle.sounds import dataset
 from jungle.sounds.training import CallRun
-from jungle.sources import resolve
-from jungle.workbench import cache
 
 OUTER = 64  # channels of the new level
 QUIET = 0.3  # of their usual size: what the new channels say to the old levels at first
@@ -116,7 +116,7 @@ def main() -> None:
     data: Any
     run: Run[Any]
     if kind_of(folder).word == "recording":
-        data = clips.load(folder, recipe, cache())
+        data = dataset.load(folder, recipe, cache())
         run = CallRun(given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache())
     else:
         data = photo_files.load(folder, recipe, cache())

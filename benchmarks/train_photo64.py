@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from jungle import recipes
+from jungle.cli.models import Sources, cache, gather
+from jungle.config import recipes
 from jungle.diffusion import device, model
 from jungle.diffusion.adversarial import AdversarialSetup
-from jungle.images import photos
+from jungle.images import dataset
 from jungle.images.efficientnet import EfficientNetLite, fold_batch_norm
 from jungle.images.training import PhotoRun
-from jungle.workbench import Sources, cache, gather
 
 MAPS = (3, 6, 14, 20)
 """Blocks of EfficientNet-Lite1 whose maps the discriminator reads: at 1/4, 1/8, 1/16 and 1/32."""
@@ -68,7 +68,7 @@ def main() -> None:
     recipe = dataclasses.replace(recipes.find("adversarial"), **{key: getattr(begun.recipe, key) for key in kept})
 
     _, files = gather(Sources(tuple(given.photos), given.exclude))
-    data = photos.load(files, recipe, cache(), lambda *_: None)
+    data = dataset.load(files, recipe, cache(), lambda *_: None)
     TwoNetworks.other = open_second(given.second, compute.dtype)
     run = TwoNetworks(given.out, data, recipe, compute, given.minutes, time.monotonic, started, cache(), begun)
     for progress in tqdm(run.steps(), mininterval=10):

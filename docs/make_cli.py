@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from jungle.cli import cli
+from jungle.cli.main import cli
 
 PAGE = Path(__file__).with_name("cli.md")
 

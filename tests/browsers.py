@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cards import make_cards
 
-from jungle.publish.site import SiteSettings, build_site
+from jungle.site.build import SiteSettings, build_site
 
 WEB = Path(__file__).parent.parent / "web"
 COUNT = 5

@@ -12,19 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from jungle.biography import describe
-from jungle.language import offline
+from jungle.encoding import audio_files
+from jungle.language import export
 from jungle.language.dialects import make_dialect
+from jungle.language.grammar.word_table import Word
 from jungle.language.language import Language
 from jungle.language.names import binomial, own_name
+from jungle.language.phonology.vocal_tract import VOICES
 from jungle.language.script import SIZE, glyph, svg
-from jungle.language.voices import VOICES
-from jungle.language.words import Word
-from jungle.mastering import encode
-from jungle.mastering.audio import Audio
+from jungle.mastering.clean import Audio
+from jungle.mastering.dither import dithered
+from jungle.postcards.captions import describe
 from jungle.records import Call, Colour, Glyphs, Phrase, Picture, Postcard, Species
-from jungle.sounds.views import picture as spectrogram
-from jungle.species import invent
+from jungle.sounds.plots import picture as spectrogram
+from jungle.species.invent import invent
 
 CLASSES = ("butterfly", "cat", "chicken", "cow", "dog", "elephant", "horse", "sheep", "spider", "squirrel")
 BODIES = ("songbird", "cat", "frog")
@@ -70,7 +71,7 @@ def make_cards(folder: Path, count: int, seed: int = 0, *, distinct: int = 12, s
         (place / "record.json").write_text(json.dumps(card.to_json(), ensure_ascii=False, sort_keys=True, indent=1) + "\n", "utf-8")
         (place / "manifest.json").write_text(json.dumps({"seed": species.seed}) + "\n", encoding="utf-8")
         cards.append(card)
-    offline.write_language(folder / "language", _family(), list(_family().phrases(16)))
+    export.write_language(folder / "language", _family(), list(_family().phrases(16)))
     return cards
 
 
@@ -130,12 +131,12 @@ def _sing(place: Path, seed: int) -> None:
     source = np.random.default_rng(seed)
     samples = 480 * int(source.integers(100, 200))
     call = _whistle(samples, 600.0 + 2000 * source.random(), 3 + 6 * source.random())
-    pcm = encode.dithered(call, seed=seed)
-    (place / "call.flac").write_bytes(encode.flac(pcm, RATE, (0, samples)))
-    (place / "call.opus").write_bytes(encode.opus(call, RATE, (0, samples)))
-    (place / "call.m4a").write_bytes(encode.aac(call, RATE))
+    pcm = dithered(call, seed=seed)
+    (place / "call.flac").write_bytes(audio_files.flac(pcm, RATE, (0, samples)))
+    (place / "call.opus").write_bytes(audio_files.opus(call, RATE, (0, samples)))
+    (place / "call.m4a").write_bytes(audio_files.aac(call, RATE))
     Image.fromarray(spectrogram(call, RATE, 640, 200)).save(place / "spectrogram.png")
-    phrase = encode.opus(_whistle(RATE // 2, 300.0 + 900 * source.random(), 5.0), RATE, bits=32_000)
+    phrase = audio_files.opus(_whistle(RATE // 2, 300.0 + 900 * source.random(), 5.0), RATE, bits=32_000)
     for number in range(1, PHRASES + 1):
         (place / f"phrase_{number}.opus").write_bytes(phrase)
 

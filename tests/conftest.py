@@ -17,13 +17,16 @@ import pytest
 import torch
 from PIL import Image
 
-from jungle import cli
+from jungle.cli import main
+from jungle.config.recipes import find
 from jungle.diffusion import checkpoint, model
 from jungle.diffusion import device as devices
-from jungle.images.features import square
-from jungle.recipes import find
+from jungle.images.feature_spaces import square
 
-PHOTOS = Path(__file__).parent.parent.parent / "shared" / "data" / "photos"
+TESTS = Path(__file__).parent
+REPOSITORY = TESTS.parent
+DATA = REPOSITORY.parent / "shared" / "data"  # real photos and recordings; tests that need them are skipped without
+PHOTOS = DATA / "photos"
 
 
 torch.set_num_threads(1)  # toy networks are too small to share; threads that wait for each other cost minutes
@@ -119,7 +122,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         code: Any = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as stop:
             code = stop.code
         finally:

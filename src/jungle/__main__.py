@@ -1,5 +1,5 @@
 """``python -m jungle`` is ``jungle``."""
 
-from .cli import main
+from .cli.main import main
 
 main()

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from ..config.recipes import AdversarialRecipe
 from ..errors import JungleError
-from ..recipes import AdversarialRecipe
 from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Critic, Perceive, Photos
 from .adversarial_update import SEEDS, Updates
 from .denoiser import Trainable

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..recipes import AdversarialRecipe
+from ..config.recipes import AdversarialRecipe
 from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Critic
 from .denoiser import Trainable, expand
 from .discriminator import View, augment, draw_view, hinge, show

@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .. import __version__
+from ..config.recipes import Recipe
 from ..errors import BadCheckpoint, BadInput
-from ..recipes import Recipe
-from ..store import write_atomic, write_json
-from .foreign import read_pth
+from ..storage.atomic import write_atomic, write_json
+from .diffusers_compat.state_dict import read_pth
 
 MODEL_NAME = "animal_diffusion_model.pth"
 QUANTISED = 16_384  # numbers from which a matrix is stored in 8 bits, where that is asked for

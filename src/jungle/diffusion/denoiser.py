@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..recipes import Recipe
+from ..config.recipes import Recipe
 
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
 

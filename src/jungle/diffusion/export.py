@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..errors import BadCheckpoint, BadInput
-from ..store import new_folder, write_atomic
-from . import faithful, foreign
+from ..storage.atomic import new_folder, write_atomic
+from .diffusers_compat import ddpm, state_dict
 
 if TYPE_CHECKING:
-    from .faithful import Betas, Prediction
+    from .diffusers_compat.ddpm import Betas, Prediction
 
 
 def export_diffusers(
@@ -34,19 +34,19 @@ def export_diffusers(
         BadInput: the folder holds something else.
         MissingExtra: diffusers is not installed.
     """
-    known = foreign.recognise(state, size, betas, steps, prediction)
+    known = state_dict.recognise(state, size, betas, steps, prediction)
     if known is None or "num_class_embeds" in known.config:
         raise BadCheckpoint("Only a UNet2DModel without classes fits into a DDPMPipeline: use --export safetensors for this model.")
     if folder.exists() and not (folder.is_dir() and ((folder / "model_index.json").is_file() or not any(folder.iterdir()))):
         raise BadInput(f"{folder} holds other files: name a new folder for the export.")
-    net = faithful.from_config(known.config)
+    net = ddpm.from_config(known.config)
     net.load_state_dict(known.state)
     from diffusers import DDPMPipeline, DDPMScheduler
 
     scheduler = DDPMScheduler(
         num_train_timesteps=known.steps,
-        beta_start=faithful.BETA_START,
-        beta_end=faithful.BETA_END,
+        beta_start=ddpm.BETA_START,
+        beta_end=ddpm.BETA_END,
         beta_schedule=known.betas,
         prediction_type=known.prediction,
     )

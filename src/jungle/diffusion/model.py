@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..config.recipes import Recipe, find, override, whole
 from ..errors import BadCheckpoint, BadInput
-from ..recipes import Recipe, find, override, whole
-from . import checkpoint, foreign
+from . import checkpoint
 from .denoiser import OBJECTIVES, EdmDenoiser, OwnDenoiser, Trainable
 from .device import Compute
-from .experts import Experts
+from .diffusers_compat import state_dict
+from .expert_denoisers import Experts
 from .train import seed_of
 from .unet import UNet
 
@@ -53,7 +54,7 @@ class Model:
     data: str  # fingerprint of the photos, "" where it is not known
     device: torch.device
     note: str = ""  # what was inferred, for somebody else's file
-    origin: foreign.ForeignModel | None = None  # what somebody else's file is
+    origin: state_dict.ForeignModel | None = None  # what somebody else's file is
     shrunk: int = 1  # 2: saved in the first part of its training, paints at half size
     weak: Trainable | None = None  # one that learned less, which guidance leads away from
 
@@ -87,9 +88,9 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(recipe.seed, 0))
         if recipe.network == "unet2d":
-            from . import faithful
+            from .diffusers_compat import ddpm
 
-            denoiser: Trainable = faithful.DdpmDenoiser(faithful.build(recipe.image_size), dtype=compute.dtype)
+            denoiser: Trainable = ddpm.DdpmDenoiser(ddpm.build(recipe.image_size), dtype=compute.dtype)
         else:
             kind = OBJECTIVES.get(recipe.objective, EdmDenoiser)
             net = Experts(recipe.net, recipe.fine, recipe.fine_below, classes) if recipe.fine else UNet(recipe.net, classes)
@@ -214,7 +215,7 @@ def _networks(recipe: Recipe, classes: int, tensors: Mapping[str, Tensor], compu
 
 def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, hints: Mapping[str, str]) -> Model:
     recipe = override(find("faithful"), {"image_size": hints.get("image_size", "64")})
-    known = foreign.recognise(
+    known = state_dict.recognise(
         state,
         size=recipe.image_size,
         betas=hint("betas", hints),

@@ -12,8 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..config.recipes import SampleRecipe
 from ..errors import BadInput
-from ..recipes import SampleRecipe
 from .denoiser import Denoiser
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ..recipes import Recipe
-from ..store import digest, write_json
+from ..config.recipes import Recipe
+from ..storage.atomic import digest, write_json
 from . import model
-from .budget import mean_cost
 from .device import Compute
+from .time_budget import mean_cost
 from .train import begin, train
 
 SPEEDS = "speed.json"

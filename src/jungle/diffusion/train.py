@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..config.recipes import Recipe
 from ..errors import JungleError
-from ..recipes import Recipe
-from .budget import CALIBRATION
 from .denoiser import Trainable
 from .device import out_of_memory
+from .time_budget import CALIBRATION
 
 Batches = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 """``batches(step, generator)`` -> images (B, C, H, W) float32 in [-1, 1] and mix (B, K), both on the device."""

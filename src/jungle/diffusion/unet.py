@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..recipes import NetRecipe
+from ..config.recipes import NetRecipe
 
 HEAD_WIDTH = 64
 """Channels of one attention head; narrow heads cost a CPU far more time than they are worth."""

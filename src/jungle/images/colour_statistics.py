@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measures import BLOCK
+from ..evaluation.metrics import BLOCK
 
 CHANNELS = ("red", "green", "blue", "saturation")
 

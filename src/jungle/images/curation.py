@@ -21,11 +21,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..decoding import Progress, Unreadable
-from ..digests import open_memo
-from ..wording import plural
+from ..data.decoding import Progress, Unreadable
+from ..data.report_text import plural
+from ..storage.hashing import open_memo
+from .decode import CENTRE, decode_photos, open_rgb, window_size
 from .efficientnet import ANIMALS, EfficientNetLite, shipped_lite0
-from .opening import CENTRE, decode_photos, open_rgb, window_size
 
 VERSION = 1  # of what is seen and of the rules below; a change makes remembered looks and curated caches unused
 

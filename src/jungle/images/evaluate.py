@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
-from ..kinds import Kind
-from ..measures import BLOCK, Floats, KernelDistance, LeadingComponents, Manifold, enough_for_frechet, frechet
+from ..evaluation.metrics import BLOCK, Floats, KernelDistance, LeadingComponents, Manifold, enough_for_frechet, frechet
+from ..species.kinds import Kind
+from .classifier import ImageNetJudge, Look
 from .colour_statistics import ColourScore, channel_means, colour_scores
-from .copies import Match, closest
-from .features import FeatureSpace
-from .imagenet import ImageNetJudge, Look
-from .labels import kinds_of, naming, table_of_kinds, usual_labels
-from .suspect import dark_corners, looks_wrong
+from .feature_spaces import FeatureSpace
+from .imagenet_labels import kinds_of, naming, table_of_kinds, usual_labels
+from .memorisation import Match, closest
+from .quality_checks import dark_corners, looks_wrong
 
 __all__ = ["Score", "Scores", "dark_corners", "evaluate", "looks_wrong"]
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .classifier import ImageNetJudge
 from .efficientnet import ANIMALS, LABELS
-from .imagenet import ImageNetJudge
 
 FLOOR = 1e-3
 """Added to a probability before its logarithm: one hopeless parent must not decide alone."""

@@ -1,7 +1,7 @@
 """``jungle train`` for photos: batches, previews and the health report of one run folder.
 
 preview.png, previews/        the same seeds, painted every few minutes
-and what diffusion/run.py writes
+and what diffusion/training_run.py writes
 """
 
 import copy
@@ -14,21 +14,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..config.recipes import Recipe, SampleRecipe
 from ..diffusion.adversarial import AdversarialSetup
+from ..diffusion.batched_sampling import Wish
 from ..diffusion.device import Compute
-from ..diffusion.health import Health
-from ..diffusion.lots import Wish
 from ..diffusion.model import Model
-from ..diffusion.run import Run
+from ..diffusion.report import Health
 from ..diffusion.train import seed_of
-from ..recipes import Recipe, SampleRecipe
-from ..sheets import contact_sheet
-from ..store import write_atomic
+from ..diffusion.training_run import Run
+from ..evaluation.contact_sheet import contact_sheet
+from ..storage.atomic import write_atomic
 from . import augment
+from .dataset import PhotoSet
 from .efficientnet import shipped_lite0
 from .evaluate import looks_wrong
-from .paint import paint
-from .photos import PhotoSet
+from .sampling import paint
 
 RECOGNISABLE = 400_000  # training images of the shipped model at 64x64 (docs/LOG.md)
 PREVIEWS = 12

@@ -8,12 +8,12 @@ readable back, as a language drawn alone.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .dice import Dice
+from ..seeds import Dice
+from .grammar.morphology import Heritage
 from .language import Language
-from .morphology import Heritage
-from .phonology import Form, Phonology
-from .segments import CONSONANTS, VOWELS, is_vowel, quality, tone
-from .voices import Voice
+from .phonology.phonology import Form, Phonology
+from .phonology.segments import CONSONANTS, VOWELS, is_vowel, quality, tone
+from .phonology.vocal_tract import Voice
 
 WHERE = ("between vowels", "at the beginning", "at the end", "everywhere")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .additions import additions
 from .language import Language
-from .voices import voice_named
+from .phonology.vocal_tract import voice_named
+from .semantics.user_additions import additions
 
 
 @dataclass(frozen=True, kw_only=True)

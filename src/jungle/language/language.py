@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 
 from ..errors import BadInput
 from ..prosody import Plan
-from .concepts import concepts
-from .dice import Dice, large_numbers
-from .english import English
-from .grammar import Grammar
-from .intents import intents
-from .lexicon import make_table
-from .meaning import Meaning, quick
-from .morphology import Heritage
-from .phonology import Phonology, make_phonology
+from ..seeds import Dice, large_numbers
+from .english.sentences import English
+from .grammar.lexicon import make_table
+from .grammar.morphology import Heritage
+from .grammar.syntax import Grammar
+from .grammar.typology import Typology, draw_typology
+from .grammar.word_table import Word
+from .phonology.phonology import Phonology, make_phonology
+from .phonology.vocal_tract import Voice
 from .prosody_plan import make_plan
-from .typology import Typology, draw_typology
-from .voices import Voice
-from .words import Word
+from .semantics.concepts import concepts
+from .semantics.intents import intents
+from .semantics.meaning import Meaning, quick
 
 TRIES = 12  # drafts for a phrase, until one fits into a breath
 WHOLE = 1  # of these drafts; a later one is shortened, if that is enough

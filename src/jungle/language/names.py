@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..animals import animals
-from .dice import Dice
+from ..seeds import Dice
+from ..species.animals import animals
+from .grammar.word_table import Word
 from .language import Language
-from .words import Word
 
 QUALITIES = ("small", "big", "bright", "quiet", "brave", "golden", "black", "white", "wild", "gentle", "fast", "old", "loud", "sweet")
 KINDS = ("voice", "song", "wing", "tail", "heart", "shadow", "star", "river", "leaf", "storm", "moon", "wind", "feather", "eye", "echo")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..prosody import LEVELS, LONGEST, WIDEST, Plan, Syllable
-from .phonology import vowel_depth
-from .segments import CONSONANTS, is_vowel, tone
-from .voices import Voice
-from .words import Word
+from .grammar.word_table import Word
+from .phonology.phonology import vowel_depth
+from .phonology.segments import CONSONANTS, is_vowel, tone
+from .phonology.vocal_tract import Voice
 
 STRESS_PITCH, STRESS_LENGTH = 2.0, 1.25  # semitones, times
 DECLINATION = -3.0  # semitones over a phrase

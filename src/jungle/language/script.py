@@ -13,9 +13,9 @@ from functools import cache
 from typing import TypedDict
 
 from ..errors import BadInput
-from .phonology import Form, Phonology
-from .segments import CONSONANTS, VOWELS, is_vowel, quality, tone
-from .words import Word
+from .grammar.word_table import Word
+from .phonology.phonology import Form, Phonology
+from .phonology.segments import CONSONANTS, VOWELS, is_vowel, quality, tone
 
 SIZE = 40  # units of a glyph's square
 GAP = SIZE // 2  # between words

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
-from .audio import Audio
+from .clean import Audio
 
 REACH = 0.01  # seconds by which a candidate moves to align its wave: half a period of 50 Hz
 PLACES = 400  # candidates at most, 10 ms apart or more

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
-from .audio import Audio, check, decibels
+from .clean import Audio, check, decibels
 
 STANDARD = "BS.1770-4"
 REPEATED = "BS.1770-4 over the clip repeated to 3 s"

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..casting import check_numbers
 from ..errors import BadInput
-from ..measures import KernelDistance, enough_for_frechet, frechet
-from ..sheets import contact_sheet
-from ..store import make_folder, write_atomic, write_bytes
-from .clips import RATE, ClipSet
-from .detectors import examine
-from .ear import Ear
-from .maker import Audio, CallMaker, CallRequest
-from .reference import COPY, Reference
-from .views import picture
+from ..evaluation.contact_sheet import contact_sheet
+from ..evaluation.metrics import KernelDistance, enough_for_frechet, frechet
+from ..species.select import check_numbers
+from ..storage.atomic import make_folder, write_atomic, write_bytes
+from .classifier import Ear
+from .dataset import RATE, ClipSet
+from .engine import Audio, CallMaker, CallRequest
+from .memorisation import COPY, Reference
+from .plots import picture
+from .quality_checks import examine
 
 Features = NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .maker import Audio
+from .engine import Audio
 
 Floats = NDArray[np.float32]
 

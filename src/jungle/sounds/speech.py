@@ -7,9 +7,9 @@ import numpy as np
 
 from ..errors import BadInput
 from ..prosody import LONGEST, Plan, Syllable
+from .engine import Audio
 from .frames import Floats, loudest_channel
-from .grains import Grain, breath, find_grains, flatten, shift, stretch
-from .maker import Audio
+from .granular import Grain, breath, find_grains, flatten, shift, stretch
 
 STRESS_DB = 3.0
 LOUDNESS, PEAK = 0.14, 0.5  # RMS and peak of a plain syllable; stressed and at the highest level it stays under 1

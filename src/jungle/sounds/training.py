@@ -3,7 +3,7 @@
 preview.png, previews/        spectrograms of the same seeds, drawn every few minutes
 preview.wav                   the same calls, one after the other
 animal_diffusion_model.reference  what the recordings were, to find copies of them
-and what diffusion/run.py writes
+and what diffusion/training_run.py writes
 """
 
 from collections.abc import Callable
@@ -11,21 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.recipes import Recipe, SampleRecipe
 from ..diffusion.device import Compute
-from ..diffusion.health import Health
 from ..diffusion.model import Model
-from ..diffusion.run import Run
-from ..recipes import Recipe, SampleRecipe
-from ..sheets import contact_sheet
-from ..store import write_atomic
-from .calls import EmbeddedMaker, check_recipe
-from .clips import ClipSet
-from .detectors import examine
-from .ear import Ear
-from .feed import Feed
-from .maker import Audio, CallRequest, Take
-from .reference import NAME, Reference
-from .views import picture
+from ..diffusion.report import Health
+from ..diffusion.training_run import Run
+from ..evaluation.contact_sheet import contact_sheet
+from ..storage.atomic import write_atomic
+from .batches import Feed
+from .classifier import Ear
+from .dataset import ClipSet
+from .engine import Audio, CallRequest, Take
+from .generate import EmbeddedMaker, check_recipe
+from .memorisation import NAME, Reference
+from .plots import picture
+from .quality_checks import examine
 
 RECOGNISABLE = 70_000  # training clips until most calls could be told (docs/LOG.md)
 PREVIEWS = 10

@@ -1,0 +1,239 @@
+"""``jungle make``: from wishes to postcards and a page. Each stage is skipped where nothing that it is made from has changed."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..config import jungle_toml
+from ..config.recipes import SampleRecipe
+from ..data.folders import scan
+from ..data.sources import resolve
+from ..diffusion.model import Model
+from ..errors import BadInput
+from ..images.classifier import shipped_judge
+from ..images.evaluate import looks_wrong
+from ..images.generate import best_sketches, paint_animals
+from ..language.export import write_language
+from ..language.family import Family, family_of
+from ..language.language import Language
+from ..language.phonology.vocal_tract import VOICES
+from ..language.semantics.meaning import faults
+from ..records import Call, Picture, Postcard, Species, call_from_json
+from ..sounds.caching import RememberingMaker
+from ..sounds.classifier import Ear
+from ..sounds.engine import CallMaker, CallRequest, take_seed
+from ..sounds.memorisation import Reference
+from ..sounds.stable_audio.prompts import DEFAULT_NEGATIVE, build_prompt
+from ..species import select as casting
+from ..species.invent import invent
+from ..species.kinds import KindReport, labels_by_kind, to_invent_from
+from ..storage.atomic import digest, make_folder
+from ..storage.build_cache import Shelf
+from .calls import Wanted, make_album
+from .captions import describe
+from .compose import Told, Wishes
+from .folder import Making, bind, pixels_of
+
+PICTURES, SOUNDS, LANGUAGE = "generated_images", "sounds", "language"
+PHRASES = 16  # in animal_language.txt
+TAKES = 2  # of each call
+# Who looks at a postcard has a second to see an animal: guidance as strong as people like it, where the shape is made (docs/LOG.md).
+PORTRAIT = {"guidance": "5", "guidance_low": "0.3", "guidance_high": "1000000"}
+WEAK_PORTRAIT = {"guidance": "3", "weak_mix": "0.2"}  # of a model that is guided away from a weaker one
+DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
+Progress = Callable[[str, int], object]
+"""``progress(stage, n)``: n more of the stage's items are done, or were done before."""
+
+
+Writer = Callable[[Language, int], Sequence[Told]]
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """Everything that makes the animals of a jungle."""
+
+    painter: Model
+    painting: SampleRecipe
+    singer: CallMaker
+    voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
+    singing: dict[str, Any]  # how it draws
+    reference: Reference | None
+    kinds: KindReport = dataclasses.field(default_factory=KindReport)  # how well the painter shows each of its kinds
+
+
+def portrait(model: Model) -> dict[str, str]:
+    """How ``model`` paints the animals of a jungle, where jungle.toml says nothing else."""
+    if model.recipe.sample.guidance == 1:  # as a rule it was never trained without its classes
+        return {}
+    return WEAK_PORTRAIT if model.weak else PORTRAIT
+
+
+def check_species(species: Sequence[Species], source: str, cache: Path, where: Path) -> None:
+    """Refuse species of a jungle.toml whose parents are not among the classes of the photos, before training on them.
+
+    Raises:
+        BadInput: there are such species; or there is no such source.
+    """
+    if not species:
+        return
+    classes = {photo.name for photo in scan(resolve(source, cache)).files}
+    check_parents(species, classes, where, ", which is not among the photos: choose another --out or edit it.")
+
+
+def check_parents(species: Sequence[Species], classes: Collection[str], where: Path, what: str) -> None:
+    """Refuse species with a parent that is not in ``classes``; ``what`` ends the sentence.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for one in species:
+        for name in one.mix:
+            if name not in classes:
+                raise BadInput(f"{where}: '{one.slug}' is mixed from '{name}'{what}")
+
+
+def check_voices(species: Sequence[Species], where: Path) -> None:
+    """Refuse species that a person gave a voice that no body has.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for one in species:
+        if one.voice and one.voice not in VOICES:
+            raise BadInput(f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of {', '.join(VOICES)}, or leave it out.")
+
+
+def find_species(out: Path, wishes: jungle_toml.Config, studio: Studio, count: int, seed: int) -> tuple[Species, ...]:
+    """The species of jungle.toml, or as many new ones, which are written there for a person to change.
+
+    Raises:
+        BadInput: one of them is mixed from an animal that the painter does not know.
+    """
+    classes = studio.painter.classes
+    known = ", ".join(classes) or "none: it was trained without classes"
+    check_parents(wishes.species, classes, out / jungle_toml.NAME, f"; the animals that this model knows are {known}.")
+    if wishes.species:
+        return wishes.species
+    species = invent(to_invent_from(classes, studio.kinds, count), count, seed)
+    make_folder(out)
+    jungle_toml.write_species(out, seed, species, classes)
+    return species
+
+
+def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], sketches: int, shelf: Shelf, progress: Progress) -> list[Picture]:
+    """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and sheet; files are relative to ``out``.
+
+    Raises:
+        BadInput: a class that the model does not know.
+    """
+    labels = labels_by_kind(studio.kinds)
+    choosing = (sketches, shipped_judge().name, {name: sorted(labels[name]) for name in studio.painter.classes if name in labels})
+    made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), *choosing)
+    key = digest("pictures", __version__, [one.to_json() for one in species], *made)
+    known = shelf.recall(PICTURES, key)
+    if known is not None:
+        progress("pictures", sketches * len(species))
+        return [Picture(**one) for one in known]
+    seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
+    best = best_sketches(studio.painter, species, seeds, studio.painting, shelf, labels, lambda done: progress("pictures", done))
+    gallery = paint_animals(studio.painter, best, studio.painting, out / PICTURES, memory=shelf)
+    pictures = [dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures]
+    files = [out / picture.file for picture in pictures]
+    shelf.remember(PICTURES, key, [one.to_json() for one in pictures], [*files, out / f"{PICTURES}.zip", out / f"{PICTURES}.png"])
+    return pictures
+
+
+def requests(
+    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], wishes: jungle_toml.Config
+) -> list[CallRequest]:
+    """What is asked of the engine of calls: a mix of voices, or a prompt with the place of the record and the light of the picture."""
+    if studio.voices:
+        return [CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES) for one in species]
+    made = []
+    for number, one in enumerate(species):
+        light = "at night" if pixels_of(out / pictures[number].file).mean() < DARK else "by day"
+        text, seconds = build_prompt(one.mix, one.seed, f"{describe(one).habitat} {light}"), 0.0
+        if wishes.prompts:
+            prompt = wishes.prompts[number % len(wishes.prompts)]
+            text, seconds = prompt.text, prompt.seconds
+        negative = wishes.negative or DEFAULT_NEGATIVE
+        made.append(CallRequest(seed=one.seed, prompt=text, negative=negative, seconds=seconds, takes=TAKES))
+    return made
+
+
+def make_calls(
+    studio: Studio, out: Path, species: Sequence[Species], asked_for: Sequence[CallRequest], shelf: Shelf, progress: Progress
+) -> list[Call]:
+    """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
+    wanted = [Wanted(one, request) for one, request in zip(species, asked_for, strict=True)]
+    asked = [dataclasses.asdict(one.request) for one in wanted]
+    key = digest("calls", __version__, asked, [one.slug for one in species], studio.singer.name, studio.singer.model, studio.singing)
+    known = shelf.recall(SOUNDS, key)
+    if known is not None:
+        progress("takes", TAKES * len(species))
+        return [call_from_json(one) for one in known]
+    singer = RememberingMaker(
+        studio.singer,
+        lambda one: digest("take", dataclasses.asdict(one), studio.singer.name, studio.singer.model, studio.singing),
+        shelf.get,
+        shelf.put,
+    )
+    album = make_album(singer, wanted, out / SOUNDS, Ear.shipped(), studio.reference, lambda done: progress("takes", done))
+    calls = [dataclasses.replace(call, file=f"{SOUNDS}/{call.file}") for call in album]
+    files = [path for call in calls for path in sorted((out / call.file).parent.glob(f"{Path(call.file).stem}.*"))]
+    shelf.remember(SOUNDS, key, [one.to_json() for one in calls], [*files, out / SOUNDS / "sounds.json"])
+    return calls
+
+
+def bind_cards(
+    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], asked_for: Sequence[CallRequest],
+    calls: Sequence[Call], family: Family, told: Sequence[Told], wishes: Wishes, shelf: Shelf, progress: Progress,
+) -> list[Postcard]:  # fmt: skip
+    """The postcard of each species in ``out``/postcards; those that are there and unchanged are kept."""
+    cards = []
+    for number, one in enumerate(species):
+        making = Making(
+            painting=dataclasses.asdict(studio.painting), singing=studio.singing, request=dataclasses.asdict(asked_for[number]),
+            device=str(studio.painter.device),
+        )  # fmt: skip
+        share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
+        cards.append(bind(out, one, pictures[number], calls[number], making, family, share, wishes, shelf))
+        progress("postcards", 1)
+    return cards
+
+
+def make_cards(
+    studio: Studio, out: Path, species: Sequence[Species], wishes: jungle_toml.Config, shelf: Shelf, progress: Progress,
+    writer: Writer | None = None,
+) -> tuple[list[Postcard], list[str]]:  # fmt: skip
+    """Everything up to the postcards, and what looks or sounds wrong with them.
+
+    Args:
+        writer: a language model that makes up so many phrases in a language; without one, the embedded engine does.
+    """
+    pictures = paint_pictures(studio, out, species, wishes.sketches, shelf, progress)
+    asked_for = requests(studio, out, species, pictures, wishes)
+    calls = make_calls(studio, out, species, asked_for, shelf, progress)
+    family = family_of(wishes.seed, wishes.language)
+    write_family(out, family, shelf)
+    told = writer(family.language, wishes.phrases * len(species)) if writer else ()
+    known = family.language.known
+    told = [one for one in told if not faults(one.meaning, known)]  # no dialect has the words that a model coined
+    how = Wishes(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
+    cards = bind_cards(studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress)
+    trouble = [looks_wrong(np.stack([pixels_of(out / picture.file) for picture in pictures]))]
+    trouble += [f"{call.file}: {flag}" for call in calls for flag in call.flags]
+    return cards, [line for line in trouble if line]
+
+
+def write_family(out: Path, family: Family, shelf: Shelf) -> None:
+    """The language of the jungle in ``out``/language: its phrases, its dictionary and its grammar."""
+    key = digest("language", __version__, dataclasses.asdict(family))
+    if shelf.recall(LANGUAGE, key) is None:
+        files = write_language(out / LANGUAGE, family.language, list(family.language.phrases(PHRASES)))
+        shelf.remember(LANGUAGE, key, True, files)

@@ -1,0 +1,52 @@
+"""Every file of a postcard again from its manifest, compared byte by byte."""
+
+import tempfile
+from pathlib import Path
+
+from ..config.recipes import SampleRecipe
+from ..diffusion.batched_sampling import Wish
+from ..errors import BadInput
+from ..images.sampling import paint
+from ..images.upscale import shipped_name
+from ..records import Species
+from ..sounds.classifier import Ear
+from ..sounds.engine import CallRequest
+from ..sounds.generate import EmbeddedMaker
+from .calls import Wanted, make_album
+from .folder import make_again, read_manifest, samples_of
+from .pipeline import Studio
+
+
+def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
+    """Make every file of a postcard again; returns the names of those whose bytes differ from its manifest.
+
+    Raises:
+        BadInput: there is no such postcard, or a model that made it is not the one at hand.
+    """
+    manifest = read_manifest(jungle, name)
+    for what, wanted, at_hand, option in (
+        ("picture was painted", manifest["picture"]["model"], studio.painter.hash, "--model"),
+        ("call was made", manifest["call"]["model"], studio.singer.model, "--sound-model"),
+    ):
+        if wanted != at_hand:
+            raise BadInput(
+                f"The {what} with the model {wanted}, and the one at hand is {at_hand}: name the file of that model with {option}; "
+                f"if it was a shipped one, jungle {manifest['jungle']} has it."
+            )
+    if manifest["enlarger"] != shipped_name():
+        raise BadInput(
+            f"The picture was enlarged with {manifest['enlarger']}, and this version ships {shipped_name()}: "
+            f"install jungle {manifest['jungle']}."
+        )
+    making = manifest["making"]
+    species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
+    wish = Wish(manifest["picture"]["seed"], studio.painter.mix(species.mix))
+    _, pixels = next(iter(paint(studio.painter, [wish], SampleRecipe(**making["painting"]))))
+    with tempfile.TemporaryDirectory() as folder:
+        wanted_call = Wanted(species, CallRequest(**making["request"]))
+        singer = studio.singer
+        if isinstance(singer, EmbeddedMaker):
+            singer = singer.drawing(SampleRecipe(**making["singing"]))
+        call = make_album(singer, [wanted_call], Path(folder), Ear.shipped(), studio.reference)[0]
+        pcm = samples_of(Path(folder) / call.file)
+    return make_again(jungle, name, manifest, pixels, call, pcm)

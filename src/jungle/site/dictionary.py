@@ -1,0 +1,40 @@
+"""The dictionary page: the words of the family that all dialects of a jungle come from."""
+
+import json
+from pathlib import Path
+
+from ..errors import BadInput
+from .render import folded
+from .sanitize import LINE, NAME, clean
+from .views import Entry
+
+KINDS = {
+    "N": "noun", "A": "quality", "Q": "quantity", "I": "verb", "T": "verb with an object", "P": "relation", "D": "adverb",
+    "C": "connective", "X": "call",
+}  # fmt: skip
+
+
+def entries(where: Path) -> tuple[Entry, ...]:
+    """The rows of a lexicon.json in the order of the alphabet; none where there is no such file.
+
+    Raises:
+        BadInput: it is damaged.
+    """
+    try:
+        words = json.loads(where.read_text(encoding="utf-8"))["words"]
+        found = [
+            Entry(
+                word=clean(one["word"], NAME),
+                ipa=clean(one["ipa"], NAME),
+                english=clean(one["english"], NAME),
+                kind=clean(KINDS.get(one["class"], one["class"]), NAME),
+                made_of=clean(" + ".join(one["made_of"]), LINE),
+                gloss=clean(one["gloss"], NAME),
+            )
+            for one in words
+        ]
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadInput(f"The dictionary {where} is damaged ({error}): run  jungle language  again.") from None
+    return tuple(sorted(found, key=lambda entry: (folded(entry.word), entry.word, entry.english)))

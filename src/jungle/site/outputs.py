@@ -1,0 +1,145 @@
+"""Every file of a site as a batch: where it lies, what decides its bytes, and how it is made."""
+
+import base64
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import PIL
+
+from .. import __version__
+from ..encoding.provenance import Facts
+from ..errors import BadInput
+from ..records import Postcard
+from ..storage.atomic import digest
+from ..storage.build_cache import Shelf
+from . import images as renditions
+from . import share_image
+from .feed import feed
+from .images import Encoder, Looks
+from .incremental import Batch
+from .render import page, put, script_json, static_files, templates_digest
+from .viewing import VOLUME, card_json, search_row, sections
+from .views import CardView, SiteView
+
+PAGES = ("dictionary.html", "about.html", "send.html", "404.html")
+LIBRARY = f"Pillow {PIL.__version__}"  # with the encoders that come with it
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The folder of a postcard, the digests of its files by name, and what its pictures tell of themselves."""
+
+    folder: Path
+    digests: Mapping[str, str]
+    facts: Facts
+
+
+def piece(origin: Origin, card: Postcard, encoder: Encoder) -> str:
+    """The name under which the shelf keeps what is made of a picture."""
+    return digest("renditions", origin.digests[card.master], encoder.version)
+
+
+def media(one: CardView, origin: Origin, looks: Looks, piece: str, title: str, shelf: Shelf) -> Iterator[Batch]:
+    """Pictures and sounds of a card."""
+    name, master, told = one.id, one.card.master, digest(origin.facts.told())
+    source = origin.folder / master
+    yield Batch(tuple(file.path(name) for file in looks.files), digest(piece, told), partial(_renditions, shelf, piece, origin.facts))
+    species = one.card.species
+    words = share_image.Words(species.name, species.binomial, one.card.own_name, title, one.stamp)
+    key = digest(origin.digests[master], words, told, share_image.VERSION, LIBRARY)
+    yield Batch((one.share,), key, partial(share_image.share_picture, source, words, origin.facts), heavy=True)
+    key = digest(origin.digests["spectrogram.png"], told, LIBRARY)
+    yield Batch((one.call.spectrogram,), key, partial(renditions.spectrogram, origin.folder / "spectrogram.png", origin.facts))
+    for path, file in ((one.call.opus, "call.opus"), (one.call.m4a, "call.m4a"), (one.call.flac, "call.flac")):
+        if path:
+            yield Batch((path,), origin.digests[file], partial(_copy, origin.folder / file))
+    if one.picture.master not in {file.path(name) for file in looks.files}:
+        key = digest(origin.digests[master], told)
+        yield Batch((one.picture.master,), key, partial(renditions.lossless, source, origin.facts))
+    yield Batch((one.call.script,), origin.digests["call.flac"], partial(_call_script, name, origin.folder / "call.flac"))
+    if one.call.voices:
+        files = [phrase.file for phrase in one.card.phrases]
+        key = digest([origin.digests.get(file, "") for file in files])
+        yield Batch((one.call.voices,), key, partial(_voice_script, name, [origin.folder / file if file else None for file in files]))
+
+
+def _renditions(shelf: Shelf, piece: str, facts: Facts) -> list[bytes]:
+    packed = shelf.get(piece)
+    if packed is None:
+        raise BadInput(f"The memory in {shelf.folder} was deleted while it was used: run the same command again.")
+    return renditions.unpacked(packed, facts)
+
+
+def _copy(path: Path) -> list[bytes]:
+    return [path.read_bytes()]
+
+
+def _base64(path: Path | None) -> str:
+    return base64.b64encode(path.read_bytes()).decode() if path else ""
+
+
+def _call_script(name: str, path: Path) -> list[bytes]:
+    return [put("call", name, _base64(path))]
+
+
+def _voice_script(name: str, paths: Sequence[Path | None]) -> list[bytes]:
+    return [put("voice", name, [_base64(path) for path in paths])]
+
+
+def _ready(path: str, data: bytes) -> Batch:
+    """A file whose bytes are known already."""
+    return Batch((path,), digest(data), lambda: [data])
+
+
+def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
+    """Scripts, pages, search and feed, the files that others link to first."""
+    about = digest(templates_digest(), script_json(_plain(site)), __version__)
+    told: list[bytes] = []
+    for place, one in enumerate(cards):
+        neighbours = cards[place - 1], cards[(place + 1) % len(cards)]
+        told.append(put("card", one.id, card_json(one, neighbours[0].id, neighbours[1].id, volume_of(site, one))))
+        yield _ready(one.script, told[-1])
+    for place, one in enumerate(cards):
+        around = (told[place - 1], told[place], told[(place + 1) % len(cards)])
+        yield Batch((one.page,), digest(about, *around), partial(_card_page, site, cards, place))
+    yield _ready("search.js", put("search", "all", [search_row(one, volume_of(site, one)) for one in cards]))
+    yield _ready("feed.xml", feed(site, cards))
+    for name in PAGES:
+        yield Batch((name,), digest(about, name), partial(_page, name, site))
+    for number, name in enumerate(site.volumes, 1):
+        shown = sections(cards, number)
+        key = digest(about, number, *(told[one.number - 1] for section in shown for one in section))
+        yield Batch((name,), key, partial(_index, site, shown, number))
+    yield _ready(".nojekyll", b"")
+
+
+def volume_of(site: SiteView, one: CardView) -> str:
+    """The page on which a card lies."""
+    return site.volumes[(one.number - 1) // VOLUME]
+
+
+def _plain(site: SiteView) -> Any:
+    return dataclasses.asdict(site)
+
+
+def _card_page(site: SiteView, cards: Sequence[CardView], place: int) -> list[bytes]:
+    near = {"previous": cards[place - 1], "next": cards[(place + 1) % len(cards)]}
+    return [page("card.html", site=site, card=cards[place], root="../", **near)]
+
+
+def _page(name: str, site: SiteView) -> list[bytes]:
+    return [page(name, site=site, root=(site.base_url or "./") if name == "404.html" else "")]
+
+
+def _index(site: SiteView, shown: list[list[CardView]], volume: int) -> list[bytes]:
+    return [page("index.html", site=site, sections=shown, volume=volume, root="")]
+
+
+def static() -> Iterator[Batch]:
+    """The style sheet, the script and the fonts."""
+    for path, data in static_files().items():
+        yield _ready(path, data)

@@ -1,0 +1,23 @@
+"""From the postcards of a jungle to its page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..config.jungle_toml import Config
+from ..postcards.cost import counted
+from ..postcards.pipeline import TAKES, Progress
+from ..records import Postcard
+from ..storage.build_cache import Shelf
+from . import credits
+from .build import SiteSettings, build_site
+
+SITE = "site"
+
+
+def publish(out: Path, cards: Sequence[Postcard], wishes: Config, shelf: Shelf, progress: Progress) -> Path:
+    """The site of these cards in ``out``/site; returns its first page."""
+    settings = SiteSettings(
+        title=wishes.title, world=wishes.world, base_url=wishes.base_url, metadata=wishes.metadata,
+        models=credits.models(cards), credits=credits.credits_of(cards), ledger=counted(cards, wishes.sketches, TAKES),
+    )  # fmt: skip
+    return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done), shelf).index
