@@ -39,7 +39,10 @@ from jungle.images.training import Feed
 from jungle.weights import shipped
 
 SAMPLING = SampleRecipe(steps=12, guidance=2.0)
-SHOWN, TIMED = 64, 8  # pictures on a sheet; updates that are timed at each size before the plan is made
+SHOWN, TIMED = (
+    64,
+    8,
+)  # pictures on a sheet; updates that are timed at each size before the plan is made
 EMA_WIDTHS = (0.02, 0.1, 0.2)  # followed beside the recipe's own in the arm ``base``
 COLUMNS = {
     "images": "photos seen", "rate": "images/s a core", "parameters": "M parameters", "kid": "KID x 1000", "kid_error": "±",
@@ -61,7 +64,9 @@ ARMS: dict[str, Recipe] = {
     "epsilon": arm(objective="epsilon"),
     "transformer": arm(net={"widths": (384,), "blocks": (4,), "attention": (0,)}),
     "convolutions": arm(net={"attention": ()}),
-    "patch2": arm(net={"patch": 2, "widths": (64, 128, 384), "blocks": (1, 1, 3), "attention": (2,)}),
+    "patch2": arm(
+        net={"patch": 2, "widths": (64, 128, 384), "blocks": (1, 1, 3), "attention": (2,)}
+    ),
     "narrow": arm(net={"widths": (64, 256)}),
     "wide": arm(net={"widths": (192, 512)}),
     "batch64": arm(batch=64),
@@ -87,16 +92,22 @@ class Told(FlowDenoiser):
 
     def ask(self, inside: Tensor, told: Tensor, mix: Tensor) -> Tensor:
         """As ours, with mixes (B, K) or (B, K + 1)."""
-        return super().ask(inside, told, torch.nn.functional.pad(mix, (0, self.columns - mix.shape[1])))
+        return super().ask(
+            inside, told, torch.nn.functional.pad(mix, (0, self.columns - mix.shape[1]))
+        )
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """As ours, after changing half of the photos."""
         changed = (torch.rand(len(x), generator=generator) < 0.5).to(x.dtype)
         x = torch.where(changed[:, None, None, None] > 0, augment.safe(x, generator), x)
         return super().loss(x, torch.cat([mix, changed[:, None]], dim=1), generator, shrunk)
 
 
-def built(name: str, recipe: Recipe, data: photo_files.PhotoSet, compute: device.Compute, start: Path) -> Trainable:
+def built(
+    name: str, recipe: Recipe, data: photo_files.PhotoSet, compute: device.Compute, start: Path
+) -> Trainable:
     """The arm's network with its first weights."""
     if name == "+told":
         with torch.random.fork_rng(devices=[]):
@@ -108,8 +119,12 @@ def built(name: str, recipe: Recipe, data: photo_files.PhotoSet, compute: device
         made = model.build(recipe, len(data.classes), compute)
     if name.startswith("+"):
         before = model.load(start, compute)
-        before = dataclasses.replace(before, recipe=dataclasses.replace(before.recipe, net=recipe.net))  # dropout has no weights
-        model.inherit(made, recipe, (*data.classes, "told") if name == "+told" else data.classes, before)
+        before = dataclasses.replace(
+            before, recipe=dataclasses.replace(before.recipe, net=recipe.net)
+        )  # dropout has no weights
+        model.inherit(
+            made, recipe, (*data.classes, "told") if name == "+told" else data.classes, before
+        )
     return made
 
 
@@ -133,7 +148,12 @@ def planned(denoiser: Trainable, feed: Feed, recipe: Recipe, seconds: float) -> 
 
 
 def judged(
-    denoiser: Trainable, weights: dict[str, Tensor], recipe: Recipe, data: photo_files.PhotoSet, count: int, sheet: Path
+    denoiser: Trainable,
+    weights: dict[str, Tensor],
+    recipe: Recipe,
+    data: photo_files.PhotoSet,
+    count: int,
+    sheet: Path,
 ) -> dict[str, Any]:
     """Scores of ``count`` pictures painted with these weights."""
     denoiser.net.load_state_dict(weights)
@@ -153,14 +173,27 @@ def judged(
     }  # fmt: skip
 
 
-def followed(updates: Iterator[Any], state: State, net: torch.nn.Module, averages: dict[float, dict[str, Tensor]]) -> None:
+def followed(
+    updates: Iterator[Any],
+    state: State,
+    net: torch.nn.Module,
+    averages: dict[float, dict[str, Tensor]],
+) -> None:
     """Run to the end, with more averages of the weights beside the recipe's own."""
     for _ in updates:
         for width, ema in averages.items():
             update_ema(ema, net, state.step, width)
 
 
-def run(name: str, recipe: Recipe, data: photo_files.PhotoSet, minutes: float, count: int, start: Path, out: Path) -> None:
+def run(
+    name: str,
+    recipe: Recipe,
+    data: photo_files.PhotoSet,
+    minutes: float,
+    count: int,
+    start: Path,
+    out: Path,
+) -> None:
     """Train one arm, judge it, and write its figures."""
     compute = device.choose("cpu")
     if name.startswith("+"):  # goes on, so it has the network of the model that it begins with
@@ -182,7 +215,9 @@ def run(name: str, recipe: Recipe, data: photo_files.PhotoSet, minutes: float, c
     raw = {key: value.clone() for key, value in denoiser.net.state_dict().items()}
     kinds: dict[str, dict[str, Tensor]] = {name: state.ema}
     if widths:
-        kinds |= {f"{name}, average of {width:g}": averages[width] for width in widths} | {f"{name}, no average": raw}
+        kinds |= {f"{name}, average of {width:g}": averages[width] for width in widths} | {
+            f"{name}, no average": raw
+        }
     for title, weights in kinds.items():
         values = facts | judged(denoiser, weights, recipe, data, count, out / f"{title}.png")
         (out / f"{title}.json").write_text(json.dumps(values, indent=1))
@@ -192,11 +227,15 @@ def run(name: str, recipe: Recipe, data: photo_files.PhotoSet, minutes: float, c
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photos", type=Path)
     parser.add_argument("--minutes", type=float, default=4.0, help="of one core, for each arm")
     parser.add_argument("--arms", default=",".join(ARMS), help="all by default")
-    parser.add_argument("--start", type=Path, default=None, help="a model file; the shipped one by default")
+    parser.add_argument(
+        "--start", type=Path, default=None, help="a model file; the shipped one by default"
+    )
     parser.add_argument("--count", type=int, default=250)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
@@ -209,7 +248,15 @@ def main() -> None:
         if file.exists():
             print(row(COLUMNS, name, json.loads(file.read_text())), flush=True)
         else:
-            run(name, ARMS[name], data, given.minutes, given.count, given.start or shipped(SHIPPED["photos"]), given.out)
+            run(
+                name,
+                ARMS[name],
+                data,
+                given.minutes,
+                given.count,
+                given.start or shipped(SHIPPED["photos"]),
+                given.out,
+            )
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ NNLS_ROUNDS = 100
 def mel_recipe(name: str = "call") -> Recipe:
     """Our recipe for pictures of 128 bands and 2.05 s: the patch is half as long, so that the network sees a grid as large as ours."""
     recipe = find(name, "recordings")
-    return dataclasses.replace(recipe, image_size=BANDS, net=dataclasses.replace(recipe.net, patch=recipe.net.patch // 2))
+    return dataclasses.replace(
+        recipe, image_size=BANDS, net=dataclasses.replace(recipe.net, patch=recipe.net.patch // 2)
+    )
 
 
 @functools.cache
@@ -51,13 +53,17 @@ def filters() -> Tensor:
 
 def _stft(waves: Tensor) -> Tensor:
     window = torch.hann_window(FFT, device=waves.device)
-    spectrum = torch.stft(waves, FFT, HOP, window=window, center=True, pad_mode="constant", return_complex=True)
+    spectrum = torch.stft(
+        waves, FFT, HOP, window=window, center=True, pad_mode="constant", return_complex=True
+    )
     return spectrum[:, :, :-1] / (FFT / 4)
 
 
 def _istft(spectrum: Tensor) -> Tensor:
     full = torch.nn.functional.pad(spectrum * (FFT / 4), (0, 1))
-    return torch.istft(full, FFT, HOP, window=torch.hann_window(FFT), center=True, length=spectrum.shape[2] * HOP)
+    return torch.istft(
+        full, FFT, HOP, window=torch.hann_window(FFT), center=True, length=spectrum.shape[2] * HOP
+    )
 
 
 def transform(waves: Tensor) -> Tensor:
@@ -93,7 +99,9 @@ def to_waves(images: Tensor) -> Tensor:
 @contextlib.contextmanager
 def as_mel() -> Iterator[None]:
     """Inside, pictures of calls are mel spectrograms, for training and for drawing; ``to_images`` is ours on these bands."""
-    with mock.patch.multiple(spectrogram, HOP=HOP, BINS=BANDS, transform=transform, to_waves=to_waves):
+    with mock.patch.multiple(
+        spectrogram, HOP=HOP, BINS=BANDS, transform=transform, to_waves=to_waves
+    ):
         yield
 
 
@@ -127,36 +135,124 @@ class Voice:
 
 
 VOICES = {
-    "bird": Voice(pitch=(2500, 5000), sweep=(0.3, -0.2, 0.4), seconds=(0.08, 0.3), calls=(3, 8), formant=4000, slope=18, noise=0.03),
-    "cat": Voice(pitch=(400, 700), sweep=(-0.2, 0.2, 0.1, -0.3), seconds=(0.5, 1.2), calls=(1, 2), formant=1500, slope=6, noise=0.08),
-    "chicken": Voice(pitch=(400, 900), sweep=(0, 0.1, -0.2), seconds=(0.08, 0.25), calls=(3, 7), formant=1800, noise=0.25),
-    "cow": Voice(pitch=(100, 180), sweep=(-0.3, 0.1, 0, -0.2), seconds=(1, 2), calls=(1, 1), formant=500),
-    "dog": Voice(pitch=(300, 600), sweep=(0.1, 0.3, -0.6), seconds=(0.12, 0.3), calls=(1, 5), formant=900, slope=6, noise=0.3),
-    "donkey": Voice(pitch=(250, 600), sweep=(0.4, 0.5, -0.7, -0.6), seconds=(0.7, 1.2), calls=(1, 2), formant=1200, noise=0.4, pulse=30),
-    "frog": Voice(pitch=(250, 900), sweep=(0, 0.05, 0), seconds=(0.1, 0.4), calls=(2, 8), formant=1200, slope=4, noise=0.15, pulse=60),
-    "lion": Voice(pitch=(60, 130), sweep=(-0.2, 0.2, -0.3), seconds=(1, 2), calls=(1, 1), formant=450, slope=4, noise=0.5, pulse=25),
-    "monkey": Voice(pitch=(500, 1200), sweep=(-0.3, 0.4, -0.2), seconds=(0.1, 0.4), calls=(2, 6), formant=1600, slope=6, noise=0.15),
-    "sheep": Voice(pitch=(250, 450), sweep=(0, 0.1, -0.1), seconds=(0.6, 1.4), calls=(1, 2), formant=1100, noise=0.12, pulse=9),
+    "bird": Voice(
+        pitch=(2500, 5000),
+        sweep=(0.3, -0.2, 0.4),
+        seconds=(0.08, 0.3),
+        calls=(3, 8),
+        formant=4000,
+        slope=18,
+        noise=0.03,
+    ),
+    "cat": Voice(
+        pitch=(400, 700),
+        sweep=(-0.2, 0.2, 0.1, -0.3),
+        seconds=(0.5, 1.2),
+        calls=(1, 2),
+        formant=1500,
+        slope=6,
+        noise=0.08,
+    ),
+    "chicken": Voice(
+        pitch=(400, 900),
+        sweep=(0, 0.1, -0.2),
+        seconds=(0.08, 0.25),
+        calls=(3, 7),
+        formant=1800,
+        noise=0.25,
+    ),
+    "cow": Voice(
+        pitch=(100, 180), sweep=(-0.3, 0.1, 0, -0.2), seconds=(1, 2), calls=(1, 1), formant=500
+    ),
+    "dog": Voice(
+        pitch=(300, 600),
+        sweep=(0.1, 0.3, -0.6),
+        seconds=(0.12, 0.3),
+        calls=(1, 5),
+        formant=900,
+        slope=6,
+        noise=0.3,
+    ),
+    "donkey": Voice(
+        pitch=(250, 600),
+        sweep=(0.4, 0.5, -0.7, -0.6),
+        seconds=(0.7, 1.2),
+        calls=(1, 2),
+        formant=1200,
+        noise=0.4,
+        pulse=30,
+    ),
+    "frog": Voice(
+        pitch=(250, 900),
+        sweep=(0, 0.05, 0),
+        seconds=(0.1, 0.4),
+        calls=(2, 8),
+        formant=1200,
+        slope=4,
+        noise=0.15,
+        pulse=60,
+    ),
+    "lion": Voice(
+        pitch=(60, 130),
+        sweep=(-0.2, 0.2, -0.3),
+        seconds=(1, 2),
+        calls=(1, 1),
+        formant=450,
+        slope=4,
+        noise=0.5,
+        pulse=25,
+    ),
+    "monkey": Voice(
+        pitch=(500, 1200),
+        sweep=(-0.3, 0.4, -0.2),
+        seconds=(0.1, 0.4),
+        calls=(2, 6),
+        formant=1600,
+        slope=6,
+        noise=0.15,
+    ),
+    "sheep": Voice(
+        pitch=(250, 450),
+        sweep=(0, 0.1, -0.1),
+        seconds=(0.6, 1.4),
+        calls=(1, 2),
+        formant=1100,
+        noise=0.12,
+        pulse=9,
+    ),
 }
 
 
-def _one_call(voice: Voice, pitch: float, seconds: float, source: np.random.Generator) -> NDArray[np.float64]:
+def _one_call(
+    voice: Voice, pitch: float, seconds: float, source: np.random.Generator
+) -> NDArray[np.float64]:
     """One call (samples,): partials of a moving pitch and noise, through one resonance, with a rise and a longer fall."""
     count = int(seconds * RATE)
     place, t = np.linspace(0, 1, count), np.arange(count) / RATE
     wobble = np.interp(place, np.linspace(0, 1, 12), source.normal(0, 0.02, 12))
-    frequency = pitch * 2 ** (np.interp(place, np.linspace(0, 1, len(voice.sweep)), voice.sweep) + wobble)
+    frequency = pitch * 2 ** (
+        np.interp(place, np.linspace(0, 1, len(voice.sweep)), voice.sweep) + wobble
+    )
     phase = 2 * np.pi * np.cumsum(frequency) / RATE
 
     def resonance(hertz: NDArray[Any]) -> NDArray[Any]:
         return 0.1 + 1 / (1 + np.square((hertz - voice.formant) / (0.4 * voice.formant)))
 
     partials = range(1, max(2, int(0.95 * RATE / 2 / frequency.max())))
-    tone = sum(k ** (-voice.slope / 6.02) * resonance(k * frequency) * np.sin(k * phase) for k in partials)
-    breath = np.fft.irfft(np.fft.rfft(source.standard_normal(count)) * resonance(np.fft.rfftfreq(count, 1 / RATE)), count)
-    wave = (1 - voice.noise) * tone / np.abs(tone).max() + voice.noise * breath / np.abs(breath).max()
+    tone = sum(
+        k ** (-voice.slope / 6.02) * resonance(k * frequency) * np.sin(k * phase) for k in partials
+    )
+    breath = np.fft.irfft(
+        np.fft.rfft(source.standard_normal(count)) * resonance(np.fft.rfftfreq(count, 1 / RATE)),
+        count,
+    )
+    wave = (1 - voice.noise) * tone / np.abs(tone).max() + voice.noise * breath / np.abs(
+        breath
+    ).max()
     beating = 1 - 0.8 * (0.5 - 0.5 * np.cos(2 * np.pi * voice.pulse * t)) if voice.pulse else 1.0
-    envelope = np.sin(np.pi / 2 * np.minimum(place / 0.15, 1)) * np.sin(np.pi / 2 * np.minimum((1 - place) / 0.35, 1))
+    envelope = np.sin(np.pi / 2 * np.minimum(place / 0.15, 1)) * np.sin(
+        np.pi / 2 * np.minimum((1 - place) / 0.35, 1)
+    )
     finished: NDArray[np.float64] = wave * beating * envelope
     return finished
 
@@ -175,15 +271,26 @@ class ParametricMaker:
         for index, request in enumerate(requests):
             animal = max(request.mix, key=lambda name: request.mix[name])
             if animal not in VOICES:
-                raise BadInput(f"There are no rules for '{animal}': use recordings of {', '.join(VOICES)} only.")
-            yield index, Take(self._perform(VOICES[animal], np.random.default_rng([request.seed, 5])), RATE, request.seed)
+                raise BadInput(
+                    f"There are no rules for '{animal}': use recordings of {', '.join(VOICES)} only."
+                )
+            yield (
+                index,
+                Take(
+                    self._perform(VOICES[animal], np.random.default_rng([request.seed, 5])),
+                    RATE,
+                    request.seed,
+                ),
+            )
 
     def _perform(self, voice: Voice, source: np.random.Generator) -> Audio:
         pitch = float(np.exp(source.uniform(*np.log(voice.pitch))))
         audio = np.zeros((2 * RATE, 1), dtype=np.float32)
         place = 0
         for _ in range(source.integers(*voice.calls, endpoint=True)):
-            call = _one_call(voice, pitch * 2 ** source.normal(0, 0.03), source.uniform(*voice.seconds), source)
+            call = _one_call(
+                voice, pitch * 2 ** source.normal(0, 0.03), source.uniform(*voice.seconds), source
+            )
             part = audio[place : place + len(call), 0]
             part += source.uniform(0.6, 0.9) * call[: len(part)]
             place += len(call) + int(source.uniform(0.03, 0.2) * RATE)
@@ -209,5 +316,7 @@ def set_aside(clips: ClipSet, count: int, seed: int) -> list[int]:
     """The recordings that ``evaluate.compare`` sets aside for its floor, so that none is compared with a copy of itself."""
     order = np.random.default_rng([seed, 3]).permutation(np.unique(clips.groups))
     sizes = np.cumsum([int((clips.groups == group).sum()) for group in order])
-    aside = np.isin(clips.groups, order[: int(np.searchsorted(sizes, min(count, len(clips) // 2))) + 1])
+    aside = np.isin(
+        clips.groups, order[: int(np.searchsorted(sizes, min(count, len(clips) // 2))) + 1]
+    )
     return [int(index) for index in np.flatnonzero(aside)]

@@ -53,7 +53,9 @@ mixes_*.png: each is meant to be one animal that is a mix of two kinds. For ever
 def write_pages(out: Path, name: str, pictures: list[NDArray[np.uint8]]) -> None:
     """``name_1.png`` ... with the numbers 1, 2 ..."""
     for page, start in enumerate(range(0, len(pictures), A_PAGE), 1):
-        numbered_page(pictures[start : start + A_PAGE], start + 1, columns=6, side=SIDE).save(out / f"{name}_{page}.png")
+        numbered_page(pictures[start : start + A_PAGE], start + 1, columns=6, side=SIDE).save(
+            out / f"{name}_{page}.png"
+        )
 
 
 def write_sheets(model: Model, report: reports.KindReport, given: argparse.Namespace) -> None:
@@ -65,15 +67,26 @@ def write_sheets(model: Model, report: reports.KindReport, given: argparse.Names
     cells = shuffle_cells(labels, shown, kinds, given.seed)
 
     given.out.mkdir(parents=True, exist_ok=True)
-    write_pages(given.out, "singles", [(photos.pixels if cell.photo else pictures)[cell.index] for cell in cells])
+    write_pages(
+        given.out,
+        "singles",
+        [(photos.pixels if cell.photo else pictures)[cell.index] for cell in cells],
+    )
 
     invented = reports.to_invent_from(model.classes, report)
     mixes = [parents(invented, given.seed + i) for i in range(MIXES)]
     wishes = [Wish(given.seed + i, model.mix(mix)) for i, mix in enumerate(mixes)]
-    write_pages(given.out, "mixes", [pixels for _, pixels in paint(model, wishes, model.recipe.sample)])
+    write_pages(
+        given.out, "mixes", [pixels for _, pixels in paint(model, wishes, model.recipe.sample)]
+    )
 
     (given.out / "questions.txt").write_text(QUESTIONS.format(kinds=", ".join(kinds)))
-    answers = {"model": model.hash, "kinds": kinds, "singles": [dataclasses.asdict(cell) for cell in cells], "mixes": mixes}
+    answers = {
+        "model": model.hash,
+        "kinds": kinds,
+        "singles": [dataclasses.asdict(cell) for cell in cells],
+        "mixes": mixes,
+    }
     (given.out / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
 
 
@@ -82,7 +95,9 @@ def read_form(path: Path) -> dict[str, dict[int, list[str]]]:
     form: dict[str, dict[int, list[str]]] = {"singles": {}, "mixes": {}}
     for row in csv.reader(path.read_text(encoding="utf-8").splitlines()):
         if row and row[0].strip().isdigit():
-            form["singles" if len(row) == 4 else "mixes"][int(row[0])] = [field.strip().lower().replace(" ", "_") for field in row[1:]]
+            form["singles" if len(row) == 4 else "mixes"][int(row[0])] = [
+                field.strip().lower().replace(" ", "_") for field in row[1:]
+            ]
     return form
 
 
@@ -96,13 +111,23 @@ def score(answers: dict[str, Any], path: Path) -> None:
     form = read_form(path)
     print(path)
     for photo in (False, True):
-        rows = [(cell["kind"], form["singles"][cell["number"]]) for cell in answers["singles"] if cell["photo"] is photo]
-        print(f"  {'photos' if photo else 'pictures'}: clearly an animal", share([row[0] == "yes" for _, row in rows]))
+        rows = [
+            (cell["kind"], form["singles"][cell["number"]])
+            for cell in answers["singles"]
+            if cell["photo"] is photo
+        ]
+        print(
+            f"  {'photos' if photo else 'pictures'}: clearly an animal",
+            share([row[0] == "yes" for _, row in rows]),
+        )
         print("    rightly named from the list", share([row[2] == kind for kind, row in rows]))
         print("    the same word in free naming", share([kind in row[1] for kind, row in rows]))
     rows = [(set(mix), form["mixes"][number]) for number, mix in enumerate(answers["mixes"], 1)]
     print("  mixes: one animal", share([row[0] == "yes" for _, row in rows]))
-    print("    and traits of both parents", share([row[0] == "yes" and mix <= set(row[1].split("+")) for mix, row in rows]))
+    print(
+        "    and traits of both parents",
+        share([row[0] == "yes" and mix <= set(row[1].split("+")) for mix, row in rows]),
+    )
     print("    and at least two kinds of traits, one of them a parent's",
           share([row[0] == "yes" and len(row[1].split("+")) > 1 and bool(mix & set(row[1].split("+"))) for mix, row in rows]))  # fmt: skip
 
@@ -114,15 +139,26 @@ def agreement(answers: dict[str, Any], first: Path, second: Path) -> None:
     for index, what in ((0, "clear"), (2, "listed")):
         same = [a["singles"][number][index] == b["singles"][number][index] for number in numbers]
         print(f"the same answer to {what}:", share(same))
-    print("the same answer to one animal:", share([a["mixes"][n][0] == b["mixes"][n][0] for n in a["mixes"]]))
+    print(
+        "the same answer to one animal:",
+        share([a["mixes"][n][0] == b["mixes"][n][0] for n in a["mixes"]]),
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", help='a model file, or "shipped"')
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--heldout", type=Path, help="a list of photos that were not trained on; default: all of the folder")
-    parser.add_argument("--kinds", default="", help="separated by commas; default: all that the model knows")
+    parser.add_argument(
+        "--heldout",
+        type=Path,
+        help="a list of photos that were not trained on; default: all of the folder",
+    )
+    parser.add_argument(
+        "--kinds", default="", help="separated by commas; default: all that the model knows"
+    )
     parser.add_argument("--seed", type=int, default=5000)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--score", type=Path, nargs="+", help="the forms of viewers")

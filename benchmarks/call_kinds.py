@@ -34,8 +34,12 @@ def keep(out: Path, calls: Sequence[np.ndarray], labels: Sequence[str]) -> None:
     lengths = np.array([len(call) for call in calls])
     waves = np.round(np.concatenate(calls).clip(-1, 1) * 32767).astype(np.int16)
     np.savez(out, waves=waves, lengths=lengths, labels=np.array(labels))
-    shown = [i for name in sorted(set(labels)) for i in np.flatnonzero(np.array(labels) == name)[:SHOWN]]
-    pictures = np.stack([picture(calls[i][: 2 * RATE, None].astype(np.float32), RATE) for i in shown])
+    shown = [
+        i for name in sorted(set(labels)) for i in np.flatnonzero(np.array(labels) == name)[:SHOWN]
+    ]
+    pictures = np.stack(
+        [picture(calls[i][: 2 * RATE, None].astype(np.float32), RATE) for i in shown]
+    )
     contact_sheet(pictures, columns=SHOWN).save(out.with_suffix(".png"))
 
 
@@ -54,7 +58,9 @@ def make(model: str, kinds: str, count: int, options: Sequence[str], seed: int, 
     from jungle.sounds.engine import CallRequest
 
     maker = open_singer(Shared("", {}, True, False), model, Path())[0]
-    maker = maker.drawing(recipes.override(maker.recipe, dict(one.split("=", 1) for one in options)))
+    maker = maker.drawing(
+        recipes.override(maker.recipe, dict(one.split("=", 1) for one in options))
+    )
     names = kinds.split(",") if kinds else list(maker.classes)
     asked = [name for name in names for _ in range(count)]
     requests = [CallRequest(seed=seed + i, mix={name: 1.0}) for i, name in enumerate(asked)]
@@ -78,7 +84,9 @@ def real(folders: Sequence[Path], without: Path | None, most: int, seed: int, ou
     order = np.random.default_rng(seed).permutation(len(data))
     _, first = np.unique(data.groups[order], return_index=True)
     single = order[first]
-    chosen = [int(i) for k in range(len(data.classes)) for i in single[data.labels[single] == k][:most]]
+    chosen = [
+        int(i) for k in range(len(data.classes)) for i in single[data.labels[single] == k][:most]
+    ]
     keep(out, [data.sound(i) for i in chosen], [data.classes[data.labels[i]] for i in chosen])
 
 
@@ -118,10 +126,15 @@ def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name in sorted(set(labels)):
         some = [calls[i][:, None] for i in np.flatnonzero(labels == name)]
-        faults = [[finding.kind for finding in examine(call, RATE) if finding.fatal] for call in some]
+        faults = [
+            [finding.kind for finding in examine(call, RATE) if finding.fatal] for call in some
+        ]
         copies = [reference.nearest(call, RATE)[0] >= COPY for call in some] if reference else []
         rows[name] = {"of": len(some), "faulty": sum(map(bool, faults)), "copies": sum(copies)}
-        print(f"{name:12}{rows[name]}  {sorted(kind for kinds in faults for kind in kinds)}", flush=True)
+        print(
+            f"{name:12}{rows[name]}  {sorted(kind for kinds in faults for kind in kinds)}",
+            flush=True,
+        )
     return rows
 
 
@@ -175,21 +188,41 @@ def foreign(path: Path, recordings: Path, network: Path, among: str) -> dict[str
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["make", "real", "hear", "check", "foreign"])
-    parser.add_argument("paths", type=Path, nargs="*", help="real: folders of recordings; hear, check and foreign: a file of calls")
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="*",
+        help="real: folders of recordings; hear, check and foreign: a file of calls",
+    )
     parser.add_argument("--model", default="", help="of calls; the shipped one by default")
     parser.add_argument("--kinds", default="", help="make: of which; all by default")
-    parser.add_argument("--among", default="", help="hear and foreign: kinds that may be answered; all by default")
-    parser.add_argument("--count", type=int, default=12, help="make: of each kind; real: at most so many")
+    parser.add_argument(
+        "--among", default="", help="hear and foreign: kinds that may be answered; all by default"
+    )
+    parser.add_argument(
+        "--count", type=int, default=12, help="make: of each kind; real: at most so many"
+    )
     parser.add_argument("--without", type=Path, help="real: a list of files to leave out")
     parser.add_argument("--ear", type=Path)
     parser.add_argument("--reference", type=Path)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--network", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="make and real: an .npz; hear, check and foreign: JSON")
-    parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help="make: how to draw")
+    parser.add_argument(
+        "--out", type=Path, help="make and real: an .npz; hear, check and foreign: JSON"
+    )
+    parser.add_argument(
+        "-o",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="make: how to draw",
+    )
     given = parser.parse_args()
     if given.what == "make":
         make(given.model, given.kinds, given.count, given.options, given.seed, given.out)

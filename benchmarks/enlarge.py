@@ -50,7 +50,12 @@ from jungle.images.sampling import to_uint8
 from jungle.images.upscale import LOOKS, Look, enlarge
 
 TRUE = 160  # pixels a side
-ROUTES = ((64, 512), (20, 160), (40, 160), (80, 160))  # (pixels of the small copy, pixels it is enlarged to)
+ROUTES = (
+    (64, 512),
+    (20, 160),
+    (40, 160),
+    (80, 160),
+)  # (pixels of the small copy, pixels it is enlarged to)
 DISTANCES = ((32, 128), (64, 160))
 PATCH = 64  # pixels
 PAIRS = 30  # of each sort
@@ -81,11 +86,20 @@ def centres(paths: Sequence[Path], side: int, count: int) -> list[Image.Image]:
 
 def patches(pictures: np.ndarray) -> np.ndarray:
     """(N, H, W, 3) -> (N, PATCH, PATCH, 3): a square of each, at a random place that is always the same."""
-    places = np.random.default_rng(23).integers(0, pictures.shape[1] - PATCH + 1, size=(len(pictures), 2))
-    return np.stack([picture[y : y + PATCH, x : x + PATCH] for picture, (y, x) in zip(pictures, places, strict=True)])
+    places = np.random.default_rng(23).integers(
+        0, pictures.shape[1] - PATCH + 1, size=(len(pictures), 2)
+    )
+    return np.stack(
+        [
+            picture[y : y + PATCH, x : x + PATCH]
+            for picture, (y, x) in zip(pictures, places, strict=True)
+        ]
+    )
 
 
-def enlarged(small: torch.Tensor, side: int, version: Path | None, file: Path | None) -> torch.Tensor:
+def enlarged(
+    small: torch.Tensor, side: int, version: Path | None, file: Path | None
+) -> torch.Tensor:
     """(N, 3, H, W) in [-1, 1] made ``side`` pixels large: by the package in the folder ``version``, or by this one with ``file``."""
     if version is None:
         return enlarge(small, (side, side), weights=file)
@@ -101,33 +115,59 @@ def enlarged(small: torch.Tensor, side: int, version: Path | None, file: Path | 
 
 
 def distance(
-    paths: Sequence[Path], judge: ImageNetJudge, versions: dict[str, Path | None], file: Path | None, count: int
+    paths: Sequence[Path],
+    judge: ImageNetJudge,
+    versions: dict[str, Path | None],
+    file: Path | None,
+    count: int,
 ) -> dict[str, Any]:
     """KID x 1000 and its standard error of each way of enlarging, for whole pictures and squares of PATCH pixels."""
     result: dict[str, Any] = {"judge": judge.name, "patch": PATCH}
     for low, high in DISTANCES:
         photos = centres(paths, high, 2 * count)
         half = len(photos) // 2
-        small = as_tensor([photo.resize((low, low), Image.Resampling.BOX) for photo in photos[:half]])
+        small = as_tensor(
+            [photo.resize((low, low), Image.Resampling.BOX) for photo in photos[:half]]
+        )
         sets = {"photos": np.stack([np.asarray(photo) for photo in photos[:half]])}
         sets["lanczos"] = to_uint8(enlarge(small, (high, high), "smooth"))
-        sets |= {name: to_uint8(enlarged(small, high, version, file)) for name, version in versions.items()}
+        sets |= {
+            name: to_uint8(enlarged(small, high, version, file))
+            for name, version in versions.items()
+        }
 
         real = np.stack([np.asarray(photo) for photo in photos[half:]])
         row: dict[str, Any] = {"photos": half, "real": len(real)}
         for what, view in (("whole", np.asarray), ("patches", patches)):
             kid = KernelDistance(judge.features(view(real)))
-            row[what] = {name: [1000 * value for value in kid(judge.features(view(pixels)))] for name, pixels in sets.items()}
+            row[what] = {
+                name: [1000 * value for value in kid(judge.features(view(pixels)))]
+                for name, pixels in sets.items()
+            }
         result[f"{low} to {high}"] = row
-        print(f"{low} to {high}, {half} photos against {len(real)} others, KID x 1000 by {judge.name}")
+        print(
+            f"{low} to {high}, {half} photos against {len(real)} others, KID x 1000 by {judge.name}"
+        )
         for what in ("whole", "patches"):
-            print(f"  {what:8}", "  ".join(f"{name} {kid:.1f} ± {error:.1f}" for name, (kid, error) in row[what].items()), flush=True)
+            print(
+                f"  {what:8}",
+                "  ".join(
+                    f"{name} {kid:.1f} ± {error:.1f}" for name, (kid, error) in row[what].items()
+                ),
+                flush=True,
+            )
     return result
 
 
 def as_tensor(pictures: list[Image.Image]) -> torch.Tensor:
     """(N, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return (
+        torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
+        .permute(0, 3, 1, 2)
+        .float()
+        / 127.5
+        - 1
+    )
 
 
 def as_images(pictures: torch.Tensor) -> list[Image.Image]:
@@ -144,7 +184,9 @@ def ssim(a: Image.Image, b: Image.Image) -> float:
     mx, my = mean(x), mean(y)
     vx, vy, vxy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    return float((((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean())
+    return float(
+        (((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean()
+    )
 
 
 def ssimulacra(original: Image.Image, other: Image.Image) -> float:
@@ -168,15 +210,23 @@ def score(paths: Sequence[Path], weights: Path | None, count: int) -> dict[str, 
         looks: tuple[Look, ...] = ("smooth", "painterly")
         for look in looks:
             large = [
-                p.resize((TRUE, TRUE), Image.Resampling.LANCZOS) for p in as_images(enlarge(small, (high, high), look, weights=weights))
+                p.resize((TRUE, TRUE), Image.Resampling.LANCZOS)
+                for p in as_images(enlarge(small, (high, high), look, weights=weights))
             ]
             pairs = list(zip(originals, large, strict=True))
-            figures[look] = {"ssimulacra2": [ssimulacra(*pair) for pair in pairs], "ssim": [ssim(*pair) for pair in pairs]}
+            figures[look] = {
+                "ssimulacra2": [ssimulacra(*pair) for pair in pairs],
+                "ssim": [ssim(*pair) for pair in pairs],
+            }
         row: dict[str, Any] = {}
         for measure in ("ssimulacra2", "ssim"):
             ours, theirs = figures["painterly"][measure], figures["smooth"][measure]
             better = sum(a > b for a, b in zip(ours, theirs, strict=True))
-            row[measure] = {"lanczos": statistics.fmean(theirs), "painterly": statistics.fmean(ours), "better on": better}
+            row[measure] = {
+                "lanczos": statistics.fmean(theirs),
+                "painterly": statistics.fmean(ours),
+                "better on": better,
+            }
         result[f"{low} to {high}"] = row
         print(f"{low} to {high}", json.dumps(row), flush=True)
     return result
@@ -192,7 +242,9 @@ def sheet(folder: Path, out: Path, weights: Path | None, side: int, first: int, 
         back = torch.nn.functional.interpolate(large, small.shape[2:], mode="area")
         apart = (back.mean(dim=(2, 3)) - small.mean(dim=(2, 3))).abs().max().item() * 127.5
         changed = (back - small).abs().mean().item() * 127.5
-        print(f"{look:10}  reduced again, in levels of 255: mean difference {changed:.2f}, largest shift of a mean colour {apart:.2f}")
+        print(
+            f"{look:10}  reduced again, in levels of 255: mean difference {changed:.2f}, largest shift of a mean colour {apart:.2f}"
+        )
         for row, picture in enumerate(as_images(large)):
             canvas.paste(picture, (column * side, row * side))
     canvas.save(out)
@@ -207,10 +259,20 @@ def speed(weights: Path | None) -> None:
             start = time.perf_counter()
             enlarge(pictures, factor, weights=weights)
             seconds.append(time.perf_counter() - start)
-        print(f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on {torch.get_num_threads()} cores", flush=True)
+        print(
+            f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on {torch.get_num_threads()} cores",
+            flush=True,
+        )
 
 
-def blind_pairs(pictures: Path, paths: Sequence[Path], version: Path, file: Path | None, out: Path, answers: Path) -> None:
+def blind_pairs(
+    pictures: Path,
+    paths: Sequence[Path],
+    version: Path,
+    file: Path | None,
+    out: Path,
+    answers: Path,
+) -> None:
     """Write sheets of numbered pairs into ``out``, and to ``answers`` which side of each is which version's."""
     random = np.random.default_rng(31)
     own = [Image.open(path).convert("RGB") for path in sorted(pictures.glob("*.png"))[:PAIRS]]
@@ -231,26 +293,43 @@ def blind_pairs(pictures: Path, paths: Sequence[Path], version: Path, file: Path
         for row, index in enumerate(chosen):
             number, swapped = start + row + 1, int(random.integers(2))
             top = row * (side + line + gap)
-            ImageDraw.Draw(sheet).text((gap, top + 2), f"pair {number}: left, right", fill="black", font=font)
+            ImageDraw.Draw(sheet).text(
+                (gap, top + 2), f"pair {number}: left, right", fill="black", font=font
+            )
             for column in range(2):
-                sheet.paste(large[column ^ swapped][index], (gap + column * (side + gap), top + line))
-            rows.append((str(number), "painted" if index < len(own) else "photo", names[swapped], names[1 - swapped]))
+                sheet.paste(
+                    large[column ^ swapped][index], (gap + column * (side + gap), top + line)
+                )
+            rows.append(
+                (
+                    str(number),
+                    "painted" if index < len(own) else "photo",
+                    names[swapped],
+                    names[1 - swapped],
+                )
+            )
         sheet.save(out / f"pairs_{start // A_SHEET + 1:02}.png")
     with answers.open("w", newline="", encoding="utf-8") as table:
         csv.writer(table).writerows(rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("distance", "score", "sheet", "pairs", "speed"))
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--photos", type=Path, help="DATA, of pairs")
-    parser.add_argument("--heldout", type=Path, help="list of photos that were not trained on, one path a line")
+    parser.add_argument(
+        "--heldout", type=Path, help="list of photos that were not trained on, one path a line"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--answers", type=Path)
     parser.add_argument("--enlarger", type=Path, help="another file than the shipped one")
     parser.add_argument("--against", type=Path, help="the folder src of another version")
-    parser.add_argument("--weights", type=Path, help="of the judging network: the .pth file of its package")
+    parser.add_argument(
+        "--weights", type=Path, help="of the judging network: the .pth file of its package"
+    )
     parser.add_argument("--variant", default="lite2", choices=sorted(VARIANTS))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
@@ -261,10 +340,14 @@ def main() -> None:
         speed(given.enlarger)
     elif given.what == "distance":
         judge = open_judge(given.weights, given.variant) if given.weights else shipped_judge()
-        result = distance(list_photos(given.folder, given.heldout), judge, versions, given.enlarger, given.count)
+        result = distance(
+            list_photos(given.folder, given.heldout), judge, versions, given.enlarger, given.count
+        )
         write(result, given.out)
     elif given.what == "score":
-        write(score(list_photos(given.folder, given.heldout), given.enlarger, given.count), given.out)
+        write(
+            score(list_photos(given.folder, given.heldout), given.enlarger, given.count), given.out
+        )
     elif given.what == "pairs":
         photos = list_photos(given.photos, given.heldout)
         blind_pairs(given.folder, photos, given.against, given.enlarger, given.out, given.answers)

@@ -50,7 +50,9 @@ def original_net(size: int = 64, **blocks: Any) -> Any:
         "up_block_types": ("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
     }
     torch.manual_seed(0)
-    return UNet2DModel(sample_size=size, in_channels=3, out_channels=3, layers_per_block=2, **(settings | blocks))
+    return UNet2DModel(
+        sample_size=size, in_channels=3, out_channels=3, layers_per_block=2, **(settings | blocks)
+    )
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -88,7 +90,9 @@ def paint_pipeline(size: int) -> tuple[float, int]:
     pipeline = DDPMPipeline(original_net(size), DDPMScheduler(num_train_timesteps=1000))
     pipeline.set_progress_bar_config(disable=True)
     pipeline(batch_size=PAINT_BATCH, num_inference_steps=1)
-    return timed(lambda: pipeline(batch_size=PAINT_BATCH, num_inference_steps=10)) * 100 / PAINT_BATCH, 1000
+    return timed(
+        lambda: pipeline(batch_size=PAINT_BATCH, num_inference_steps=10)
+    ) * 100 / PAINT_BATCH, 1000
 
 
 def paint_same(size: int) -> tuple[float, int]:
@@ -99,7 +103,15 @@ def paint_same(size: int) -> tuple[float, int]:
     from jungle.diffusion.model import Model
 
     recipe = override(find("faithful"), {"image_size": str(size)})
-    model = Model(DdpmDenoiser(original_net(size).eval(), choose("").dtype), recipe, (), 0, "", "", torch.device("cpu"))
+    model = Model(
+        DdpmDenoiser(original_net(size).eval(), choose("").dtype),
+        recipe,
+        (),
+        0,
+        "",
+        "",
+        torch.device("cpu"),
+    )
     return _paint_ours(model, SampleRecipe(guidance=1.0))
 
 
@@ -107,7 +119,10 @@ def paint_with(scheduler_name: str, steps: int, size: int) -> tuple[float, int]:
     """A diffusers scheduler of few steps with the original network, batch of PAINT_BATCH, float32; all steps measured."""
     import diffusers
 
-    net, scheduler = original_net(size).eval(), getattr(diffusers, scheduler_name)(num_train_timesteps=1000)
+    net, scheduler = (
+        original_net(size).eval(),
+        getattr(diffusers, scheduler_name)(num_train_timesteps=1000),
+    )
     x = torch.randn(PAINT_BATCH, 3, size, size)
 
     def loop() -> None:
@@ -203,10 +218,16 @@ def our_updates(name: str, size: int, batch: int, share: float) -> Iterator[None
     from jungle.diffusion.model import build
     from jungle.diffusion.train import begin, train
 
-    recipe = override(find(name), {"image_size": str(size), "batch": str(batch), "small_share": str(min(share, 0.9))})
+    recipe = override(
+        find(name),
+        {"image_size": str(size), "batch": str(batch), "small_share": str(min(share, 0.9))},
+    )
     classes = 38 if name == "photo64" else 0
     model = build(recipe, classes, choose(""))
-    x, mix = torch.randn(batch, 3, size, size), torch.eye(max(classes, 1))[:1].expand(batch, -1)[:, :classes]
+    x, mix = (
+        torch.randn(batch, 3, size, size),
+        torch.eye(max(classes, 1))[:1].expand(batch, -1)[:, :classes],
+    )
     state = begin(model, dataclasses.replace(recipe, steps=10**6), 10**6)
     for _ in train(model, lambda step, generator: (x, mix), recipe, state):
         yield
@@ -229,9 +250,15 @@ PAINTERS: dict[str, Callable[[int], tuple[float, int]]] = {
     "own": paint_own,
 }
 TRAINERS: dict[str, Callable[[int], float]] = {
-    "original": lambda size: train_rate(plain_updates(original_net(size), size, 2e-5), TRAIN_BATCH, 1, 2),
-    "example": lambda size: train_rate(plain_updates(original_net(size, **EXAMPLE_BLOCKS), size, 1e-4), TRAIN_BATCH, 1, 2),
-    "same": lambda size: train_rate(our_updates("faithful", size, TRAIN_BATCH, 0.0), TRAIN_BATCH, 1, 2),
+    "original": lambda size: train_rate(
+        plain_updates(original_net(size), size, 2e-5), TRAIN_BATCH, 1, 2
+    ),
+    "example": lambda size: train_rate(
+        plain_updates(original_net(size, **EXAMPLE_BLOCKS), size, 1e-4), TRAIN_BATCH, 1, 2
+    ),
+    "same": lambda size: train_rate(
+        our_updates("faithful", size, TRAIN_BATCH, 0.0), TRAIN_BATCH, 1, 2
+    ),
     "own": lambda size: train_rate(our_updates("photo64", size, 32, 0.0), 32, 5, 12),
     "own, half size": lambda size: train_rate(our_updates("photo64", size, 32, 0.9), 32, 15, 12),
 }
@@ -252,7 +279,17 @@ def one(kind: str, arm: str, size: int) -> dict[str, float]:
 
 def spawn(kind: str, arm: str, size: int, threads: int) -> dict[str, float]:
     """Measure one arm in a fresh process, so that peak memory is its own."""
-    command = [sys.executable, __file__, "one", kind, arm, "--size", str(size), "--threads", str(threads)]
+    command = [
+        sys.executable,
+        __file__,
+        "one",
+        kind,
+        arm,
+        "--size",
+        str(size),
+        "--threads",
+        str(threads),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -267,7 +304,9 @@ def speed(size: int, threads: int, rounds: int) -> None:
     from jungle.diffusion.device import choose
 
     torch.set_num_threads(threads)
-    print(f"{size}x{size}, {choose('')}, {threads} threads, medians of {rounds} rounds, arms in turn")
+    print(
+        f"{size}x{size}, {choose('')}, {threads} threads, medians of {rounds} rounds, arms in turn"
+    )
     painted: dict[str, list[dict[str, float]]] = {arm: [] for arm in PAINTERS}
     trained: dict[str, list[dict[str, float]]] = {arm: [] for arm in TRAINERS}
     for _ in range(rounds):
@@ -276,27 +315,40 @@ def speed(size: int, threads: int, rounds: int) -> None:
         for arm, rows in trained.items():
             rows.append(spawn("train", arm, size, threads))
     base = median_of(painted["original"])["seconds"]
-    print(f"{'painting':18}{'s a picture':>14}{'evaluations':>13}{'peak GiB':>10}{'times faster':>14}")
+    print(
+        f"{'painting':18}{'s a picture':>14}{'evaluations':>13}{'peak GiB':>10}{'times faster':>14}"
+    )
     for arm, rows in painted.items():
         row = median_of(rows)
-        print(f"{arm:18}{row['seconds']:14.3f}{row['evaluations']:13.0f}{row['gib']:10.2f}{base / row['seconds']:14.1f}")
+        print(
+            f"{arm:18}{row['seconds']:14.3f}{row['evaluations']:13.0f}{row['gib']:10.2f}{base / row['seconds']:14.1f}"
+        )
     rate = median_of(trained["original"])["rate"]
     print(f"{'training':18}{'images a s':>14}{'peak GiB':>23}{'times faster':>14}")
     for arm, rows in trained.items():
         row = median_of(rows)
         print(f"{arm:18}{row['rate']:14.2f}{row['gib']:23.2f}{row['rate'] / rate:14.2f}")
-    print(f"original: {MEASURED_STEPS} of its 1000 steps measured, the rest extrapolated; pipeline: 10 of 1000.")
+    print(
+        f"original: {MEASURED_STEPS} of its 1000 steps measured, the rest extrapolated; pipeline: 10 of 1000."
+    )
 
 
 def growth(threads: int) -> None:
     """How painting and training grow with the picture, and drawing a batch with the number of photos."""
     for size in (32, 64, 128):
-        paint_row, train_row = spawn("paint", "own", size, threads), spawn("train", "own", size, threads)
-        figures = f"{paint_row['seconds']:8.3f} s a picture {train_row['rate']:8.1f} training images a s"
+        paint_row, train_row = (
+            spawn("paint", "own", size, threads),
+            spawn("train", "own", size, threads),
+        )
+        figures = (
+            f"{paint_row['seconds']:8.3f} s a picture {train_row['rate']:8.1f} training images a s"
+        )
         print(f"{size:4}x{size:<4} {figures} {train_row['gib']:6.2f} GiB")
     for count in (1_000, 10_000, 100_000, 1_000_000):
         row = spawn("feed", str(count), 64, threads)
-        figures = f"{row['seconds'] * 1e3:7.2f} ms to draw a batch of 32, {row['share']:.1%} of an update"
+        figures = (
+            f"{row['seconds'] * 1e3:7.2f} ms to draw a batch of 32, {row['share']:.1%} of an update"
+        )
         print(f"{count:9,} photos: {figures}, {row['gib']:.2f} GiB peak")
 
 
@@ -316,7 +368,15 @@ def feed_cost(count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "images.npy"
         np.lib.format.open_memmap(file, "w+", np.uint8, (count, 64, 64, 3))
-        photos = PhotoSet(mapped(file), np.arange(count, dtype=np.int64) % 38, tuple(map(str, range(38))), (), [], 0, "")
+        photos = PhotoSet(
+            mapped(file),
+            np.arange(count, dtype=np.int64) % 38,
+            tuple(map(str, range(38))),
+            (),
+            [],
+            0,
+            "",
+        )
         feed = Feed(photos, recipe, compute.device)
 
         def clocked(step: int, generator: torch.Generator) -> Any:
@@ -344,18 +404,36 @@ def train_peer(arm: str, photos: Path, minutes: float, out: Path) -> int:
     from jungle.images import dataset as photo_files
 
     original = arm == "original"
-    recipe = find("faithful") if original else override(find("faithful"), {"crop": "crop", "limit": "0"})
+    recipe = (
+        find("faithful") if original else override(find("faithful"), {"crop": "crop", "limit": "0"})
+    )
     data = photo_files.load(photos, recipe, out / "cache")
     net = original_net() if original else original_net(**EXAMPLE_BLOCKS)
     scheduler = DDPMScheduler(num_train_timesteps=1000)
-    settings = {"lr": 2e-5} if original else {"lr": 1e-4, "betas": (0.95, 0.999), "weight_decay": 1e-6, "eps": 1e-8}
+    settings = (
+        {"lr": 2e-5}
+        if original
+        else {"lr": 1e-4, "betas": (0.95, 0.999), "weight_decay": 1e-6, "eps": 1e-8}
+    )
     optimizer = torch.optim.AdamW(net.parameters(), **settings)
-    rate = None if original else get_cosine_schedule_with_warmup(optimizer, 500, 100 * -(-len(data) // TRAIN_BATCH))
-    ema = None if original else EMAModel(net.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    rate = (
+        None
+        if original
+        else get_cosine_schedule_with_warmup(optimizer, 500, 100 * -(-len(data) // TRAIN_BATCH))
+    )
+    ema = (
+        None
+        if original
+        else EMAModel(
+            net.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75
+        )
+    )
     generator, order, seen = torch.Generator().manual_seed(0), np.random.default_rng(0), 0
     end = time.monotonic() + minutes * 60
     while time.monotonic() < end:
-        pixels = torch.from_numpy(data.images[np.sort(order.choice(len(data), TRAIN_BATCH, replace=False))]).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(
+            data.images[np.sort(order.choice(len(data), TRAIN_BATCH, replace=False))]
+        ).permute(0, 3, 1, 2)
         x = (augment.original(pixels, generator) if original else pixels).float() / 127.5 - 1
         x = x if original else augment.flip(x, generator)
         noise, t = torch.randn_like(x), torch.randint(0, 1000, (TRAIN_BATCH,))
@@ -381,10 +459,22 @@ def score(arm: str, photos: Path, minutes: float, pictures: int, out: Path) -> N
     if (out / "animal_diffusion_model.pth").exists():
         print(f"{arm}: judging the model that is there")
     elif arm == "ours":
-        command = ["train", str(photos), "--recipe", "quick", "--minutes", str(minutes), "--out", str(out), "--quiet"]
+        command = [
+            "train",
+            str(photos),
+            "--recipe",
+            "quick",
+            "--minutes",
+            str(minutes),
+            "--out",
+            str(out),
+            "--quiet",
+        ]
         subprocess.run([sys.executable, "-m", "jungle", *command], check=True)
     else:
-        print(f"{arm}: {train_peer(arm, photos, minutes, out)} training images in {minutes} minutes")
+        print(
+            f"{arm}: {train_peer(arm, photos, minutes, out)} training images in {minutes} minutes"
+        )
     judge(out / "animal_diffusion_model.pth", photos, pictures, out)
 
 
@@ -406,7 +496,9 @@ def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["speed", "growth", "score", "one"])
     parser.add_argument("rest", nargs="*")
     parser.add_argument("--arm", default="ours", choices=["original", "example", "ours"])

@@ -58,7 +58,9 @@ def open_judge(weights: Path, variant: str) -> ImageNetJudge:
     net.load_state_dict(fold_batch_norm(torch.load(weights, map_location="cpu", weights_only=True)))
     net.requires_grad_(False).eval()
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
-    return ImageNetJudge(net.to(memory_format=torch.channels_last), f"{variant}-{digest}", VARIANTS[variant].side)  # type: ignore[call-overload]
+    return ImageNetJudge(
+        net.to(memory_format=torch.channels_last), f"{variant}-{digest}", VARIANTS[variant].side
+    )  # type: ignore[call-overload]
 
 
 def list_photos(folder: Path, heldout: Path | None) -> list[Path]:
@@ -68,7 +70,9 @@ def list_photos(folder: Path, heldout: Path | None) -> list[Path]:
     return [folder / line for line in heldout.read_text(encoding="utf-8").split("\n") if line]
 
 
-def open_photos(files: Sequence[Path], classes: Sequence[str], size: tuple[int, int], each: int) -> Photos:
+def open_photos(
+    files: Sequence[Path], classes: Sequence[str], size: tuple[int, int], each: int
+) -> Photos:
     """The photos of kinds in ``classes`` that have at least ``each``; what cannot be opened is passed over.
 
     Raises:
@@ -94,15 +98,25 @@ def open_photos(files: Sequence[Path], classes: Sequence[str], size: tuple[int, 
 def paint_kinds(model: Model, kinds: Sequence[str], count: int, seed: int) -> tuple[Pixels, Labels]:
     """``count`` pictures of kinds in turn, each with a seed of its own, with the model's own settings."""
     labels = np.arange(count) % len(kinds)
-    wishes = [Wish(seed + i, model.mix({kinds[label]: 1.0})) for i, label in enumerate(labels.tolist())]
+    wishes = [
+        Wish(seed + i, model.mix({kinds[label]: 1.0})) for i, label in enumerate(labels.tolist())
+    ]
     return np.stack([pixels for _, pixels in paint(model, wishes, model.recipe.sample)]), labels
 
 
 def balanced(labels: Labels, each: int, seed: int) -> Labels:
     """Rows of ``each`` photos of every kind, at random: first one half of each kind, then the other."""
     random = np.random.default_rng([seed, 13])
-    chosen = [random.permutation(np.flatnonzero(labels == kind))[:each] for kind in range(int(labels.max()) + 1)]
-    return np.concatenate([np.concatenate([rows[::2] for rows in chosen]), np.concatenate([rows[1::2] for rows in chosen])])
+    chosen = [
+        random.permutation(np.flatnonzero(labels == kind))[:each]
+        for kind in range(int(labels.max()) + 1)
+    ]
+    return np.concatenate(
+        [
+            np.concatenate([rows[::2] for rows in chosen]),
+            np.concatenate([rows[1::2] for rows in chosen]),
+        ]
+    )
 
 
 def part(look: Look, rows: Labels) -> Look:
@@ -110,7 +124,15 @@ def part(look: Look, rows: Labels) -> Look:
     return Look(look.features[rows], look.probabilities[rows])
 
 
-def judge(model: Model, photos: Photos, judging: ImageNetJudge, pictures: Pixels, labels: Labels, each: int, seed: int) -> dict[str, Any]:
+def judge(
+    model: Model,
+    photos: Photos,
+    judging: ImageNetJudge,
+    pictures: Pixels,
+    labels: Labels,
+    each: int,
+    seed: int,
+) -> dict[str, Any]:
     """All figures of ``pictures`` of the kinds ``labels``, and of ``each`` photos of every kind."""
     rows = balanced(photos.labels, each, seed)
     halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
@@ -119,7 +141,9 @@ def judge(model: Model, photos: Photos, judging: ImageNetJudge, pictures: Pixels
 
     kid = KernelDistance(real.features[rows], seed)(ours.features)
     floor = KernelDistance(real.features[halves[0]], seed)(real.features[halves[1]])
-    colours = colour_scores(channel_means(pictures), channel_means(photos.pixels[rows]), [np.arange(len(halves[0]))])
+    colours = colour_scores(
+        channel_means(pictures), channel_means(photos.pixels[rows]), [np.arange(len(halves[0]))]
+    )
     return {
         "model": model.hash,
         "judge": judging.name,
@@ -136,13 +160,19 @@ def judge(model: Model, photos: Photos, judging: ImageNetJudge, pictures: Pixels
 
 def to_text(found: dict[str, Any]) -> str:
     """The rows of the table."""
-    kid, floor, names, real = (found[key] for key in ("kid", "kid_floor", "names", "names_of_photos"))
+    kid, floor, names, real = (
+        found[key] for key in ("kid", "kid_floor", "names", "names_of_photos")
+    )
     lines = [
         f"{found['pictures']} pictures of {len(found['kinds'])} kinds (model {found['model']}) against {found['photos']} photos,"
         f" by {found['judge']}",
         f"1  KID x 1000            {kid[0]:8.1f} ± {kid[1]:.1f}   photos {floor[0]:.1f} ± {floor[1]:.1f}",
     ]
-    for name, what in (("animal", "an animal %"), ("sure", "surely one %"), ("named", "named rightly %")):
+    for name, what in (
+        ("animal", "an animal %"),
+        ("sure", "surely one %"),
+        ("named", "named rightly %"),
+    ):
         lines.append(f"2  {what:20}  {100 * names[name]:8.1f}   photos {100 * real[name]:.1f}")
     for value in found["colours"]:
         colour = ColourScore(**value)
@@ -154,28 +184,48 @@ def to_text(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", help="a model file, or 'shipped'")
-    parser.add_argument("photos", type=Path, help="folder of photos, or that which the paths of --heldout begin in")
+    parser.add_argument(
+        "photos", type=Path, help="folder of photos, or that which the paths of --heldout begin in"
+    )
     parser.add_argument("--weights", type=Path, required=True, help="the .pth file of the package")
     parser.add_argument("--variant", default="lite2", choices=sorted(VARIANTS))
-    parser.add_argument("--heldout", type=Path, help="list of photos that were not trained on, one path a line")
+    parser.add_argument(
+        "--heldout", type=Path, help="list of photos that were not trained on, one path a line"
+    )
     parser.add_argument("--count", type=int, default=400, help="pictures (default: 400)")
     parser.add_argument("--each", type=int, default=25, help="photos of each kind (default: 25)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sheet", type=Path, help="where a PNG of the pictures goes, a row for each kind")
+    parser.add_argument(
+        "--sheet", type=Path, help="where a PNG of the pictures goes, a row for each kind"
+    )
     parser.add_argument("--out", type=Path, help="where the figures go, as JSON")
     given = parser.parse_args()
 
     check_numbers(given.count, given.seed)
     file = shipped(SHIPPED["photos"]) if given.model == "shipped" else Path(given.model)
     model = load(file, device.choose(""))
-    photos = open_photos(list_photos(given.photos, given.heldout), model.classes, model.size, given.each)
+    photos = open_photos(
+        list_photos(given.photos, given.heldout), model.classes, model.size, given.each
+    )
     pictures, labels = paint_kinds(model, photos.kinds, given.count, given.seed)
     if given.sheet:
-        labelled_rows({name: pictures[labels == kind] for kind, name in enumerate(photos.kinds)}).save(given.sheet)
+        labelled_rows(
+            {name: pictures[labels == kind] for kind, name in enumerate(photos.kinds)}
+        ).save(given.sheet)
 
-    found = judge(model, photos, open_judge(given.weights, given.variant), pictures, labels, given.each, given.seed)
+    found = judge(
+        model,
+        photos,
+        open_judge(given.weights, given.variant),
+        pictures,
+        labels,
+        given.each,
+        given.seed,
+    )
     print(to_text(found))
     if given.out:
         given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

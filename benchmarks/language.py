@@ -45,8 +45,12 @@ def round_trip(share: float) -> None:
         for phrase in itertools.chain(said, map(spoken.phrase, range(count))):
             wrong += spoken.parse(phrase.text) != phrase.meaning
             total += 1
-    print(f"round trip: {total:,} phrases, {len(VOICES)} voices x {len(KINDS)} kinds of grammar; read as something else: {wrong}")
-    print(f"hurt input: {_hurt(round(2000 * share)):,} phrases with typing errors; each refused in a sentence, or read as what it now says")
+    print(
+        f"round trip: {total:,} phrases, {len(VOICES)} voices x {len(KINDS)} kinds of grammar; read as something else: {wrong}"
+    )
+    print(
+        f"hurt input: {_hurt(round(2000 * share)):,} phrases with typing errors; each refused in a sentence, or read as what it now says"
+    )
 
 
 def _hurt(count: int) -> int:
@@ -57,7 +61,9 @@ def _hurt(count: int) -> int:
         for _ in range(1 + chance.randrange(3)):
             place = chance.randrange(len(text))
             kind = chance.randrange(3)
-            text[place : place + 1] = [[], [text[place]] * 2, [chance.choice("aeiou' \u200b<а")]][kind] or [""]
+            text[place : place + 1] = [[], [text[place]] * 2, [chance.choice("aeiou' \u200b<а")]][
+                kind
+            ] or [""]
         try:
             meaning = spoken.parse("".join(text))
         except NotInLanguage:
@@ -71,7 +77,9 @@ def families(count: int) -> Iterator[Language]:
     for seed in range(count // 2):
         family = Language(seed, list(VOICES.values())[seed % len(VOICES)])
         yield family
-        yield make_dialect(family, seed, list(VOICES.values())[seed // 10 % len(VOICES)] if seed % 2 else None).language
+        yield make_dialect(
+            family, seed, list(VOICES.values())[seed // 10 % len(VOICES)] if seed % 2 else None
+        ).language
 
 
 def homophones(share: float) -> None:
@@ -87,7 +95,9 @@ def homophones(share: float) -> None:
         count += 1
         start = time.process_time()
     times.sort()
-    print(f"homophones: {doubled} among {forms:,} forms of {count} languages (half of them dialects)")
+    print(
+        f"homophones: {doubled} among {forms:,} forms of {count} languages (half of them dialects)"
+    )
     quantiles = f"median {times[len(times) // 2] * 1000:.0f} ms, 95 % within {times[int(len(times) * 0.95)] * 1000:.0f} ms"
     print(f"time to build: {quantiles}, longest {times[-1] * 1000:.0f} ms (CPU)")
 
@@ -107,7 +117,9 @@ def speed(share: float) -> None:
             for text in texts:
                 spoken.parse(text)
 
-        print(f"speed, {kind}: {count / _best(say):,.0f} phrases/s said, {count / _best(read):,.0f}/s read (CPU time of this process)")
+        print(
+            f"speed, {kind}: {count / _best(say):,.0f} phrases/s said, {count / _best(read):,.0f}/s read (CPU time of this process)"
+        )
 
 
 def _best(action: Callable[[], None], rounds: int = 5) -> float:
@@ -126,15 +138,25 @@ def nature(share: float) -> None:
         spoken = Language(seed, list(VOICES.values())[seed % len(VOICES)])
         stems = spoken.grammar.table.stems
         bits.append(trigram_bits([stem[0].form for stem in stems.values() if len(stem) == 1]))
-        pairs = [(KNOWN[name].use, sum(len(morph.form) for morph in stem)) for name, stem in stems.items()]
+        pairs = [
+            (KNOWN[name].use, sum(len(morph.form) for morph in stem))
+            for name, stem in stems.items()
+        ]
         rhos.append(spearman([a for a, _ in pairs], [b for _, b in pairs]))
         kind = spoken.typology
         spread.append((*(getattr(kind, name) for name in kind.__slots__), spoken.phonology.stress))
     inside = sum(2.2 <= one <= 3.6 for one in bits) / len(bits)
-    print(f"bits a segment: {statistics.mean(bits):.2f} [{min(bits):.2f}, {max(bits):.2f}], {inside:.1%} of {len(bits)} within 2.2 to 3.6")
+    print(
+        f"bits a segment: {statistics.mean(bits):.2f} [{min(bits):.2f}, {max(bits):.2f}], {inside:.1%} of {len(bits)} within 2.2 to 3.6"
+    )
     print(f"rank and length: Spearman {statistics.mean(rhos):.2f}, least {min(rhos):.2f}")
-    apart = [sum(a != b for a, b in zip(one, other, strict=True)) / len(one) for one, other in itertools.combinations(spread[:100], 2)]
-    print(f"typological spread: two languages differ in {statistics.mean(apart):.2f} of {len(spread[0])} choices")
+    apart = [
+        sum(a != b for a, b in zip(one, other, strict=True)) / len(one)
+        for one, other in itertools.combinations(spread[:100], 2)
+    ]
+    print(
+        f"typological spread: two languages differ in {statistics.mean(apart):.2f} of {len(spread[0])} choices"
+    )
 
 
 def trigram_bits(roots: Sequence[Sequence[str]]) -> float:
@@ -181,7 +203,9 @@ def voice(share: float) -> None:
     for seed in range(round(320 * share)):
         name = list(VOICES)[seed % len(VOICES)]
         words = (word for index in range(16) for word in kept_phrase(seed, name, index).words)
-        segments = Counter(segment for word in words for form, _ in word.syllables for segment in form)
+        segments = Counter(
+            segment for word in words for form, _ in word.syllables for segment in form
+        )
         if seed < 160 * share:
             seen[name] += segments
         else:
@@ -190,12 +214,17 @@ def voice(share: float) -> None:
     totals = {name: sum(counts.values()) + 0.5 * len(every) for name, counts in seen.items()}
 
     def likelihood(name: str, segments: Counter[str]) -> float:
-        return sum(number * math.log((seen[name][one] + 0.5) / totals[name]) for one, number in segments.items())
+        return sum(
+            number * math.log((seen[name][one] + 0.5) / totals[name])
+            for one, number in segments.items()
+        )
 
     right = 0
     for true, segments in tests:
         right += max(seen, key=lambda name: likelihood(name, segments)) == true
-    print(f"voice: {right / len(tests):.1%} of {len(tests)} unseen languages told from 16 phrases ({len(VOICES)} classes)")
+    print(
+        f"voice: {right / len(tests):.1%} of {len(tests)} unseen languages told from 16 phrases ({len(VOICES)} classes)"
+    )
 
 
 _SPOKEN: dict[tuple[int, str], Language] = {}
@@ -219,9 +248,23 @@ def variety(share: float) -> None:
         bigrams = [list(itertools.pairwise(line)) for line in lines]
         ones.append(len(set(itertools.chain(*lines))) / sum(map(len, lines)))
         twos.append(len(set(itertools.chain(*bigrams))) / sum(map(len, bigrams)))
-        bleus.append(statistics.mean(_bleu2(line, lines[:at] + lines[at + 1 :]) for at, line in enumerate(lines)))
+        bleus.append(
+            statistics.mean(
+                _bleu2(line, lines[:at] + lines[at + 1 :]) for at, line in enumerate(lines)
+            )
+        )
         meant = [
-            (set(zip(re.split("[-~ ]", phrase.parts), re.split("[-~ ]", phrase.gloss), strict=True)), phrase.meaning) for phrase in phrases
+            (
+                set(
+                    zip(
+                        re.split("[-~ ]", phrase.parts),
+                        re.split("[-~ ]", phrase.gloss),
+                        strict=True,
+                    )
+                ),
+                phrase.meaning,
+            )
+            for phrase in phrases
         ]
         for (a, _), (b, _) in itertools.combinations(meant, 2):
             shared = {form for form, _ in a} & {form for form, _ in b}
@@ -229,14 +272,23 @@ def variety(share: float) -> None:
             if shared or both:
                 pairs += 1
                 consistent += bool(shared) == bool(both)
-    print(f"variety of 16 phrases: distinct-1 {statistics.mean(ones):.2f}, distinct-2 {statistics.mean(twos):.2f}")
-    print(f"self-BLEU-2 {statistics.mean(bleus):.2f}; a shared form is a shared meaning and the reverse in {consistent} of {pairs} pairs")
+    print(
+        f"variety of 16 phrases: distinct-1 {statistics.mean(ones):.2f}, distinct-2 {statistics.mean(twos):.2f}"
+    )
+    print(
+        f"self-BLEU-2 {statistics.mean(bleus):.2f}; a shared form is a shared meaning and the reverse in {consistent} of {pairs} pairs"
+    )
     for name in ("primate", "frog", "whale"):
         spoken = Language(1, VOICES[name])
         drawn = [spoken.phrase(index) for index in range(round(10_000 * share))]
         words = [len(phrase.words) for phrase in drawn]
-        meanings, english = len({phrase.meaning for phrase in drawn}), len({phrase.english for phrase in drawn})
-        print(f"  {name}: {len(drawn):,} draws, {meanings:,} meanings, {english:,} in English; {min(words)} to {max(words)} words")
+        meanings, english = (
+            len({phrase.meaning for phrase in drawn}),
+            len({phrase.english for phrase in drawn}),
+        )
+        print(
+            f"  {name}: {len(drawn):,} draws, {meanings:,} meanings, {english:,} in English; {min(words)} to {max(words)} words"
+        )
 
 
 def _bleu2(line: list[str], others: list[list[str]]) -> float:
@@ -253,7 +305,13 @@ def _bleu2(line: list[str], others: list[list[str]]) -> float:
 
 def words(share: float) -> None:
     """Written words that are on the list of words to avoid, and, for information, in the English dictionary of this machine."""
-    english = {one for path in DICTIONARIES if path.exists() for one in path.read_text("utf-8").split() if len(one) > 3 and one.islower()}
+    english = {
+        one
+        for path in DICTIONARIES
+        if path.exists()
+        for one in path.read_text("utf-8").split()
+        if len(one) > 3 and one.islower()
+    }
     count = bad = like = 0
     for seed in itertools.count():
         if count >= 100_000 * share:
@@ -262,7 +320,11 @@ def words(share: float) -> None:
             count += 1
             bad += not harmless(text)
             like += text in english
-    note = f"; {like} of four letters or more stand in a dictionary of {len(english):,} English words" if english else ""
+    note = (
+        f"; {like} of four letters or more stand in a dictionary of {len(english):,} English words"
+        if english
+        else ""
+    )
     print(f"words to avoid: {bad} of {count:,} written words{note}")
 
 
@@ -278,7 +340,9 @@ PARTS: dict[str, Callable[[float], None]] = {
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--small", action="store_true", help="a tenth of everything")
     options = parser.parse_args(None if arguments is None else list(arguments))

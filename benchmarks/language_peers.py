@@ -66,7 +66,9 @@ def ours() -> tuple[list[int], float]:
     """The same two figures of this project: homophones among all forms, and phrases a second with gloss, IPA and English."""
     homophones = []
     for seed in range(LANGUAGES):
-        spoken = Language(seed, list(VOICES.values())[seed % len(VOICES)], kind=list(KINDS)[seed % 3])
+        spoken = Language(
+            seed, list(VOICES.values())[seed % len(VOICES)], kind=list(KINDS)[seed % 3]
+        )
         texts = [word.text for word in spoken.grammar.table.words.values()]
         homophones.append(len(texts) - len(set(texts)))
     start = time.process_time()
@@ -85,14 +87,22 @@ def theirs(requirement: str, program: str) -> tuple[list[int], float]:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, requirement]
         subprocess.run(pip, check=True, capture_output=True)
         command = [sys.executable, "-c", program, str(LANGUAGES), str(SENTENCES)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": folder})
+        done = subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": folder},
+        )
     homophones, rate = json.loads(done.stdout)
     return homophones, rate
 
 
 def main() -> None:
     forms, rate = ours()
-    print(f"ours: {sum(forms) / len(forms):.1f} homophones a language, {rate:,.0f} phrases/s, 100 % read back (see language.py)")
+    print(
+        f"ours: {sum(forms) / len(forms):.1f} homophones a language, {rate:,.0f} phrases/s, 100 % read back (see language.py)"
+    )
     for requirement, program in PROGRAMS.items():
         try:
             homophones, other = theirs(requirement, program)

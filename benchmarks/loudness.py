@@ -19,12 +19,16 @@ def ebur128(file: Path) -> tuple[float | None, float]:
     audio, rate = soundfile.read(file, dtype="float32", always_2d=True)
     layout = ("mono", "stereo")[audio.shape[1] - 1]
     graph = av.filter.Graph()
-    source = graph.add("abuffer", f"time_base=1/{rate}:sample_rate={rate}:sample_fmt=flt:channel_layout={layout}")
+    source = graph.add(
+        "abuffer", f"time_base=1/{rate}:sample_rate={rate}:sample_fmt=flt:channel_layout={layout}"
+    )
     meter, sink = graph.add("ebur128", "peak=true:metadata=1"), graph.add("abuffersink")
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    padded = np.pad(audio, ((0, rate // 5), (0, 0)))  # it tells nothing of the last tenth of a second
+    padded = np.pad(
+        audio, ((0, rate // 5), (0, 0))
+    )  # it tells nothing of the last tenth of a second
     frame = av.AudioFrame.from_ndarray(padded.reshape(1, -1), format="flt", layout=layout)
     frame.sample_rate, frame.pts = rate, 0
     graph.push(frame)
@@ -38,7 +42,9 @@ def ebur128(file: Path) -> tuple[float | None, float]:
         if told:
             heard.append(float(told["lavfi.r128.I"]))
             highest = max(highest, float(told["lavfi.r128.true_peak"]))
-    loudness = heard[min(len(audio) * 10 // rate, len(heard) - 1)]  # of the whole tenths, without the silence behind them
+    loudness = heard[
+        min(len(audio) * 10 // rate, len(heard) - 1)
+    ]  # of the whole tenths, without the silence behind them
     return (loudness if len(audio) >= BLOCK * rate else None), 20 * float(np.log10(highest))
 
 

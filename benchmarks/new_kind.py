@@ -22,7 +22,9 @@ from jungle.images.imagenet_labels import naming, usual_labels
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", type=Path)
     parser.add_argument("photos", type=Path, nargs="+", help="folders of one kind")
     parser.add_argument("--weights", type=Path, required=True)
@@ -47,13 +49,19 @@ def main() -> None:
     zeros = np.zeros(len(photos), dtype=np.int64)
     usual = usual_labels(real.top, zeros, 1, cover=0)
     of_photos, of_pictures = naming(real, zeros, usual), naming(ours, labels, usual)
-    print(f"{given.count} pictures of {kind} (model {model.hash}) by {judging.name}, beside {len(photos)} photos")
+    print(
+        f"{given.count} pictures of {kind} (model {model.hash}) by {judging.name}, beside {len(photos)} photos"
+    )
     for name in ("animal", "sure", "named"):
-        print(f"{name:8} {100 * getattr(of_pictures, name):5.1f} %   photos {100 * getattr(of_photos, name):5.1f} %")
+        print(
+            f"{name:8} {100 * getattr(of_pictures, name):5.1f} %   photos {100 * getattr(of_photos, name):5.1f} %"
+        )
     if of_pictures.named is not None and of_photos.named:
         print(f"named, of the photos' figure: {of_pictures.named / of_photos.named:.2f}")
     if given.sheet:
-        labelled_rows({"pictures": pictures[:12], "photos": np.stack(photos[:12])}).save(given.sheet)
+        labelled_rows({"pictures": pictures[:12], "photos": np.stack(photos[:12])}).save(
+            given.sheet
+        )
 
 
 if __name__ == "__main__":

@@ -22,11 +22,20 @@ from jungle.sounds.memorisation import Reference
 
 def main() -> None:
     """Parse and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", type=Path)
-    parser.add_argument("recordings", type=Path, nargs="+", help="folders, one sub-folder a class: those it learned from")
+    parser.add_argument(
+        "recordings",
+        type=Path,
+        nargs="+",
+        help="folders, one sub-folder a class: those it learned from",
+    )
     parser.add_argument("--without", type=Path, help="a list of files to leave out")
-    parser.add_argument("--leave-out", default="", metavar="KINDS", help="kinds that the files do not know")
+    parser.add_argument(
+        "--leave-out", default="", metavar="KINDS", help="kinds that the files do not know"
+    )
     parser.add_argument("--ear", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
@@ -36,13 +45,24 @@ def main() -> None:
         raise SystemExit(f"{given.model} is not a model of jungle.")
     found = gather(given.recordings, RECORDINGS, given.without)
     left_out = given.leave_out.split(",")
-    data = dataset.load(Found(found.root, [file for file in found.files if file.name not in left_out], []), made.recipe, cache())
+    data = dataset.load(
+        Found(found.root, [file for file in found.files if file.name not in left_out], []),
+        made.recipe,
+        cache(),
+    )
     kept = [number for number, name in enumerate(made.classes) if name not in left_out]
     if data.classes != tuple(made.classes[number] for number in kept):
-        raise SystemExit(f"{given.model} knows {', '.join(made.classes)}, and the recordings are of {', '.join(data.classes)}.")
-    weights = {name: value[:, kept] if name.endswith("classes.weight") else value for name, value in made.best.items()}
+        raise SystemExit(
+            f"{given.model} knows {', '.join(made.classes)}, and the recordings are of {', '.join(data.classes)}."
+        )
+    weights = {
+        name: value[:, kept] if name.endswith("classes.weight") else value
+        for name, value in made.best.items()
+    }
 
-    made = dataclasses.replace(made, classes=data.classes, data=data.fingerprint, version=__version__)
+    made = dataclasses.replace(
+        made, classes=data.classes, data=data.fingerprint, version=__version__
+    )
     about = {"jungle": json.dumps(made.about(), sort_keys=True)}
     export_safetensors(checkpoint.quantised(weights), given.out / "call.safetensors", about)
     Reference.of(data, Ear.load(given.ear)).save(given.out / "call.reference")

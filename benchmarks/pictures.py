@@ -29,17 +29,25 @@ COMPARED = 256  # pixels: what SSIMULACRA 2 has all its scales for
 
 def pictures(photos: Path, painted: Path) -> Iterator[tuple[str, Pixels]]:
     """Eight mosaics of photos and all painted pictures."""
-    files = sorted(path for path in photos.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    files = sorted(
+        path for path in photos.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"}
+    )
     generator = random.Random(11)
     for number in range(8):
         sheet = Image.new("RGB", (3 * TILE, 3 * TILE))
         for place, path in enumerate(generator.sample(files, 9)):
             with Image.open(path) as photo:
-                sheet.paste(ImageOps.fit(photo.convert("RGB"), (TILE, TILE)), (place % 3 * TILE, place // 3 * TILE))
+                sheet.paste(
+                    ImageOps.fit(photo.convert("RGB"), (TILE, TILE)),
+                    (place % 3 * TILE, place // 3 * TILE),
+                )
         yield f"photos {number}", np.asarray(sheet)
     for path in sorted(painted.glob("*.png")):
         with Image.open(path) as picture:
-            yield f"painted {path.stem}", np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+            yield (
+                f"painted {path.stem}",
+                np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)),
+            )
 
 
 def true_score(original: Pixels, data: bytes) -> float:
@@ -50,8 +58,16 @@ def true_score(original: Pixels, data: bytes) -> float:
 
 def copies(original: Pixels) -> Iterator[tuple[str, bytes]]:
     """The picture in three formats and five qualities each."""
-    options: dict[str, dict[str, Any]] = {"AVIF": {"speed": 8, "subsampling": "4:4:4"}, "WEBP": {"method": 4}, "JPEG": {}}
-    for form, qualities in (("AVIF", (35, 48, 60, 72)), ("WEBP", (45, 65, 80, 90)), ("JPEG", (40, 60, 75, 88))):
+    options: dict[str, dict[str, Any]] = {
+        "AVIF": {"speed": 8, "subsampling": "4:4:4"},
+        "WEBP": {"method": 4},
+        "JPEG": {},
+    }
+    for form, qualities in (
+        ("AVIF", (35, 48, 60, 72)),
+        ("WEBP", (45, 65, 80, 90)),
+        ("JPEG", (40, 60, 75, 88)),
+    ):
         for quality in qualities:
             buffer = io.BytesIO()
             Image.fromarray(original).save(buffer, form, quality=quality, **options[form])
@@ -100,10 +116,14 @@ def ladders(chosen: list[tuple[str, Pixels]]) -> None:
         result = ladder(original)
         spent[kind].append(time.process_time() - start)
         for one in result.renditions:
-            small = Image.fromarray(original).resize((one.width, one.height), Image.Resampling.LANCZOS)
+            small = Image.fromarray(original).resize(
+                (one.width, one.height), Image.Resampling.LANCZOS
+            )
             target = LARGE if one.width == original.shape[1] else CARD
             true = true_score(np.asarray(small), one.data)
-            made[kind, one.form, one.width].append((len(one.data), one.score - target, true - target))
+            made[kind, one.form, one.width].append(
+                (len(one.data), one.score - target, true - target)
+            )
     for kind, seconds in spent.items():
         print(f"{kind}: {np.mean(seconds):.2f} s of CPU a picture")
     print("pictures  form  width  count  mean bytes  ours - target  true - target  true >= target")

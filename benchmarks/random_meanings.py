@@ -7,7 +7,10 @@ from jungle.language.semantics.concepts import concepts
 from jungle.language.semantics.meaning import NP, Clause, Meaning
 
 KNOWN = concepts()
-NAMES = {kinds: [one.name for one in KNOWN.values() if one.kind in kinds] for kinds in ("N", "A", "Q", "P", "D", "C", "X", "ITA")}
+NAMES = {
+    kinds: [one.name for one in KNOWN.values() if one.kind in kinds]
+    for kinds in ("N", "A", "Q", "P", "D", "C", "X", "ITA")
+}
 ALONE = {name for name, one in KNOWN.items() if one.tags & {"pronoun", "asking"}}
 
 
@@ -17,7 +20,12 @@ def random_np(chance: random.Random) -> NP:
     if noun in ALONE:
         return NP(noun)
     owner = chance.choice(["", "", chance.choice(NAMES["N"])])
-    return NP(noun, chance.choice(["SG", "PL", *NAMES["Q"]]), chance.choice(["", chance.choice(NAMES["A"])]), owner)
+    return NP(
+        noun,
+        chance.choice(["SG", "PL", *NAMES["Q"]]),
+        chance.choice(["", chance.choice(NAMES["A"])]),
+        owner,
+    )
 
 
 def random_clause(chance: random.Random) -> Clause:
@@ -44,4 +52,11 @@ def random_meaning(chance: random.Random) -> Meaning:
     first = random_clause(chance) if not call or chance.random() < 0.9 else None
     second = random_clause(chance) if first and chance.random() < 0.4 else None
     to = random_np(chance) if chance.random() < 0.4 else None
-    return Meaning(call, 1 + chance.randrange(3) if call else 0, to, first, chance.choice(NAMES["C"]) if second else "", second)
+    return Meaning(
+        call,
+        1 + chance.randrange(3) if call else 0,
+        to,
+        first,
+        chance.choice(NAMES["C"]) if second else "",
+        second,
+    )

@@ -76,27 +76,53 @@ def updates_of(recipe: Recipe, compute: device.Compute) -> Callable[[], object]:
 def use(compute: device.Compute) -> None:
     """Rates against the roof."""
     where = compute.device
-    roofs = {name: roof(dtype, where) for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32))}
-    print(f"matrix products of {SIDE}: " + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in roofs.items()))
+    roofs = {
+        name: roof(dtype, where)
+        for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32))
+    }
+    print(
+        f"matrix products of {SIDE}: "
+        + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in roofs.items())
+    )
     recipe = find("photo64")
     net = model.build(recipe, 38, compute).net.eval()
     x = torch.randn(1, 3, SIZE, SIZE, device=where).to(compute.dtype)
     flops = forward_flops(net, x, torch.zeros(1, device=where), torch.zeros(1, 38, device=where))
-    rows = {"ours, training": (3 * flops * BATCH, seconds_of(updates_of(recipe, compute), UPDATES, where), BATCH)}
-    full, level = x.expand(BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last), torch.zeros(BATCH, device=where)
+    rows = {
+        "ours, training": (
+            3 * flops * BATCH,
+            seconds_of(updates_of(recipe, compute), UPDATES, where),
+            BATCH,
+        )
+    }
+    full, level = (
+        x.expand(BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last),
+        torch.zeros(BATCH, device=where),
+    )
     with torch.no_grad():
-        spent = seconds_of(lambda: net(full, level, torch.zeros(BATCH, 38, device=where)), UPDATES, where)
+        spent = seconds_of(
+            lambda: net(full, level, torch.zeros(BATCH, 38, device=where)), UPDATES, where
+        )
     rows["ours, painting"] = (flops * BATCH, spent, BATCH)
     for name, blocks in (("original", {}), ("example of diffusers", images.EXAMPLE_BLOCKS)):
         peer = images.original_net(SIZE, **blocks).to(where)
         theirs = forward_flops(peer, torch.randn(1, 3, SIZE, SIZE, device=where), 0)
         if where.type == "cpu":  # its loop works on the CPU
-            spent, batch = seconds_of(functools.partial(next, images.plain_updates(peer, SIZE, 1e-4)), 1, where), images.TRAIN_BATCH
+            spent, batch = (
+                seconds_of(
+                    functools.partial(next, images.plain_updates(peer, SIZE, 1e-4)), 1, where
+                ),
+                images.TRAIN_BATCH,
+            )
             rows[f"{name}, training in float32"] = (3 * theirs * batch, spent, batch)
-    print("| | GFLOP a picture | pictures/s | GFLOP/s | of the bfloat16 roof |\n|---|---|---|---|---|")
+    print(
+        "| | GFLOP a picture | pictures/s | GFLOP/s | of the bfloat16 roof |\n|---|---|---|---|---|"
+    )
     for name, (work, seconds, batch) in rows.items():
         rate = work / seconds / 1e9
-        print(f"| {name} | {work / batch / 1e9:.2f} | {batch / seconds:.1f} | {rate:.0f} | {rate / roofs['bfloat16']:.0%} |")
+        print(
+            f"| {name} | {work / batch / 1e9:.2f} | {batch / seconds:.1f} | {rate:.0f} | {rate / roofs['bfloat16']:.0%} |"
+        )
 
 
 def latency(compute: device.Compute) -> None:
@@ -104,13 +130,19 @@ def latency(compute: device.Compute) -> None:
     ours = load(shipped(SHIPPED["photos"]), compute)
     for count in (1, 50):
         wishes = [Wish(seed, ours.mix({ours.classes[seed % 38]: 1.0})) for seed in range(count)]
-        seconds = seconds_of(lambda wishes=wishes: list(paint(ours, wishes, ours.recipe.sample)), 3, compute.device)  # type: ignore[misc]
-        print(f"{count} picture{'s' if count > 1 else ''} in {ours.recipe.sample.steps} evaluations: {seconds:.2f} s")
+        seconds = seconds_of(
+            lambda wishes=wishes: list(paint(ours, wishes, ours.recipe.sample)), 3, compute.device
+        )  # type: ignore[misc]
+        print(
+            f"{count} picture{'s' if count > 1 else ''} in {ours.recipe.sample.steps} evaluations: {seconds:.2f} s"
+        )
 
 
 def memory(size: int, batch: int) -> float:
     """Peak GiB of three updates in this process."""
-    step = updates_of(dataclasses.replace(find("photo64"), image_size=size, batch=batch), device.choose("cpu"))
+    step = updates_of(
+        dataclasses.replace(find("photo64"), image_size=size, batch=batch), device.choose("cpu")
+    )
     for _ in range(3):
         step()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -128,15 +160,21 @@ def profiled(compute: device.Compute) -> None:
     total = sum(event.self_cpu_time_total for event in own)
     print("| operation | share of the time | calls an update |\n|---|---|---|")
     for event in own[:SHOWN]:
-        print(f"| {event.key} | {event.self_cpu_time_total / total:.1%} | {event.count / UPDATES:.0f} |")
+        print(
+            f"| {event.key} | {event.self_cpu_time_total / total:.1%} | {event.count / UPDATES:.0f} |"
+        )
 
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--memory", type=json.loads, default=None, help=argparse.SUPPRESS)  # [size, batch]: in a process of its own
+    parser.add_argument(
+        "--memory", type=json.loads, default=None, help=argparse.SUPPRESS
+    )  # [size, batch]: in a process of its own
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.memory:
@@ -145,7 +183,14 @@ def main() -> None:
     compute = device.choose(given.device)
     print(f"{compute}, {given.threads} threads, {SIZE}x{SIZE}, batch {BATCH}, medians of {UPDATES}")
     for size, batch in MEMORY:  # first: a new process counts the peak of this one as its own
-        command = [sys.executable, __file__, "--threads", str(given.threads), "--memory", json.dumps([size, batch])]
+        command = [
+            sys.executable,
+            __file__,
+            "--threads",
+            str(given.threads),
+            "--memory",
+            json.dumps([size, batch]),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         print(f"training at {size}x{size}, batch {batch}: {float(done.stdout):.2f} GiB at most")
     use(compute)

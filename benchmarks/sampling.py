@@ -43,13 +43,20 @@ def settings_of(text: str) -> tuple[dict[str, str], bool]:
 
 def row(columns: Mapping[str, str], name: str, values: Mapping[str, Any]) -> str:
     """One line of a table."""
-    cells = [f"{value:.3g}" if isinstance(value := values[key], float) and abs(value) < 1 else f"{value:.1f}" for key in columns]
+    cells = [
+        f"{value:.3g}"
+        if isinstance(value := values[key], float) and abs(value) < 1
+        else f"{value:.1f}"
+        for key in columns
+    ]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
 def head(columns: Mapping[str, str]) -> str:
     """The first two lines of a table."""
-    return "| setting | " + " | ".join(columns.values()) + " |\n" + "|---" * (len(columns) + 1) + "|"
+    return (
+        "| setting | " + " | ".join(columns.values()) + " |\n" + "|---" * (len(columns) + 1) + "|"
+    )
 
 
 class Pictures:
@@ -83,7 +90,10 @@ class Pictures:
         from jungle.images.sampling import paint
 
         classes = self.data.classes
-        wishes = [Wish(self.seed + i, self.model.mix({classes[label]: 1.0})) for i, label in enumerate(self.labels)]
+        wishes = [
+            Wish(self.seed + i, self.model.mix({classes[label]: 1.0}))
+            for i, label in enumerate(self.labels)
+        ]
         start = time.perf_counter()
         model = self.model if weak else dataclasses.replace(self.model, weak=None)
         pictures = np.stack([pixels for _, pixels in paint(model, wishes, recipe)])
@@ -128,7 +138,10 @@ class Calls:
         from jungle.sounds.evaluate import compare
         from jungle.sounds.plots import picture
 
-        wanted = [CallRequest(seed=self.seed + i, mix={self.clips.classes[label]: 1.0}) for i, label in enumerate(self.labels)]
+        wanted = [
+            CallRequest(seed=self.seed + i, mix={self.clips.classes[label]: 1.0})
+            for i, label in enumerate(self.labels)
+        ]
         start = time.perf_counter()
         calls = [take.audio for _, take in self.maker.drawing(recipe).make(wanted)]
         seconds = (time.perf_counter() - start) / len(calls)
@@ -139,7 +152,9 @@ class Calls:
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["pictures", "calls"])
     parser.add_argument("data", type=Path)
     parser.add_argument("settings", nargs="+")
@@ -149,7 +164,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=0, help="500 pictures or 300 calls by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--out", type=Path, required=True, help="folder for the figures and the sheets")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the figures and the sheets"
+    )
     given = parser.parse_args()
     from jungle.config.recipes import override
 

@@ -87,7 +87,10 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def build(name: str, jungle: Path, cards: Sequence[Postcard], settings: SiteSettings) -> Any:
     report, wall, cpu = timed(lambda: build_site(jungle, cards, jungle / "site", settings))
-    print(f"{name}: {wall:.1f} s (processor {cpu:.1f} s), {report.written:,} files written, {report.bytes / 1e6:.1f} MB in all", flush=True)
+    print(
+        f"{name}: {wall:.1f} s (processor {cpu:.1f} s), {report.written:,} files written, {report.bytes / 1e6:.1f} MB in all",
+        flush=True,
+    )
     return report
 
 
@@ -96,7 +99,9 @@ def rebuilds(folder: Path, count: int, settings: SiteSettings) -> Path:
     build(f"{count:,} cards, first build", folder, cards, settings)
     before = {path: path.read_bytes() for path in (folder / "site").rglob("*") if path.is_file()}
     build(f"{count:,} cards, unchanged", folder, cards, settings)
-    assert {path: path.read_bytes() for path in (folder / "site").rglob("*") if path.is_file()} == before, "a rebuild changed bytes"
+    assert {
+        path: path.read_bytes() for path in (folder / "site").rglob("*") if path.is_file()
+    } == before, "a rebuild changed bytes"
     cards[count // 2] = dataclasses.replace(cards[count // 2], notes="It was seen again.")
     build(f"{count:,} cards, one changed", folder, cards, settings)
     found, wall, _ = timed(lambda: check_site(folder / "site"))
@@ -105,7 +110,10 @@ def rebuilds(folder: Path, count: int, settings: SiteSettings) -> Path:
 
 
 def real(jungle: Path) -> list[Postcard]:
-    return [postcard_from_json(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(jungle.glob("postcards/*/record.json"))]
+    return [
+        postcard_from_json(json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(jungle.glob("postcards/*/record.json"))
+    ]
 
 
 def weigh(folder: Path, count: int, settings: SiteSettings, jungle: Path | None) -> Path:
@@ -115,8 +123,12 @@ def weigh(folder: Path, count: int, settings: SiteSettings, jungle: Path | None)
     for number in range(count if known else 0):
         source = known[number % len(known)]
         slug = f"{source.species.slug[:50]}-{number}"
-        shutil.copytree(Path(jungle or ".") / "postcards" / source.species.slug, folder / "postcards" / slug)
-        cards.append(dataclasses.replace(source, species=dataclasses.replace(source.species, slug=slug)))
+        shutil.copytree(
+            Path(jungle or ".") / "postcards" / source.species.slug, folder / "postcards" / slug
+        )
+        cards.append(
+            dataclasses.replace(source, species=dataclasses.replace(source.species, slug=slug))
+        )
     build(f"{count} cards", folder, cards, settings)
     found = check_site(folder / "site")
     print("\n".join(found.table()))
@@ -127,21 +139,35 @@ def browse(sites: dict[int, Path]) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         for count, site in sites.items():
             handler = functools.partial(Server, directory=str(site))
             with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
                 threading.Thread(target=server.serve_forever, daemon=True).start()
                 for name, (width, height, density) in VIEWS.items():
                     Server.sent.clear()
-                    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=density)
-                    page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html", wait_until="networkidle")
+                    page = browser.new_page(
+                        viewport={"width": width, "height": height}, device_scale_factor=density
+                    )
+                    page.goto(
+                        f"http://127.0.0.1:{server.server_address[1]}/index.html",
+                        wait_until="networkidle",
+                    )
                     what, size = f"{count} cards, {name}", sum(bytes_ for _, bytes_ in Server.sent)
-                    print(f"{what}: {size / 1000:.0f} kB on the wire in {len(Server.sent)} requests before the first interaction")
+                    print(
+                        f"{what}: {size / 1000:.0f} kB on the wire in {len(Server.sent)} requests before the first interaction"
+                    )
                     print(f"{what}: layout shift {page.evaluate(SHIFT):.4f}")
                     frames = sorted(page.evaluate(SCROLL))
-                    slow, most = sum(frame > 20 for frame in frames) / len(frames), frames[len(frames) * 95 // 100]
-                    print(f"{what}: {len(frames)} frames, {slow:.1%} over 20 ms, 95 % within {most:.1f} ms")
+                    slow, most = (
+                        sum(frame > 20 for frame in frames) / len(frames),
+                        frames[len(frames) * 95 // 100],
+                    )
+                    print(
+                        f"{what}: {len(frames)} frames, {slow:.1%} over 20 ms, 95 % within {most:.1f} ms"
+                    )
                     page.close()
                 server.shutdown()
         browser.close()
@@ -155,10 +181,17 @@ def main() -> None:
     parser.add_argument("--skip-browser", action="store_true")
     chosen = parser.parse_args()
     encoder: Encoder = Searched() if chosen.encoder == "searched" else Fixed()
-    settings = SiteSettings(title="My jungle", world="Mist.", base_url="https://me.github.io/jungle", encoder=encoder)
+    settings = SiteSettings(
+        title="My jungle", world="Mist.", base_url="https://me.github.io/jungle", encoder=encoder
+    )
     with tempfile.TemporaryDirectory() as folder:
-        sites = {50: weigh(Path(folder, "50"), 50, settings, chosen.jungle), 240: weigh(Path(folder, "240"), 240, settings, chosen.jungle)}
-        sites[chosen.cards] = rebuilds(Path(folder, "many"), chosen.cards, dataclasses.replace(settings, encoder=Fixed()))
+        sites = {
+            50: weigh(Path(folder, "50"), 50, settings, chosen.jungle),
+            240: weigh(Path(folder, "240"), 240, settings, chosen.jungle),
+        }
+        sites[chosen.cards] = rebuilds(
+            Path(folder, "many"), chosen.cards, dataclasses.replace(settings, encoder=Fixed())
+        )
         if not chosen.skip_browser:
             browse(sites)
 

@@ -50,7 +50,12 @@ class Gzipped(http.server.SimpleHTTPRequestHandler):
             return
         data, packed = path.read_bytes(), path.suffix in COMPRESSED
         self.send_response(200)
-        self.send_header("Content-Type", {".avif": "image/avif", ".woff2": "font/woff2"}.get(path.suffix, self.guess_type(str(path))))
+        self.send_header(
+            "Content-Type",
+            {".avif": "image/avif", ".woff2": "font/woff2"}.get(
+                path.suffix, self.guess_type(str(path))
+            ),
+        )
         self.send_header("Cache-Control", "max-age=600")
         if packed:
             data = gzip.compress(data, 6)
@@ -92,7 +97,11 @@ def axe(browser: Any, base: str, name: str, shots: Path | None) -> int:
     broken = count = 0
     for size, (width, height) in SIZES.items():
         for scheme in ("light", "dark"):
-            options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "bypass_csp": True}
+            options = {
+                "viewport": {"width": width, "height": height},
+                "color_scheme": scheme,
+                "bypass_csp": True,
+            }
             context = browser.new_context(**options, reduced_motion="reduce")
             for label, (path, presses) in states(name).items():
                 page = context.new_page()
@@ -100,12 +109,20 @@ def axe(browser: Any, base: str, name: str, shots: Path | None) -> int:
                 page.wait_for_timeout(500)
                 for selector in presses:
                     page.locator(selector).first.click()
-                page.add_style_tag(content="* { content-visibility: visible !important; background-image: none !important; }")
+                page.add_style_tag(
+                    content="* { content-visibility: visible !important; background-image: none !important; }"
+                )
                 page.wait_for_timeout(300)
                 page.add_script_tag(path=str(AXE))
-                found = page.evaluate("async () => { const r = await axe.run(); return [r.violations, r.incomplete]; }")
-                unsure = sum(len(rule["nodes"]) for rule in found[1] if rule["id"] == "color-contrast")
-                print(f"axe {size:8} {scheme:6} {label:11} {len(found[0])} broken rules, {unsure} contrasts to look at by eye")
+                found = page.evaluate(
+                    "async () => { const r = await axe.run(); return [r.violations, r.incomplete]; }"
+                )
+                unsure = sum(
+                    len(rule["nodes"]) for rule in found[1] if rule["id"] == "color-contrast"
+                )
+                print(
+                    f"axe {size:8} {scheme:6} {label:11} {len(found[0])} broken rules, {unsure} contrasts to look at by eye"
+                )
                 for rule in found[0]:
                     print("   ", rule["id"], [node["html"][:120] for node in rule["nodes"]][:4])
                 broken, count = broken + len(found[0]), count + 1
@@ -121,13 +138,20 @@ def weight(browser: Any, base: str) -> None:
     """Print bytes on the wire and layout shift, before any interaction and after scrolling to the end."""
     for size, (width, height) in SIZES.items():
         phone = size == "mobile"
-        context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=2 if phone else 1, is_mobile=phone)
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            device_scale_factor=2 if phone else 1,
+            is_mobile=phone,
+        )
         context.add_init_script(SHIFT)
         page = context.new_page()
         wire = context.new_cdp_session(page)
         wire.send("Network.enable")
         bytes_seen: list[float] = []
-        wire.on("Network.loadingFinished", lambda event, seen=bytes_seen: seen.append(event["encodedDataLength"]))
+        wire.on(
+            "Network.loadingFinished",
+            lambda event, seen=bytes_seen: seen.append(event["encodedDataLength"]),
+        )
         page.goto(base)
         page.wait_for_timeout(2500)
         before, requests = sum(bytes_seen), len(bytes_seen)
@@ -137,7 +161,9 @@ def weight(browser: Any, base: str) -> None:
             page.wait_for_timeout(40)
         page.wait_for_timeout(500)
         shift = page.evaluate("() => window.shift")
-        print(f"{size:8} {before / 1000:.0f} kB in {requests} requests before interaction; layout shift {shift:.4f} to the end of the page")
+        print(
+            f"{size:8} {before / 1000:.0f} kB in {requests} requests before interaction; layout shift {shift:.4f} to the end of the page"
+        )
         context.close()
 
 
@@ -147,16 +173,29 @@ def lighthouse(base: str, chromium: str, runs: int) -> dict[str, float]:
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "report.json"
-            command = [str(WEB / "node_modules/.bin/lighthouse"), base, "--quiet", "--output=json", f"--output-path={out}"]
+            command = [
+                str(WEB / "node_modules/.bin/lighthouse"),
+                base,
+                "--quiet",
+                "--output=json",
+                f"--output-path={out}",
+            ]
             flags = "--chrome-flags=--headless=new --no-sandbox"
-            subprocess.run([*command, flags], check=True, env={**os.environ, "CHROME_PATH": chromium}, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*command, flags],
+                check=True,
+                env={**os.environ, "CHROME_PATH": chromium},
+                stdout=subprocess.DEVNULL,
+            )
             report = json.loads(out.read_text())
         for name, part in report["categories"].items():
             scores.setdefault(name, []).append(100 * part["score"])
             for reference in part["auditRefs"]:
                 audit = report["audits"][reference["id"]]
                 if audit["score"] is not None and audit["score"] < 1 and reference["weight"]:
-                    print("   ", name, reference["id"], audit["score"], audit.get("displayValue", ""))
+                    print(
+                        "   ", name, reference["id"], audit["score"], audit.get("displayValue", "")
+                    )
     return {name: statistics.median(values) for name, values in scores.items()}
 
 
@@ -164,12 +203,20 @@ def main() -> None:
     """Audit one site."""
     from playwright.sync_api import sync_playwright
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("site", type=Path)
-    parser.add_argument("--lighthouse", type=int, default=0, metavar="RUNS", help="how often to run Lighthouse")
+    parser.add_argument(
+        "--lighthouse", type=int, default=0, metavar="RUNS", help="how often to run Lighthouse"
+    )
     parser.add_argument("--shots", type=Path, help="a folder for pictures of all states")
     given = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome") or parser.error("no Chromium here")
+    chromium = (
+        shutil.which("chromium")
+        or shutil.which("google-chrome")
+        or parser.error("no Chromium here")
+    )
     if given.shots:
         given.shots.mkdir(parents=True, exist_ok=True)
     name = sorted((given.site / "c").glob("*.html"))[0].stem
@@ -180,9 +227,21 @@ def main() -> None:
             weight(browser, base)
             browser.close()
         if given.lighthouse:
-            print("Lighthouse", {key: round(value) for key, value in lighthouse(base, chromium, given.lighthouse).items()})
+            print(
+                "Lighthouse",
+                {
+                    key: round(value)
+                    for key, value in lighthouse(base, chromium, given.lighthouse).items()
+                },
+            )
             page = f"{base}c/{name}.html"
-            print("Lighthouse, a card's page", {key: round(value) for key, value in lighthouse(page, chromium, given.lighthouse).items()})
+            print(
+                "Lighthouse, a card's page",
+                {
+                    key: round(value)
+                    for key, value in lighthouse(page, chromium, given.lighthouse).items()
+                },
+            )
     raise SystemExit(broken > 0)
 
 

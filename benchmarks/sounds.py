@@ -61,14 +61,27 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> None:
     widths = {title: max(12, len(title) + 3) for title in next(iter(rows.values()))}
     print(" " * 20 + "".join(f"{title:>{wide}}" for title, wide in widths.items()))
     for name, row in rows.items():
-        cells = (f"{row[title]:.3f}" if isinstance(row[title], float) else row[title] for title in widths)
-        print(f"{name:20}" + "".join(f"{'' if cell is None else cell:>{wide}}" for cell, wide in zip(cells, widths.values(), strict=True)))
+        cells = (
+            f"{row[title]:.3f}" if isinstance(row[title], float) else row[title] for title in widths
+        )
+        print(
+            f"{name:20}"
+            + "".join(
+                f"{'' if cell is None else cell:>{wide}}"
+                for cell, wide in zip(cells, widths.values(), strict=True)
+            )
+        )
 
 
 # --- speed ----------------------------------------------------------------------------------------------------------
 
 
-def sing(maker: "EmbeddedMaker", requests: "Sequence[CallRequest]", ear: "Ear", reference: "Reference | None") -> dict[str, float]:
+def sing(
+    maker: "EmbeddedMaker",
+    requests: "Sequence[CallRequest]",
+    ear: "Ear",
+    reference: "Reference | None",
+) -> dict[str, float]:
     """Seconds of each part of making, ranking and mastering ``requests``, and the seconds of sound drawn."""
     from jungle.mastering.chain import master
     from jungle.sounds import spectrogram
@@ -85,9 +98,19 @@ def sing(maker: "EmbeddedMaker", requests: "Sequence[CallRequest]", ear: "Ear", 
 
     with mock.patch.object(spectrogram, "to_waves", clocked):
         takes, drawing = timed(lambda: [take for _, take in maker.make(requests)])
-    _, ranking = timed(lambda: [judge([take], one.mix, ear, reference) for take, one in zip(takes, requests, strict=True)])
+    _, ranking = timed(
+        lambda: [
+            judge([take], one.mix, ear, reference)
+            for take, one in zip(takes, requests, strict=True)
+        ]
+    )
     _, mastering = timed(lambda: master([take.audio for take in takes], maker.rate))
-    parts = {"network": drawing - recovering, "phase recovery": recovering, "ranking": ranking, "mastering": mastering}
+    parts = {
+        "network": drawing - recovering,
+        "phase recovery": recovering,
+        "ranking": ranking,
+        "mastering": mastering,
+    }
     return parts | {"sound": sum(len(take.audio) / take.rate for take in takes)}
 
 
@@ -95,7 +118,10 @@ def through_ours(maker: "StableAudioMaker") -> "list[Audio]":
     """TOY_TAKES takes by our maker, all in one batch."""
     from jungle.sounds.engine import CallRequest
 
-    wanted = [CallRequest(seed=seed, prompt=TOY_PROMPT, negative=TOY_NEGATIVE, seconds=TOY_SECONDS) for seed in range(TOY_TAKES)]
+    wanted = [
+        CallRequest(seed=seed, prompt=TOY_PROMPT, negative=TOY_NEGATIVE, seconds=TOY_SECONDS)
+        for seed in range(TOY_TAKES)
+    ]
     return [take.audio for _, take in maker.make(wanted)]
 
 
@@ -104,7 +130,9 @@ def through_pipeline(pipeline: Any) -> "list[Audio]":
     import torch
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Should have t[ab]", category=UserWarning, module="torchsde")
+        warnings.filterwarnings(
+            "ignore", message="Should have t[ab]", category=UserWarning, module="torchsde"
+        )
         answer = pipeline(
             [TOY_PROMPT] * TOY_TAKES, negative_prompt=[TOY_NEGATIVE] * TOY_TAKES, num_inference_steps=TOY_STEPS, guidance_scale=7.0,
             audio_end_in_s=TOY_SECONDS, generator=[torch.Generator().manual_seed(seed) for seed in range(TOY_TAKES)], output_type="np",
@@ -124,11 +152,24 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
 
     maker, reference = open_singer(Shared("", {}, True, False), model, Path())
     ear = Ear.shipped()
-    wanted = [CallRequest(seed=seed, mix={maker.classes[seed % len(maker.classes)]: 1.0}) for seed in range(calls)]
+    wanted = [
+        CallRequest(seed=seed, mix={maker.classes[seed % len(maker.classes)]: 1.0})
+        for seed in range(calls)
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        toy = StableAudioMaker.open(str(toy_stable_audio.build(Path(folder) / "toy")), "cpu", steps=TOY_STEPS, batch=TOY_TAKES)
-    arms: dict[str, Callable[[], Any]] = {"ours": lambda: through_ours(toy), "pipeline": lambda: through_pipeline(toy.pipeline)}
-    apart = max(float(np.abs(a - b).max()) for a, b in zip(*(arm() for arm in arms.values()), strict=True))
+        toy = StableAudioMaker.open(
+            str(toy_stable_audio.build(Path(folder) / "toy")),
+            "cpu",
+            steps=TOY_STEPS,
+            batch=TOY_TAKES,
+        )
+    arms: dict[str, Callable[[], Any]] = {
+        "ours": lambda: through_ours(toy),
+        "pipeline": lambda: through_pipeline(toy.pipeline),
+    }
+    apart = max(
+        float(np.abs(a - b).max()) for a, b in zip(*(arm() for arm in arms.values()), strict=True)
+    )
     sing(maker, wanted[:1], ear, reference)  # all warm now
     sung, taken = [], []
     for _ in range(rounds):
@@ -136,15 +177,32 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
         taken.append({name: timed(arm)[1] / TOY_TAKES for name, arm in arms.items()})
     engine, stable = medians(sung), medians(taken)
     sound = engine.pop("sound")
-    rows = engine | {"drawing": engine["network"] + engine["phase recovery"], "everything": sum(engine.values())}
-    table({name: {"s a call": spent / calls, "times real time": sound / spent} for name, spent in rows.items()})
+    rows = engine | {
+        "drawing": engine["network"] + engine["phase recovery"],
+        "everything": sum(engine.values()),
+    }
+    table(
+        {
+            name: {"s a call": spent / calls, "times real time": sound / spent}
+            for name, spent in rows.items()
+        }
+    )
     ratio = stable["ours"] / stable["pipeline"]
-    print(f"{calls} calls of {sound / calls:.2f} s; ranking with{'' if reference else 'out'} a look for copies of recordings.")
+    print(
+        f"{calls} calls of {sound / calls:.2f} s; ranking with{'' if reference else 'out'} a look for copies of recordings."
+    )
     print(
         f"Stable Audio at toy size, {TOY_STEPS} steps: {stable['ours']:.4f} s a take through ours, {stable['pipeline']:.4f} s directly: "
         f"{ratio:.3f} times as long, {1000 * (stable['ours'] - stable['pipeline']):+.1f} ms; samples at most {apart:.1e} apart."
     )
-    return {"calls": calls, "sound": sound, "seconds": engine, "stable_audio": stable, "ratio": ratio, "apart": apart}
+    return {
+        "calls": calls,
+        "sound": sound,
+        "seconds": engine,
+        "stable_audio": stable,
+        "ratio": ratio,
+        "apart": apart,
+    }
 
 
 # --- mastering ------------------------------------------------------------------------------------------------------
@@ -160,33 +218,74 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
 
     foreign = shutil.which(program)
     if not foreign or not shutil.which("ffmpeg"):
-        raise SystemExit(f"There is no {program if not foreign else 'ffmpeg'} here: pip install ffmpeg-normalize, and apt install ffmpeg.")
+        raise SystemExit(
+            f"There is no {program if not foreign else 'ffmpeg'} here: pip install ffmpeg-normalize, and apt install ffmpeg."
+        )
     paths = [file.path for file in scan(recordings, RECORDINGS).files]
     chosen = np.random.default_rng([seed, 11]).permutation(len(paths))[:count]
     with tempfile.TemporaryDirectory() as temporary:
-        folders = {name: Path(temporary) / name for name in ("untouched", "ours", "ffmpeg-normalize")}
+        folders = {
+            name: Path(temporary) / name for name in ("untouched", "ours", "ffmpeg-normalize")
+        }
         for folder in folders.values():
             folder.mkdir()
         for number, index in enumerate(chosen):
             audio, rate, _ = open_recording(recordings / paths[index])
-            soundfile.write(folders["untouched"] / f"{number:03}.wav", audio, rate, subtype="PCM_24")
+            soundfile.write(
+                folders["untouched"] / f"{number:03}.wav", audio, rate, subtype="PCM_24"
+            )
         files = [str(file) for file in sorted(folders["untouched"].iterdir())]
-        settings = ["-t", f"{loudness.TARGET:g}", "-tp", f"{loudness.CEILING:g}", "-ar", "48000", "-ext", "wav", "-f", "-q"]
+        settings = [
+            "-t",
+            f"{loudness.TARGET:g}",
+            "-tp",
+            f"{loudness.CEILING:g}",
+            "-ar",
+            "48000",
+            "-ext",
+            "wav",
+            "-f",
+            "-q",
+        ]
         commands = {
-            "ours": [sys.executable, loudness.__file__, str(folders["untouched"]), str(folders["ours"])],
-            "ffmpeg-normalize": [foreign, *files, "-of", str(folders["ffmpeg-normalize"]), *settings],
+            "ours": [
+                sys.executable,
+                loudness.__file__,
+                str(folders["untouched"]),
+                str(folders["ours"]),
+            ],
+            "ffmpeg-normalize": [
+                foreign,
+                *files,
+                "-of",
+                str(folders["ffmpeg-normalize"]),
+                *settings,
+            ],
         }
         spent: list[dict[str, float]] = []
         for _ in range(rounds):
-            done = {name: timed(functools.partial(subprocess.run, c, check=True, capture_output=True)) for name, c in commands.items()}
+            done = {
+                name: timed(functools.partial(subprocess.run, c, check=True, capture_output=True))
+                for name, c in commands.items()
+            }
             alone = float(done["ours"][0].stdout)
-            spent.append({name: taken / count for name, (_, taken) in done.items()} | {"alone": alone / count})
+            spent.append(
+                {name: taken / count for name, (_, taken) in done.items()}
+                | {"alone": alone / count}
+            )
         seconds = medians(spent)
-        rows = {name: loudness.measured(folder, count) | {"s a clip": seconds.get(name)} for name, folder in folders.items()}
+        rows = {
+            name: loudness.measured(folder, count) | {"s a clip": seconds.get(name)}
+            for name, folder in folders.items()
+        }
     table(rows)
     goal = f"{loudness.TARGET:g} LUFS and {loudness.CEILING:g} dBTP at 48 kHz"
-    print(f"{count} recordings to {goal}; seconds with the start of the process, medians of {rounds} rounds.")
-    print(f"Ours also cleans, trims and loops ({seconds['alone']:.4f} s a clip without start and files); it limits peaks by 10 dB at most.")
+    print(
+        f"{count} recordings to {goal}; seconds with the start of the process, medians of {rounds} rounds."
+    )
+    print(
+        f"Ours also cleans, trims and loops ({seconds['alone']:.4f} s a clip without start and files); it limits peaks by 10 dB at most."
+    )
     return {"count": count, "rounds": rounds, "alone": seconds["alone"], "arms": rows}
 
 
@@ -195,12 +294,25 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
 
 def row_nine(ours: "CallScores", other: "CallScores") -> float | None:
     """(Frechet distance of ours - floor) / (that of the other - floor); None where there are too few calls for it."""
-    if ours.frechet is None or ours.frechet_floor is None or other.frechet is None or other.frechet_floor is None:
+    if (
+        ours.frechet is None
+        or ours.frechet_floor is None
+        or other.frechet is None
+        or other.frechet_floor is None
+    ):
         return None
     return (ours.frechet - ours.frechet_floor) / (other.frechet - other.frechet_floor)
 
 
-def score(recordings: Path, model: str, mel_model: str, ear_file: Path, count: int, balanced: bool, seed: int) -> dict[str, Any]:
+def score(
+    recordings: Path,
+    model: str,
+    mel_model: str,
+    ear_file: Path,
+    count: int,
+    balanced: bool,
+    seed: int,
+) -> dict[str, Any]:
     """Every arm against the recordings, by the ear in ``ear_file``."""
     import baselines
 
@@ -216,11 +328,16 @@ def score(recordings: Path, model: str, mel_model: str, ear_file: Path, count: i
 
     clips, ear = load(recordings, find("call", "recordings"), cache()), Ear.load(ear_file)
     if not set(clips.classes) <= set(ear.classes):
-        raise SystemExit(f"{ear_file} knows {', '.join(ear.classes)}, and {recordings} holds {', '.join(clips.classes)}.")
+        raise SystemExit(
+            f"{ear_file} knows {', '.join(ear.classes)}, and {recordings} holds {', '.join(clips.classes)}."
+        )
     reference = Reference.of(clips, ear)
     occurring = np.random.default_rng([seed, 7]).choice(clips.labels, count)
     wanted = np.arange(count) % len(clips.classes) if balanced else occurring
-    requests = [CallRequest(seed=seed + i, mix={clips.classes[label]: 1.0}) for i, label in enumerate(wanted)]
+    requests = [
+        CallRequest(seed=seed + i, mix={clips.classes[label]: 1.0})
+        for i, label in enumerate(wanted)
+    ]
     scores: dict[str, CallScores] = {}
 
     def judge(name: str, calls: "Sequence[Audio]", labels: Any) -> None:
@@ -245,37 +362,78 @@ def score(recordings: Path, model: str, mel_model: str, ear_file: Path, count: i
         "agreement": "agreement", "mean of classes": "agreement_mean", "kernel x 1000": "kid", "its floor": "kid_floor",
         "Frechet": "frechet", "floor": "frechet_floor", "faulty": "flagged", "copies": "copies",
     }  # fmt: skip
-    table({name: {title: getattr(one, key) for title, key in columns.items()} for name, one in scores.items()})
-    ratios = {name: row_nine(scores["ours"], scores[name]) for name in ("mel, Griffin-Lim", "by rule") if name in scores}
+    table(
+        {
+            name: {title: getattr(one, key) for title, key in columns.items()}
+            for name, one in scores.items()
+        }
+    )
+    ratios = {
+        name: row_nine(scores["ours"], scores[name])
+        for name in ("mel, Griffin-Lim", "by rule")
+        if name in scores
+    }
     for name, ratio in ratios.items():
-        told = f"too few calls for a Frechet distance: use --count {2 * FEATURES} or more" if ratio is None else f"{ratio:.3f}"
+        told = (
+            f"too few calls for a Frechet distance: use --count {2 * FEATURES} or more"
+            if ratio is None
+            else f"{ratio:.3f}"
+        )
         print(f"(Frechet of ours - floor) / (Frechet of {name} - floor): {told}.")
-    print("Recordings went through each representation and back: they are copies by design, and the best that a model could reach.")
-    return {"balanced": balanced, "scores": {name: dataclasses.asdict(one) for name, one in scores.items()}, "ratios": ratios}
+    print(
+        "Recordings went through each representation and back: they are copies by design, and the best that a model could reach."
+    )
+    return {
+        "balanced": balanced,
+        "scores": {name: dataclasses.asdict(one) for name, one in scores.items()},
+        "ratios": ratios,
+    }
 
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["speed", "mastering", "train-mel", "score"])
-    parser.add_argument("recordings", nargs="?", default="", help="folder of recordings, one sub-folder a class; not for speed")
+    parser.add_argument(
+        "recordings",
+        nargs="?",
+        default="",
+        help="folder of recordings, one sub-folder a class; not for speed",
+    )
     parser.add_argument("--model", default="", help="of ours; the shipped one by default")
     parser.add_argument("--mel-model", default="", help="score: of train-mel; left out by default")
     parser.add_argument("--ear", type=Path, help="score: a file of train_ear.py")
-    parser.add_argument("--count", type=int, default=0, help="calls or clips; 12 for speed, 100 for mastering, 300 for score")
-    parser.add_argument("--balanced", action="store_true", help="score: as many calls of each class, not as the recordings occur")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=0,
+        help="calls or clips; 12 for speed, 100 for mastering, 300 for score",
+    )
+    parser.add_argument(
+        "--balanced",
+        action="store_true",
+        help="score: as many calls of each class, not as the recordings occur",
+    )
     parser.add_argument("--program", default="ffmpeg-normalize", help="mastering: where it is")
     parser.add_argument("--minutes", type=float, default=20.0, help="train-mel")
     parser.add_argument("--recipe", default="call", help="train-mel: or tiny")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="of PyTorch; as many as cores by default")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="of PyTorch; as many as cores by default"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="the JSON file; for train-mel the run folder")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the JSON file; for train-mel the run folder"
+    )
     given = parser.parse_args()
     if given.what != "speed" and not given.recordings:
         parser.error(f"{given.what} needs a folder of recordings")
     if given.what == "score" and not given.ear:
-        parser.error("score needs --ear: python benchmarks/train_ear.py RECORDINGS --seed 1 --out EAR makes one")
+        parser.error(
+            "score needs --ear: python benchmarks/train_ear.py RECORDINGS --seed 1 --out EAR makes one"
+        )
     if given.threads:
         import torch
 
@@ -291,7 +449,15 @@ def main() -> None:
     elif given.what == "mastering":
         found = mastering(recordings, count or 100, given.program, given.rounds, given.seed)
     else:
-        found = score(recordings, given.model, given.mel_model, given.ear, count or 300, given.balanced, given.seed)
+        found = score(
+            recordings,
+            given.model,
+            given.mel_model,
+            given.ear,
+            count or 300,
+            given.balanced,
+            given.seed,
+        )
     given.out.write_text(json.dumps(found, indent=1) + "\n")
 
 

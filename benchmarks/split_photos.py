@@ -25,7 +25,11 @@ from jungle.data.duplicates import components
 from jungle.images.efficientnet import FEATURES, EfficientNetLite, fold_batch_norm
 
 FOLDERS = ("photos", "more_photos")
-NOT_SHIPPED = ("tinyimagenet", "lhifaces", "esc50animals")  # prefixes with research or non-commercial terms
+NOT_SHIPPED = (
+    "tinyimagenet",
+    "lhifaces",
+    "esc50animals",
+)  # prefixes with research or non-commercial terms
 SHARE = 0.15
 SIMILAR = 0.90
 SHORT_SIDE = 160  # pixels
@@ -35,7 +39,11 @@ ROWS = 1024  # of the table of cosines, held at once
 def list_photos(data: Path) -> list[str]:
     """Paths relative to ``data``, sorted."""
     files = (path for folder in FOLDERS for path in (data / folder).glob("*/*"))
-    return sorted(path.relative_to(data).as_posix() for path in files if path.name.split("_")[0] not in NOT_SHIPPED)
+    return sorted(
+        path.relative_to(data).as_posix()
+        for path in files
+        if path.name.split("_")[0] not in NOT_SHIPPED
+    )
 
 
 def load_published(path: Path) -> EfficientNetLite:
@@ -60,7 +68,9 @@ def read_scaled(path: Path) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def compute_features(net: EfficientNetLite, data: Path, files: Sequence[str]) -> NDArray[np.float16]:
+def compute_features(
+    net: EfficientNetLite, data: Path, files: Sequence[str]
+) -> NDArray[np.float16]:
     """Features (N, 1280) of each photo, in half precision as they are kept."""
     features = np.zeros((len(files), FEATURES), np.float16)
     for index, file in enumerate(files):
@@ -70,7 +80,9 @@ def compute_features(net: EfficientNetLite, data: Path, files: Sequence[str]) ->
     return features
 
 
-def similar_pairs(features: NDArray[np.float16]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def similar_pairs(
+    features: NDArray[np.float16],
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Indices (left, right), left < right, of photos whose cosine is above :data:`SIMILAR`, block by block."""
     wide = features.astype(np.float32)
     unit = torch.from_numpy(wide / np.linalg.norm(wide, axis=1, keepdims=True))
@@ -116,7 +128,9 @@ def hold_out(files: Sequence[str], groups: NDArray[np.int64]) -> NDArray[np.bool
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, help="the folder that holds photos/ and more_photos/")
     parser.add_argument("published", type=Path, help="the .pth file of the package")
     parser.add_argument("--out", type=Path, required=True, help="the list")
@@ -127,8 +141,12 @@ def main() -> None:
     groups = group_duplicates(features)
     held = hold_out(files, groups)
 
-    options.out.write_text("".join(f"{file}\n" for file, out in zip(files, held, strict=True) if out), encoding="utf-8")
-    print(f"{held.sum():,} of {len(files):,} photos in {options.out}; {len(np.unique(groups)):,} groups")
+    options.out.write_text(
+        "".join(f"{file}\n" for file, out in zip(files, held, strict=True) if out), encoding="utf-8"
+    )
+    print(
+        f"{held.sum():,} of {len(files):,} photos in {options.out}; {len(np.unique(groups)):,} groups"
+    )
 
 
 if __name__ == "__main__":

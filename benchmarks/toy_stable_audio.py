@@ -7,7 +7,12 @@ from pathlib import Path
 import torch
 
 RATE, WINDOW = 8000, 16384  # Hz, and samples that it makes: 2.048 s
-TEXTS = ["a lion roars in a misty forest", "low quality music", "the call of a small frog", "field recording at night"]
+TEXTS = [
+    "a lion roars in a misty forest",
+    "low quality music",
+    "the call of a small frog",
+    "field recording at night",
+]
 
 
 def build(folder: Path) -> Path:
@@ -19,15 +24,24 @@ def build(folder: Path) -> Path:
 
     torch.manual_seed(0)
     unigram = Tokenizer(models.Unigram())
-    unigram.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    unigram.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+    )
     special = ["<pad>", "</s>", "<unk>"]
     unigram.train_from_iterator(
-        TEXTS, trainers.UnigramTrainer(vocab_size=60, special_tokens=special, unk_token="<unk>", show_progress=False)
+        TEXTS,
+        trainers.UnigramTrainer(
+            vocab_size=60, special_tokens=special, unk_token="<unk>", show_progress=False
+        ),
     )
     vocabulary = [(piece, score) for piece, score in json.loads(unigram.to_str())["model"]["vocab"]]
-    text = transformers.T5Config(vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
+    text = transformers.T5Config(
+        vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4
+    )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)  # diffusers builds its autoencoder with it
+        warnings.filterwarnings(
+            "ignore", message=".*weight_norm", category=FutureWarning
+        )  # diffusers builds its autoencoder with it
         autoencoder = diffusers.AutoencoderOobleck(
             encoder_hidden_size=16, downsampling_ratios=[2, 4, 8], channel_multiples=[1, 2, 4], decoder_channels=16,
             decoder_input_channels=8, audio_channels=2, sampling_rate=RATE,

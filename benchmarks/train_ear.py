@@ -46,8 +46,12 @@ def held_out_further(clips: ClipSet, learned: ClipSet, seed: int) -> np.ndarray:
 
     A group that holds any clip the old ear was trained on is never held out.
     """
-    contents = {learned.clip(i).tobytes(): bool(out) for i, out in enumerate(held_out(learned, seed))}
-    before = np.array([contents.get(clips.clip(i).tobytes()) for i in range(len(clips))], dtype=object)
+    contents = {
+        learned.clip(i).tobytes(): bool(out) for i, out in enumerate(held_out(learned, seed))
+    }
+    before = np.array(
+        [contents.get(clips.clip(i).tobytes()) for i in range(len(clips))], dtype=object
+    )
     trained = np.unique(clips.groups[before == False])  # noqa: E712 - elementwise
     aside = np.setdiff1d(clips.groups[before == True], trained)  # noqa: E712
     new = np.setdiff1d(clips.groups, np.concatenate([trained, aside]))
@@ -79,7 +83,9 @@ def window(wave: np.ndarray, source: np.random.Generator) -> np.ndarray:
     places = (begin + np.arange(SAMPLES)) * speed
     out = np.interp(places, np.arange(len(wave)), wave, left=0.0, right=0.0)
     if source.random() < 0.5:
-        out = out + 10 ** (source.uniform(-70, -30) / 20) * np.abs(out).max() * source.standard_normal(SAMPLES)
+        out = out + 10 ** (source.uniform(-70, -30) / 20) * np.abs(
+            out
+        ).max() * source.standard_normal(SAMPLES)
     if source.random() < 0.3:  # recordings of few kilohertz must not name their animal
         spectrum = np.fft.rfft(out)
         spectrum[int(source.uniform(0.35, 0.9) * len(spectrum)) :] = 0
@@ -97,7 +103,9 @@ def spoil(x: Tensor, generator: torch.Generator) -> Tensor:
     return x.masked_fill(band[:, None, :, None] | stretch[:, None, None, :], -1.0)
 
 
-def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int, start: Path | None = None) -> Classifier:
+def train(
+    clips: ClipSet, out: np.ndarray, steps: int, seed: int, start: Path | None = None
+) -> Classifier:
     """The averaged network after ``steps`` updates on everything but the clips that are ``out``."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -113,15 +121,24 @@ def train(clips: ClipSet, out: np.ndarray, steps: int, seed: int, start: Path | 
     for step in range(steps):
         progress = step / steps
         for group in optimizer.param_groups:
-            group["lr"] = LR * (progress / 0.1 if progress < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (progress - 0.1) / 0.9))
+            group["lr"] = LR * (
+                progress / 0.1
+                if progress < 0.1
+                else 0.5 + 0.5 * math.cos(math.pi * (progress - 0.1) / 0.9)
+            )
         source = np.random.default_rng([seed, step])
         drawn = source.choice(usable, BATCH, p=weights)
         waves = np.stack([window(clips.sound(int(i)), source) for i in drawn])
         x = spoil(hear(torch.from_numpy(waves)), generator)
         target = F.one_hot(torch.from_numpy(clips.labels[drawn]), len(clips.classes)).float()
-        share = torch.rand(BATCH, generator=generator) / 3  # mixup, arXiv 1710.09412, the other one at most a third
+        share = (
+            torch.rand(BATCH, generator=generator) / 3
+        )  # mixup, arXiv 1710.09412, the other one at most a third
         order = torch.randperm(BATCH, generator=generator)
-        x, target = torch.lerp(x, x[order], share.view(-1, 1, 1, 1)), torch.lerp(target, target[order], share.view(-1, 1))
+        x, target = (
+            torch.lerp(x, x[order], share.view(-1, 1, 1, 1)),
+            torch.lerp(target, target[order], share.view(-1, 1)),
+        )
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(x.contiguous(memory_format=torch.channels_last))
         torch.autograd.backward(F.cross_entropy(logits.float(), target, label_smoothing=0.1))
@@ -163,16 +180,24 @@ def accuracy(ear: Ear, clips: ClipSet, out: np.ndarray) -> dict[str, float]:
     _, answers = ear.listen([clips.sound(int(i))[:, None] for i in chosen], 16_000)
     labels = clips.labels[chosen]
     right = answers.argmax(axis=1) == labels
-    by_class = {name: float(right[labels == k].mean()) for k, name in enumerate(clips.classes) if (labels == k).any()}
+    by_class = {
+        name: float(right[labels == k].mean())
+        for k, name in enumerate(clips.classes)
+        if (labels == k).any()
+    }
     return {"all": float(right.mean()), "mean": float(np.mean(list(by_class.values()))), **by_class}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recordings", type=Path, nargs="+", help="folders, one sub-folder a class")
     parser.add_argument("--without", type=Path, help="a list of files to leave out")
     parser.add_argument("--start", type=Path, help="an ear to go on from")
-    parser.add_argument("--learned", type=Path, help="the folder that it learned from, with the same --seed")
+    parser.add_argument(
+        "--learned", type=Path, help="the folder that it learned from, with the same --seed"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
@@ -191,7 +216,14 @@ def main() -> None:
     settle(net, clips, out, given.seed)
 
     right = accuracy(Ear(net, clips.classes, "in training"), clips, out)
-    about = {"steps": given.steps, "seed": given.seed, "batch": BATCH, "lr": LR, "mels": MELS, "held_out_accuracy": right}
+    about = {
+        "steps": given.steps,
+        "seed": given.seed,
+        "batch": BATCH,
+        "lr": LR,
+        "mels": MELS,
+        "held_out_accuracy": right,
+    }
     save(given.out, net, clips.classes, about | {"clips": len(clips), "held_out": int(out.sum())})
     print(json.dumps(right, indent=1))
 

@@ -34,7 +34,11 @@ PATCH = 128  # side of the large patches
 EDGE = 8  # pixels at a patch's edge that no loss looks at: there the network sees padding instead of the photo
 BATCH = 8
 PAINTED = 0.25  # share of the painted-over photo in what the network should make
-STRUCTURE, SEEN, FOOLED = 0.4, 0.1, 0.03  # weights of structure, the judge's features and the critic, beside 1 for the pixels
+STRUCTURE, SEEN, FOOLED = (
+    0.4,
+    0.1,
+    0.03,
+)  # weights of structure, the judge's features and the critic, beside 1 for the pixels
 PLAIN_RATE, CRITIC_RATE = 5e-4, 2e-4  # top learning rates without and with the critic
 SEEN_AFTER = (2, 4)  # blocks of the judge, whose maps have a quarter and an eighth of the side
 SAVE = 250  # updates
@@ -67,7 +71,9 @@ def read_photos(folder: Path) -> list[Tensor]:
         if not held_out(path):
             with Image.open(path) as photo:
                 if min(photo.size) >= PATCH:
-                    photos.append(torch.from_numpy(np.asarray(photo.convert("RGB")).copy()).permute(2, 0, 1))
+                    photos.append(
+                        torch.from_numpy(np.asarray(photo.convert("RGB")).copy()).permute(2, 0, 1)
+                    )
     return photos
 
 
@@ -94,7 +100,9 @@ def kuwahara(x: Tensor, radius: int = 1) -> Tensor:
     mean = F.avg_pool2d(padded, side, 1)
     variance = (F.avg_pool2d(padded**2, side, 1) - mean**2).sum(1, keepdim=True).clamp_min(0)
     corners = [(top, left) for top in (0, radius) for left in (0, radius)]
-    weights = torch.stack([(variance[:, :, t : t + high, f : f + wide] + 1e-3) ** -4 for t, f in corners])
+    weights = torch.stack(
+        [(variance[:, :, t : t + high, f : f + wide] + 1e-3) ** -4 for t, f in corners]
+    )
     means = torch.stack([mean[:, :, t : t + high, f : f + wide] for t, f in corners])
     return (means * weights).sum(0) / weights.sum(0)
 
@@ -111,7 +119,13 @@ def worn(x: Tensor, factor: int, generator: torch.Generator) -> Tensor:
     def smaller(part: Tensor, way: int) -> Tensor:
         if way == 0:
             return F.interpolate(part, (high, wide), mode="area")
-        return F.interpolate(part, (high, wide), mode="bilinear" if way == 1 else "bicubic", antialias=True, align_corners=False)
+        return F.interpolate(
+            part,
+            (high, wide),
+            mode="bilinear" if way == 1 else "bicubic",
+            antialias=True,
+            align_corners=False,
+        )
 
     ways = torch.randint(3, (len(x),), generator=generator).tolist()
     small = torch.cat([smaller(part[None], way) for part, way in zip(x, ways, strict=True)])
@@ -119,7 +133,11 @@ def worn(x: Tensor, factor: int, generator: torch.Generator) -> Tensor:
     soft = F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), 3, 1)
     small = torch.where(u[:, 0] < 0.4, torch.lerp(small, soft, 0.5 * u[:, 1]), small)
     grain = torch.randn(small.shape, generator=generator)
-    blotches = F.interpolate(torch.randn(len(x), 3, high // 2, wide // 2, generator=generator), (high, wide), mode="bilinear")
+    blotches = F.interpolate(
+        torch.randn(len(x), 3, high // 2, wide // 2, generator=generator),
+        (high, wide),
+        mode="bilinear",
+    )
     small = torch.where(u[:, 2] < 0.4, small + 0.05 * u[:, 3] * (grain + blotches), small)
     return ((small.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
@@ -129,19 +147,30 @@ class Critic(nn.Sequential):
 
     def __init__(self) -> None:
         def conv(inside: int, outside: int, side: int, stride: int) -> nn.Module:
-            return nn.utils.parametrizations.spectral_norm(nn.Conv2d(inside, outside, side, stride, 1))
+            return nn.utils.parametrizations.spectral_norm(
+                nn.Conv2d(inside, outside, side, stride, 1)
+            )
 
         layers = [conv(3, 48, 4, 2), conv(48, 96, 4, 2), conv(96, 96, 3, 1)]
-        super().__init__(*(item for layer in layers for item in (layer, nn.LeakyReLU(0.2))), nn.Conv2d(96, 1, 3, padding=1))
+        super().__init__(
+            *(item for layer in layers for item in (layer, nn.LeakyReLU(0.2))),
+            nn.Conv2d(96, 1, 3, padding=1),
+        )
 
 
 def structure(a: Tensor, b: Tensor) -> Tensor:
     """1 - SSIM (Wang et al. 2004) in windows of 7 pixels, averaged over the channels and three sizes, each half of the one before."""
     out = torch.zeros(())
     for _ in range(3):
-        ma, mb, aa, bb, ab = F.avg_pool2d(torch.cat([a, b, a * a, b * b, a * b], dim=1), 7, 1).chunk(5, dim=1)
+        ma, mb, aa, bb, ab = F.avg_pool2d(
+            torch.cat([a, b, a * a, b * b, a * b], dim=1), 7, 1
+        ).chunk(5, dim=1)
         c1, c2 = 0.02**2, 0.06**2  # the usual constants, for values that span 2
-        similar = (2 * ma * mb + c1) * (2 * (ab - ma * mb) + c2) / ((ma**2 + mb**2 + c1) * (aa - ma**2 + bb - mb**2 + c2))
+        similar = (
+            (2 * ma * mb + c1)
+            * (2 * (ab - ma * mb) + c2)
+            / ((ma**2 + mb**2 + c1) * (aa - ma**2 + bb - mb**2 + c2))
+        )
         out = out + (1 - similar.mean()) / 3
         a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
     return out
@@ -162,7 +191,9 @@ class Lessons:
 
     def __init__(self) -> None:
         self.critic = Critic().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99))
+        self.optimizer = torch.optim.Adam(
+            self.critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99)
+        )
         self.judge = shipped_lite0()
 
     def features(self, x: Tensor) -> list[Tensor]:
@@ -179,7 +210,13 @@ class Lessons:
 
     def loss(self, ours: Tensor, target: Tensor) -> Tensor:
         """Features like the target's, and a critic that takes ours for painted (least squares: Mao et al. 2017, arXiv 1611.04076)."""
-        seen = sum(((a - b).abs().mean() for a, b in zip(self.features(ours), self.features(target), strict=True)), torch.zeros(()))
+        seen = sum(
+            (
+                (a - b).abs().mean()
+                for a, b in zip(self.features(ours), self.features(target), strict=True)
+            ),
+            torch.zeros(()),
+        )
         self.critic.requires_grad_(False)
         fooled = ((self.opinions(ours) - 1) ** 2).mean()
         self.critic.requires_grad_(True)
@@ -187,7 +224,9 @@ class Lessons:
 
     def teach(self, ours: Tensor, target: Tensor) -> float:
         """One update of the critic; returns its loss (0.5 when it knows nothing)."""
-        loss = ((self.opinions(target) - 1) ** 2).mean() + (self.opinions(ours.detach()) ** 2).mean()
+        loss = ((self.opinions(target) - 1) ** 2).mean() + (
+            self.opinions(ours.detach()) ** 2
+        ).mean()
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         self.optimizer.step()
@@ -208,8 +247,16 @@ class Fit:
         self.lessons = Lessons() if part.critic else None
 
     def _holders(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
-        return found | ({"critic": self.lessons.critic, "critic_optimizer": self.lessons.optimizer} if self.lessons else {})
+        found: dict[str, Any] = {
+            "net": self.net,
+            "average": self.average,
+            "optimizer": self.optimizer,
+        }
+        return found | (
+            {"critic": self.lessons.critic, "critic_optimizer": self.lessons.optimizer}
+            if self.lessons
+            else {}
+        )
 
     def state(self) -> dict[str, Any]:
         """What :meth:`restore` takes."""
@@ -227,12 +274,18 @@ class Fit:
         """One update; returns the losses in words."""
         self.step += 1
         warm = min(1.0, self.step / 100)
-        self.optimizer.param_groups[0]["lr"] = self.top * warm * (0.52 + 0.48 * math.cos(math.pi * self.step / self.part.steps))
+        self.optimizer.param_groups[0]["lr"] = (
+            self.top * warm * (0.52 + 0.48 * math.cos(math.pi * self.step / self.part.steps))
+        )
         photo = patches(photos, self.generator)
         inside = slice(EDGE, -EDGE)
         target = painted(photo)[:, :, inside, inside]
         with torch.autocast("cpu", torch.bfloat16):
-            ours = self.net(worn(photo, self.part.factor, self.generator).contiguous(memory_format=torch.channels_last))
+            ours = self.net(
+                worn(photo, self.part.factor, self.generator).contiguous(
+                    memory_format=torch.channels_last
+                )
+            )
         ours = ours[:, :, inside, inside]
         loss = pixel_loss(ours, target)
         words = f"pixels {loss.item():.4f}"
@@ -255,7 +308,9 @@ def train(photos: list[Tensor], out: Path, scale: float, seed: int) -> None:
     torch.manual_seed(seed)
     nets = {factor: Enlarger(factor) for factor in (4, 2)}
     beside, parts, start = out.with_suffix(".state"), schedule(scale), time.monotonic()
-    kept: dict[str, Any] = torch.load(beside, weights_only=True) if beside.is_file() else {"part": 0}
+    kept: dict[str, Any] = (
+        torch.load(beside, weights_only=True) if beside.is_file() else {"part": 0}
+    )
     for factor, net in nets.items():
         if str(factor) in kept:
             net.load_state_dict(kept[str(factor)])
@@ -269,26 +324,47 @@ def train(photos: list[Tensor], out: Path, scale: float, seed: int) -> None:
             words = fit.update(photos)
             if fit.step % 100 == 0:
                 print(
-                    f"part {number + 1}  x{part.factor}  {fit.step} of {part.steps}  {words}  {time.monotonic() - start:.0f} s", flush=True
+                    f"part {number + 1}  x{part.factor}  {fit.step} of {part.steps}  {words}  {time.monotonic() - start:.0f} s",
+                    flush=True,
                 )
             if fit.step % SAVE == 0 or fit.step == part.steps:
                 weights = {str(factor): net.state_dict() for factor, net in best.items()}
                 content = {"part": number, "fit": fit.state()} | weights
                 write_atomic(beside, partial(torch.save, content))
-                recipe = {"parts": [vars(p) for p in parts[: number + 1]], "step": fit.step, "seed": seed, "photos": len(photos)}
+                recipe = {
+                    "parts": [vars(p) for p in parts[: number + 1]],
+                    "step": fit.step,
+                    "seed": seed,
+                    "photos": len(photos),
+                }
                 save(
                     out,
                     best,
-                    recipe | {"batch": BATCH, "patch": PATCH, "painted": PAINTED, "structure": STRUCTURE, "seen": SEEN, "fooled": FOOLED},
+                    recipe
+                    | {
+                        "batch": BATCH,
+                        "patch": PATCH,
+                        "painted": PAINTED,
+                        "structure": STRUCTURE,
+                        "seen": SEEN,
+                        "fooled": FOOLED,
+                    },
                 )
         nets = best
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--scale", type=float, default=1.0, help="length of the run, as a share of the shipped file's")
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        help="length of the run, as a share of the shipped file's",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

@@ -31,7 +31,9 @@ from jungle.sounds import dataset
 from jungle.sounds.batches import Feed
 from jungle.species.animals import voice_among
 
-FINE = NetRecipe(image_channels=1, patch=2, widths=(64, 128, 256), blocks=(2, 2, 2), attention=(), embedding=64)
+FINE = NetRecipe(
+    image_channels=1, patch=2, widths=(64, 128, 256), blocks=(2, 2, 2), attention=(), embedding=64
+)
 COLUMNS = 64  # of a strip: half a second
 TIMED = range(20, 61)  # updates whose speed says how many fit
 
@@ -82,7 +84,9 @@ class Both:
 
         def wider(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {
-                name: torch.stack([row(one, value) for one in classes], dim=1) if name.endswith("classes.weight") else value
+                name: torch.stack([row(one, value) for one in classes], dim=1)
+                if name.endswith("classes.weight")
+                else value
                 for name, value in values.items()
             }
 
@@ -93,14 +97,22 @@ class Both:
         """The same without a weaker network: guidance leads away from the first network without its classes."""
         recipe = self.about.recipe
         sample = dataclasses.replace(recipe.sample, weak_mix=1.0)
-        about = dataclasses.replace(self.about, recipe=dataclasses.replace(recipe, weak=None, sample=sample))
+        about = dataclasses.replace(
+            self.about, recipe=dataclasses.replace(recipe, weak=None, sample=sample)
+        )
         return Both(about, {net: values for net, values in self.nets.items() if net != "weak"})
 
     def joined(self, below: float) -> checkpoint.Checkpoint:
         """The model whose ``fine`` network works under sigma ``below``, where nothing guides."""
         sample = dataclasses.replace(self.about.recipe.sample, steps=16, guidance_low=below)
-        recipe = dataclasses.replace(self.about.recipe, fine=self.about.recipe.fine or FINE, fine_below=below, sample=sample)
-        weights = {f"{net}.{name}": value for net, values in self.nets.items() for name, value in values.items()}
+        recipe = dataclasses.replace(
+            self.about.recipe, fine=self.about.recipe.fine or FINE, fine_below=below, sample=sample
+        )
+        weights = {
+            f"{net}.{name}": value
+            for net, values in self.nets.items()
+            for name, value in values.items()
+        }
         return dataclasses.replace(self.about, recipe=recipe, weights=weights, ema={})
 
 
@@ -113,15 +125,22 @@ class Strips:
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 1, BINS, COLUMNS) and the mix (B, K)."""
         x, mix = self.feed(step, generator)
-        places = np.random.default_rng([5, step]).integers(0, (x.shape[3] - COLUMNS) // 16 + 1, len(x)) * 16
-        return torch.stack([one[:, :, place : place + COLUMNS] for one, place in zip(x, places, strict=True)]), mix
+        places = (
+            np.random.default_rng([5, step]).integers(0, (x.shape[3] - COLUMNS) // 16 + 1, len(x))
+            * 16
+        )
+        return torch.stack(
+            [one[:, :, place : place + COLUMNS] for one, place in zip(x, places, strict=True)]
+        ), mix
 
 
 def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float]) -> list[float]:
     """Root mean square error of the clean estimates of ``x`` at each sigma."""
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found = [denoiser(x + sigma * noise, torch.full((len(x),), sigma), mix) - x for sigma in sigmas]
+        found = [
+            denoiser(x + sigma * noise, torch.full((len(x),), sigma), mix) - x for sigma in sigmas
+        ]
     return [round(float(error.square().mean().sqrt()), 5) for error in found]
 
 
@@ -132,7 +151,10 @@ def only_new(net: Trainable, feed: Feed, old: Sequence[str]) -> None:
         value.requires_grad_(name.endswith("classes.weight"))
         if value.requires_grad:
             value.register_hook(lambda slope: slope * new)  # type: ignore[no-untyped-call]
-    weights = np.bincount(feed.clips.labels)[feed.clips.labels] ** -feed.recipe.balance * new.numpy()[feed.clips.labels]
+    weights = (
+        np.bincount(feed.clips.labels)[feed.clips.labels] ** -feed.recipe.balance
+        * new.numpy()[feed.clips.labels]
+    )
     feed.draw_by(weights)
 
 
@@ -147,15 +169,29 @@ def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[floa
 
 def main() -> None:
     """Parse and train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recordings", type=Path, nargs="+", help="folders, one sub-folder a class")
     parser.add_argument("--without", type=Path, help="a list of files to leave out")
-    parser.add_argument("--start", type=Path, required=True, help="the model that gets the second network, or has it")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        required=True,
+        help="the model that gets the second network, or has it",
+    )
     parser.add_argument("--part", choices=PARTS, default="fine")
     parser.add_argument("--minutes", type=float, default=45.0)
     parser.add_argument("--lr", type=float, default=0.0, help="learning rate; 0 = that of the part")
-    parser.add_argument("--balance", type=float, default=-1.0, help="1 = as many of each kind, 0 = as they occur; that of MODEL by default")
-    parser.add_argument("--only-new", action="store_true", help="nothing but the vectors of new kinds learns")
+    parser.add_argument(
+        "--balance",
+        type=float,
+        default=-1.0,
+        help="1 = as many of each kind, 0 = as they occur; that of MODEL by default",
+    )
+    parser.add_argument(
+        "--only-new", action="store_true", help="nothing but the vectors of new kinds learns"
+    )
     parser.add_argument("--below", type=float, default=0.7, help="sigma")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -169,7 +205,9 @@ def main() -> None:
         raise SystemExit(f"{given.start} is not a model of jungle.")
     both, part = Both.of(start), PARTS[given.part]
     if given.part == "coarse" and "fine" not in both.nets:
-        raise SystemExit(f"{given.start} has one network for all noise levels: jungle train --start goes on with it.")
+        raise SystemExit(
+            f"{given.start} has one network for all noise levels: jungle train --start goes on with it."
+        )
     recipe: Recipe = dataclasses.replace(
         start.recipe, net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net, fine=None, fine_below=0.0, weak=None,
         small_share=0.0, lr=given.lr or part.lr, warmup=100, batch=part.batch, p_mean=part.p_mean, p_std=part.p_std, drop_mix=0.2,
@@ -181,11 +219,15 @@ def main() -> None:
 
     data = dataset.load(gather(given.recordings, RECORDINGS, given.without), recipe, cache())
     if missing := sorted(set(start.classes) - set(data.classes)):
-        raise SystemExit(f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give them too.")
+        raise SystemExit(
+            f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give them too."
+        )
     if data.classes != start.classes:
         both = both.without_weak().widened(data.classes)
     feed = Feed(data, recipe, compute.device)
-    x, mix = Feed(data, dataclasses.replace(recipe, augment="none", batch=16), compute.device)(0, torch.Generator())
+    x, mix = Feed(data, dataclasses.replace(recipe, augment="none", batch=16), compute.device)(
+        0, torch.Generator()
+    )
 
     def test(denoiser: Trainable) -> list[float]:
         return errors(denoiser, x, mix, part.heard)
@@ -198,7 +240,10 @@ def main() -> None:
     print(f"{len(data)} recordings of {len(data.classes)} kinds. Before:", test(net), flush=True)
     state = begin(net, recipe, 10**6)
     given.out.mkdir(parents=True, exist_ok=True)
-    kept, key = given.out / "experts.state", f"{given.part} {given.only_new} {data.fingerprint} {recipe.to_json()}"
+    kept, key = (
+        given.out / "experts.state",
+        f"{given.part} {given.only_new} {data.fingerprint} {recipe.to_json()}",
+    )
     packed = checkpoint.read_state(kept)
     if packed:
         if packed.pop("key") != key:
@@ -211,13 +256,24 @@ def main() -> None:
         if progress.step == TIMED.start:
             timed = now
         if progress.step == TIMED.stop and not packed:
-            state.total = int(TIMED.stop + (60 * given.minutes - (now - began)) * len(TIMED) / (now - timed))
+            state.total = int(
+                TIMED.stop + (60 * given.minutes - (now - began)) * len(TIMED) / (now - timed)
+            )
         if now - saved > 120 or state.step >= state.total:
             saved = now
-            made = dataclasses.replace(both, nets={**both.nets, given.part: state.ema}).joined(given.below)
-            checkpoint.save(given.out / checkpoint.MODEL_NAME, dataclasses.replace(made, data=data.fingerprint))
+            made = dataclasses.replace(both, nets={**both.nets, given.part: state.ema}).joined(
+                given.below
+            )
+            checkpoint.save(
+                given.out / checkpoint.MODEL_NAME, dataclasses.replace(made, data=data.fingerprint)
+            )
             checkpoint.save_state(kept, state.pack(net.net), key)
-            print(f"{state.step} of {state.total}:", averaged(net, state, test), f"loss {progress.loss:.4f}", flush=True)
+            print(
+                f"{state.step} of {state.total}:",
+                averaged(net, state, test),
+                f"loss {progress.loss:.4f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

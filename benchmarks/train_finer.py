@@ -38,7 +38,13 @@ LEARNING_RATE = 2e-3
 def finer(net: NetRecipe) -> NetRecipe:
     """The same shape with one more level outside: squares half as large, one block, no attention there."""
     attention = tuple(level + 1 for level in net.attention)
-    return dataclasses.replace(net, patch=net.patch // 2, widths=(OUTER, *net.widths), blocks=(1, *net.blocks), attention=attention)
+    return dataclasses.replace(
+        net,
+        patch=net.patch // 2,
+        widths=(OUTER, *net.widths),
+        blocks=(1, *net.blocks),
+        attention=attention,
+    )
 
 
 @torch.no_grad()
@@ -62,7 +68,12 @@ def carry(net: nn.Module, old: Mapping[str, Tensor], recipe: NetRecipe) -> list[
     stem[range(pixels), range(pixels), 1, 1] = 1
     shrink.mul_(QUIET)
     # channel, row and column of the square of squares, row and column inside one: as two foldings number them, from one folding
-    numbers = torch.arange(4 * pixels).reshape(recipe.image_channels, 2, side, 2, side).permute(0, 2, 4, 1, 3).flatten()
+    numbers = (
+        torch.arange(4 * pixels)
+        .reshape(recipe.image_channels, 2, side, 2, side)
+        .permute(0, 2, 4, 1, 3)
+        .flatten()
+    )
     shrink[:, : 4 * pixels, 0, 0] = old["stem.weight"][:, numbers, 1, 1]
     weights["shrink.0.bias"].copy_(old["stem.bias"])
     net.load_state_dict(weights)
@@ -82,7 +93,9 @@ def teach(run: Run[Any], old: model.Model, new: list[str], steps: int) -> None:
         noisy = x + torch.randn(x.shape, generator=generator) * expand(sigma)
         with torch.no_grad():
             wanted = old.denoiser(noisy, sigma, mix)
-        error = (run.model(noisy, sigma, mix) - wanted) / expand(sigma / (1 + sigma))  # of the velocity
+        error = (run.model(noisy, sigma, mix) - wanted) / expand(
+            sigma / (1 + sigma)
+        )  # of the velocity
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 30, 3 * (1 - step / steps))
         loss = error.square().mean()
@@ -98,9 +111,13 @@ def teach(run: Run[Any], old: model.Model, new: list[str], steps: int) -> None:
 
 def main() -> None:
     """Parse and train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", help="photos or recordings")
-    parser.add_argument("--start", type=Path, required=True, help="the model with squares twice as large")
+    parser.add_argument(
+        "--start", type=Path, required=True, help="the model with squares twice as large"
+    )
     parser.add_argument("--steps", type=int, required=True, help="updates")
     parser.add_argument("--taught", type=int, default=300, help="updates of the new level alone")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -110,28 +127,43 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     compute = device.choose("")
     old = model.load(given.start, compute)
-    options = {"small_share": "0", "lr": "0.002", "steps": str(given.steps)} | dict(one.split("=", 1) for one in given.options)
-    recipe: Recipe = recipes.override(dataclasses.replace(old.recipe, net=finer(old.recipe.net), weak=None), options)
+    options = {"small_share": "0", "lr": "0.002", "steps": str(given.steps)} | dict(
+        one.split("=", 1) for one in given.options
+    )
+    recipe: Recipe = recipes.override(
+        dataclasses.replace(old.recipe, net=finer(old.recipe.net), weak=None), options
+    )
     folder = resolve(given.data, cache())
     data: Any
     run: Run[Any]
     if kind_of(folder).word == "recording":
         data = dataset.load(folder, recipe, cache())
-        run = CallRun(given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache())
+        run = CallRun(
+            given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache()
+        )
     else:
         data = photo_files.load(folder, recipe, cache())
-        run = PhotoRun(given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache())
+        run = PhotoRun(
+            given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache()
+        )
     if old.classes != data.classes:
-        raise SystemExit(f"{given.start} knows {', '.join(old.classes)}, the data are of {', '.join(data.classes)}: give the same kinds.")
+        raise SystemExit(
+            f"{given.start} knows {', '.join(old.classes)}, the data are of {', '.join(data.classes)}: give the same kinds."
+        )
     if not run.resumed_at:
-        teach(run, old, carry(run.model.net, old.denoiser.net.state_dict(), recipe.net), given.taught)
+        teach(
+            run, old, carry(run.model.net, old.denoiser.net.state_dict(), recipe.net), given.taught
+        )
         for name, value in run.model.net.state_dict().items():
             run.state.ema[name].copy_(value)
     began = time.monotonic()
     for progress in run.steps():
         if progress.step % 50 == 0:
             rate = 50 * recipe.batch / (time.monotonic() - began)
-            print(f"{progress.step} of {progress.total}, {rate:.1f} a second, loss {progress.loss:.4f}", flush=True)
+            print(
+                f"{progress.step} of {progress.total}, {rate:.1f} a second, loss {progress.loss:.4f}",
+                flush=True,
+            )
             began = time.monotonic()
     print(run.end().to_text())
 

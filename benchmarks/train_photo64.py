@@ -47,13 +47,18 @@ class TwoNetworks(PhotoRun):
         setup, other, dtype = super().setup(), self.other, self.compute.dtype
         return dataclasses.replace(
             setup,
-            perceive=(*setup.perceive, lambda x: [found.float() for found in other.maps(x.to(dtype), MAPS)]),
+            perceive=(
+                *setup.perceive,
+                lambda x: [found.float() for found in other.maps(x.to(dtype), MAPS)],
+            ),
             names=(*setup.names, lambda features: other.classifier(features.to(dtype)).float()),
         )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photos", nargs="+")
     parser.add_argument("--exclude", default="")
     parser.add_argument("--second", type=Path, required=True)
@@ -64,13 +69,27 @@ def main() -> None:
 
     started, compute = time.monotonic(), device.choose("cpu")
     begun = model.load(given.start, compute)
-    kept = ("net", "fine", "fine_below", "objective", "p_mean", "p_std", "image_size", "aspect", "sigma_data")
-    recipe = dataclasses.replace(recipes.find("adversarial"), **{key: getattr(begun.recipe, key) for key in kept})
+    kept = (
+        "net",
+        "fine",
+        "fine_below",
+        "objective",
+        "p_mean",
+        "p_std",
+        "image_size",
+        "aspect",
+        "sigma_data",
+    )
+    recipe = dataclasses.replace(
+        recipes.find("adversarial"), **{key: getattr(begun.recipe, key) for key in kept}
+    )
 
     _, files = gather(Sources(tuple(given.photos), given.exclude))
     data = dataset.load(files, recipe, cache(), lambda *_: None)
     TwoNetworks.other = open_second(given.second, compute.dtype)
-    run = TwoNetworks(given.out, data, recipe, compute, given.minutes, time.monotonic, started, cache(), begun)
+    run = TwoNetworks(
+        given.out, data, recipe, compute, given.minutes, time.monotonic, started, cache(), begun
+    )
     for progress in tqdm(run.steps(), mininterval=10):
         if progress.note:
             print(progress.note)

@@ -13,9 +13,15 @@ PAGE = Path(__file__).with_name("cli.md")
 def render() -> str:
     """The page as Markdown."""
     top = click.Context(cli, info_name="jungle", max_content_width=100, terminal_width=100)
-    parts = ["# Command line", "Made by `make docs` from the program itself.", f"```\n{cli.get_help(top)}\n```"]
+    parts = [
+        "# Command line",
+        "Made by `make docs` from the program itself.",
+        f"```\n{cli.get_help(top)}\n```",
+    ]
     for name, command in sorted(cli.commands.items()):
-        context = click.Context(command, info_name=name, parent=top, max_content_width=100, terminal_width=100)
+        context = click.Context(
+            command, info_name=name, parent=top, max_content_width=100, terminal_width=100
+        )
         parts += [f"## jungle {name}", f"```\n{command.get_help(context)}\n```"]
     return "\n\n".join(parts) + "\n"
 

@@ -36,9 +36,18 @@ def schema_of(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
     if origin is tuple and arguments[-1] is Ellipsis:
         return {"type": "array", "items": schema_of(arguments[0], found)}
     if origin is tuple:
-        return {"type": "array", "prefixItems": [schema_of(one, found) for one in arguments], "minItems": len(arguments), "items": False}
+        return {
+            "type": "array",
+            "prefixItems": [schema_of(one, found) for one in arguments],
+            "minItems": len(arguments),
+            "items": False,
+        }
     if origin is dict:
-        return {"type": "object"} if arguments[1] is Any else {"type": "object", "additionalProperties": schema_of(arguments[1], found)}
+        return (
+            {"type": "object"}
+            if arguments[1] is Any
+            else {"type": "object", "additionalProperties": schema_of(arguments[1], found)}
+        )
     if origin in (typing.Union, types.UnionType):
         return {"anyOf": [schema_of(one, found) for one in arguments]}
     raise TypeError(f"no schema for {kind}")
@@ -47,11 +56,19 @@ def schema_of(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Write or check."""
     parts: dict[str, Any] = {}
-    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A postcard of the jungle", "x-schema": records.SCHEMA}
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A postcard of the jungle",
+        "x-schema": records.SCHEMA,
+    }
     whole |= schema_of(records.Postcard, parts) | {"$defs": parts}
     text = json.dumps(whole, indent=1) + "\n"
     if "--check" in sys.argv:
-        sys.exit(0 if TARGET.exists() and TARGET.read_text() == text else "docs/postcard.schema.json is out of date: run  make docs")
+        sys.exit(
+            0
+            if TARGET.exists() and TARGET.read_text() == text
+            else "docs/postcard.schema.json is out of date: run  make docs"
+        )
     TARGET.write_text(text)
 
 

@@ -40,7 +40,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small site."""
     jungle = tmp_path_factory.mktemp("jungle")
     cards = make_cards(jungle, COUNT, 3, distinct=2, size=192)
-    build_site(jungle, cards, jungle / "site", SiteSettings(world="A jungle for tests.", ledger=(("Time", "1 s"),)))
+    build_site(
+        jungle,
+        cards,
+        jungle / "site",
+        SiteSettings(world="A jungle for tests.", ledger=(("Time", "1 s"),)),
+    )
     return jungle / "site"
 
 
@@ -71,14 +76,28 @@ class Watched:
     """A page, and everything that went wrong on it."""
 
     def __init__(self, browser: Any, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, **options}
+        )
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.asked: list[str] = []
-        self.page.on("console", lambda line: self.wrong.append(line.text) if line.type in {"error", "warning"} else None)
+        self.page.on(
+            "console",
+            lambda line: (
+                self.wrong.append(line.text) if line.type in {"error", "warning"} else None
+            ),
+        )
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
-        self.page.on("response", lambda answer: self.wrong.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
+        self.page.on(
+            "response",
+            lambda answer: (
+                self.wrong.append(f"{answer.status}: {answer.url}")
+                if answer.status >= 400
+                else None
+            ),
+        )
         self.page.on("request", lambda request: self.asked.append(request.url))
 
     def until(self, question: str, seconds: float = 8.0) -> Any:
@@ -93,7 +112,9 @@ class Watched:
 
 
 @pytest.fixture(params=["file", "http"])
-def watched(request: pytest.FixtureRequest, chromium: Any, site: Path, served: str) -> Iterator[tuple[Watched, str]]:
+def watched(
+    request: pytest.FixtureRequest, chromium: Any, site: Path, served: str
+) -> Iterator[tuple[Watched, str]]:
     """A page of its own, and the address of the site."""
     one = Watched(chromium)
     yield one, f"{site.as_uri()}/" if request.param == "file" else served

@@ -25,11 +25,15 @@ from jungle.images.feature_spaces import square
 
 TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
-DATA = REPOSITORY.parent / "shared" / "data"  # real photos and recordings; tests that need them are skipped without
+DATA = (
+    REPOSITORY.parent / "shared" / "data"
+)  # real photos and recordings; tests that need them are skipped without
 PHOTOS = DATA / "photos"
 
 
-torch.set_num_threads(1)  # toy networks are too small to share; threads that wait for each other cost minutes
+torch.set_num_threads(
+    1
+)  # toy networks are too small to share; threads that wait for each other cost minutes
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +72,11 @@ def real_animals() -> tuple[np.ndarray, np.ndarray, list[str]]:
             x = square(np.asarray(photo.convert("RGB"))[None], 64)
         squares.append(((x[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy())
     classes = sorted({path.parent.name for path in chosen})
-    return np.stack(squares), np.array([classes.index(path.parent.name) for path in chosen]), classes
+    return (
+        np.stack(squares),
+        np.array([classes.index(path.parent.name) for path in chosen]),
+        classes,
+    )
 
 
 @pytest.fixture
@@ -80,10 +88,16 @@ def drawn_photos(tmp_path: Path) -> Path:
         (folder / name).mkdir(parents=True)
         for number in range(8):
             y, x = np.mgrid[0:40, 0:48]
-            shape = [abs(x - 24) < 6, (x // 8 + y // 8) % 2 == 0, (x - 24) ** 2 + (y - 20) ** 2 < 150][label]
+            shape = [
+                abs(x - 24) < 6,
+                (x // 8 + y // 8) % 2 == 0,
+                (x - 24) ** 2 + (y - 20) ** 2 < 150,
+            ][label]
             colour, ground = source.integers(30, 226, (2, 3))
             pixels = np.where(shape[..., None], colour, ground) + source.normal(0, 8, (40, 48, 3))
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name / f"{number}.png")
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(
+                folder / name / f"{number}.png"
+            )
     return folder
 
 
@@ -153,7 +167,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     draw(folder / "photos")
     environment = os.environ | {"JUNGLE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", "jungle", *TRAIN.split()], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "jungle", *TRAIN.split()],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -169,14 +189,20 @@ def draw(folder: Path) -> None:
 
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file of a folder with its bytes."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def give_voice() -> None:
     """A tiny untrained model of calls where ``jungle make`` looks for one: the shipped one would take its time."""
     recipe = find("tiny", "recordings")
     net = model.build(recipe, 2, devices.choose("cpu:float32")).net
-    weights = {name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()}
+    weights = {
+        name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
+    }
     made = checkpoint.Checkpoint(recipe, ("cat", "cow"), 1, "", weights, {})
     checkpoint.save(Path("sounds") / MODEL, made)
 
@@ -205,12 +231,17 @@ def is_refused(done: Done, word: str) -> None:
     assert done.out == ""
 
 
-def refuse(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse(
+    world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In ``world`` these arguments are refused with one sentence that holds ``word``, and nothing there is changed."""
     cache = Path(os.environ["JUNGLE_CACHE"])
     monkeypatch.chdir(world)
     before = listing(world)
-    is_refused(command([arguments[0], "--quiet", *arguments[1:]] if len(arguments) > 1 else arguments), word)
+    is_refused(
+        command([arguments[0], "--quiet", *arguments[1:]] if len(arguments) > 1 else arguments),
+        word,
+    )
     assert listing(world) == before
     assert not [path for path in cache.rglob("*") if path.name.endswith(".part")]
 

@@ -71,7 +71,13 @@ class Stub:
                 request = read_request(line)
                 self.requests.append(request)
                 answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
-                data = answer if isinstance(answer, bytes) else answer(request) if wants_one(answer) else answer(line, request)
+                data = (
+                    answer
+                    if isinstance(answer, bytes)
+                    else answer(request)
+                    if wants_one(answer)
+                    else answer(line, request)
+                )
                 if data:
                     line.sendall(data)
             except OSError:
@@ -88,7 +94,9 @@ def read_request(line: socket.socket) -> Request:
         data += line.recv(65536) or b"\r\n\r\n"
     head, _, body = data.partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rest)}
+    headers = {
+        name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rest)
+    }
     while len(body) < int(headers.get("content-length", 0)):
         body += line.recv(65536)
     return Request(first.split()[1], headers, json.loads(body))
@@ -97,18 +105,41 @@ def read_request(line: socket.socket) -> Request:
 # ------------------------------------------------------------------------------------------------------------------ answers
 
 
-def http(status: int, body: Any, kind: str = "application/json", headers: Mapping[str, str] = {}) -> bytes:
-    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    rows = {"Content-Type": kind, "Content-Length": str(len(data)), "Connection": "close", **headers}
+def http(
+    status: int, body: Any, kind: str = "application/json", headers: Mapping[str, str] = {}
+) -> bytes:
+    data = (
+        body
+        if isinstance(body, bytes)
+        else body.encode()
+        if isinstance(body, str)
+        else json.dumps(body).encode()
+    )
+    rows = {
+        "Content-Type": kind,
+        "Content-Length": str(len(data)),
+        "Connection": "close",
+        **headers,
+    }
     return (
-        f"HTTP/1.1 {status} Text\r\n".encode() + "".join(f"{name}: {value}\r\n" for name, value in rows.items()).encode() + b"\r\n" + data
+        f"HTTP/1.1 {status} Text\r\n".encode()
+        + "".join(f"{name}: {value}\r\n" for name, value in rows.items()).encode()
+        + b"\r\n"
+        + data
     )
 
 
 def completion(content: Any, finish: str = "stop") -> dict[str, Any]:
     message = {"role": "assistant", "content": content}
     choice = {"index": 0, "finish_reason": finish, "message": message, "logprobs": None}
-    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
+    return {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": USAGE,
+    }
 
 
 def chat(content: Any, finish: str = "stop") -> bytes:
@@ -116,12 +147,26 @@ def chat(content: Any, finish: str = "stop") -> bytes:
 
 
 def error(status: int, message: str, code: str = "", param: str = "", **headers: str) -> bytes:
-    value = {"error": {"message": message, "type": "invalid_request_error", "param": param or None, "code": code or None}}
-    return http(status, value, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    value = {
+        "error": {
+            "message": message,
+            "type": "invalid_request_error",
+            "param": param or None,
+            "code": code or None,
+        }
+    }
+    return http(
+        status, value, headers={name.replace("_", "-"): text for name, text in headers.items()}
+    )
 
 
 def events(*rows: Any, tail: bytes = b"data: [DONE]\n\n") -> bytes:
-    data = b"".join(f"data: {row if isinstance(row, str) else json.dumps(row)}\n\n".encode() for row in rows) + tail
+    data = (
+        b"".join(
+            f"data: {row if isinstance(row, str) else json.dumps(row)}\n\n".encode() for row in rows
+        )
+        + tail
+    )
     return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + data
 
 

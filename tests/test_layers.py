@@ -56,7 +56,10 @@ def imports(path: Path) -> set[str]:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join(base + (node.module.split(".") if node.module else []))
             if module.split(".")[0] == "jungle":
-                found |= {f"{module}.{a.name}" if f"{module}.{a.name}" in known else module for a in node.names}
+                found |= {
+                    f"{module}.{a.name}" if f"{module}.{a.name}" in known else module
+                    for a in node.names
+                }
         elif isinstance(node, ast.Import):
             found |= {a.name for a in node.names if a.name.split(".")[0] == "jungle"}
     return found
@@ -67,7 +70,9 @@ def test_imports_go_down(path: Path) -> None:
     own = module_name(path).split(".")[:2]
     others = [name for name in imports(path) if name.split(".")[:2] != own]
     wrong = [name for name in others if layer(name) >= layer(".".join(own))]
-    assert not wrong, f"{path.relative_to(PACKAGE)} imports from its own layer or one above: {wrong}"
+    assert not wrong, (
+        f"{path.relative_to(PACKAGE)} imports from its own layer or one above: {wrong}"
+    )
 
 
 def test_every_folder_stands_in_a_layer() -> None:
@@ -81,7 +86,9 @@ def test_mastering_knows_no_models() -> None:
         name
         for names in wrong.values()
         for name in names
-        if name.startswith(("jungle.diffusion", "jungle.images", "jungle.sounds", "jungle.language"))
+        if name.startswith(
+            ("jungle.diffusion", "jungle.images", "jungle.sounds", "jungle.language")
+        )
     ]
 
 
@@ -112,14 +119,23 @@ def test_public_list_is_sorted_and_exact() -> None:
 
 
 def test_diffusers_is_imported_in_three_places() -> None:
-    users = [p.name for p in FILES if "import diffusers" in p.read_text() or "from diffusers" in p.read_text()]
+    users = [
+        p.name
+        for p in FILES
+        if "import diffusers" in p.read_text() or "from diffusers" in p.read_text()
+    ]
     assert users == ["ddpm.py", "export.py", "pipeline.py"]
 
 
 def test_options_are_frozen() -> None:
     """A new option is a decision: change tests/options.json by hand when it is meant."""
     found = {
-        name: sorted(option for parameter in command.params for option in parameter.opts if isinstance(parameter, click.Option))
+        name: sorted(
+            option
+            for parameter in command.params
+            for option in parameter.opts
+            if isinstance(parameter, click.Option)
+        )
         for name, command in sorted(cli.commands.items())
     }
     assert found == json.loads(Path(__file__).with_name("options.json").read_text())
@@ -128,9 +144,13 @@ def test_options_are_frozen() -> None:
 def test_help_is_quick_and_light() -> None:
     code = "import sys; from jungle.cli.main import cli; cli.main(['--help'], standalone_mode=False); sys.exit('torch' in sys.modules)"
     seconds = []
-    for _ in range(3):  # processor time, and the best of three, because other work may run on the machine
+    for _ in range(
+        3
+    ):  # processor time, and the best of three, because other work may run on the machine
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.returncode == 0, f"--help imported torch or failed: {done.stderr}"

@@ -32,7 +32,9 @@ class Syllable:
     def __post_init__(self) -> None:
         here = f"The syllable {self.text!r} of a prosody plan"
         if not isinstance(self.text, str) or not self.text.strip():
-            raise BadInput(f"{here} has no text: every syllable needs one, since its text decides its sound.")
+            raise BadInput(
+                f"{here} has no text: every syllable needs one, since its text decides its sound."
+            )
         if not isinstance(self.stress, bool):
             raise BadInput(f"{here} has the stress {self.stress!r}: give true or false.")
         for name, low, high in (
@@ -43,8 +45,14 @@ class Syllable:
             ("level", *LEVELS),
         ):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise BadInput(f"{here} has the {name} {value!r}: give a number from {low:g} to {high:g}.")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not low <= value <= high
+            ):
+                raise BadInput(
+                    f"{here} has the {name} {value!r}: give a number from {low:g} to {high:g}."
+                )
 
     @property
     def end(self) -> float:
@@ -68,7 +76,9 @@ class Plan:
                     f"at {before.end:.3f} s: a creature makes one syllable at a time, in order."
                 )
         if self.seconds > LONGEST + TOUCH:
-            raise BadInput(f"A prosody plan of {self.seconds:.1f} s is too long for one breath: at most {LONGEST:g} s.")
+            raise BadInput(
+                f"A prosody plan of {self.seconds:.1f} s is too long for one breath: at most {LONGEST:g} s."
+            )
 
     @property
     def seconds(self) -> float:
@@ -88,10 +98,14 @@ class Plan:
         """
         items = value.get("syllables") if isinstance(value, dict) else None
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise BadInput('A prosody plan must be {"syllables": [...]} with an object for each syllable.')
+            raise BadInput(
+                'A prosody plan must be {"syllables": [...]} with an object for each syllable.'
+            )
         names = {field.name for field in dataclasses.fields(Syllable)}
         for number, item in enumerate(items, 1):
             wrong = sorted(map(str, ({"level": 0.0} | item).keys() ^ names))
             if wrong:
-                raise BadInput(f"Syllable {number} of a prosody plan has missing or unknown fields: {', '.join(wrong)}.")
+                raise BadInput(
+                    f"Syllable {number} of a prosody plan has missing or unknown fields: {', '.join(wrong)}."
+                )
         return cls(tuple(Syllable(**item) for item in items))

@@ -81,7 +81,14 @@ class Call:
 def call_from_json(value: dict[str, Any]) -> Call:
     """The record that :meth:`Call.to_json` made plain."""
     start, end = value["loop"]
-    return Call(**{**value, "flags": tuple(value["flags"]), "notes": tuple(value["notes"]), "loop": (start, end)})
+    return Call(
+        **{
+            **value,
+            "flags": tuple(value["flags"]),
+            "notes": tuple(value["notes"]),
+            "loop": (start, end),
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,10 +162,14 @@ def postcard_from_json(value: dict[str, Any]) -> Postcard:
         BadInput: another version of the schema, or a field that is missing or unknown.
     """
     if value.get("schema") != SCHEMA:
-        raise BadInput(f"The record has schema {value.get('schema')!r}, and this version reads {SCHEMA}: run  jungle make  again.")
+        raise BadInput(
+            f"The record has schema {value.get('schema')!r}, and this version reads {SCHEMA}: run  jungle make  again."
+        )
     parts = dict(value)
     try:
-        parts["species"] = Species(**{**value["species"], "traits": tuple(value["species"]["traits"])})
+        parts["species"] = Species(
+            **{**value["species"], "traits": tuple(value["species"]["traits"])}
+        )
         parts["picture"] = Picture(**value["picture"])
         parts["call"] = call_from_json(value["call"])
         parts["phrases"] = tuple(Phrase(**one) for one in value["phrases"])
@@ -167,4 +178,6 @@ def postcard_from_json(value: dict[str, Any]) -> Postcard:
         parts["postmark"] = tuple(value["postmark"])
         return Postcard(**parts)
     except (KeyError, TypeError) as error:
-        raise BadInput(f"The record of a postcard is damaged ({error}): run  jungle make  again.") from None
+        raise BadInput(
+            f"The record of a postcard is damaged ({error}): run  jungle make  again."
+        ) from None

@@ -36,11 +36,20 @@ class Dice:
 
     def order(self, items: Sequence[T]) -> list[T]:
         """``items`` in a random order."""
-        return [item for _, _, item in sorted((self.random(), place, item) for place, item in enumerate(items))]
+        return [
+            item
+            for _, _, item in sorted(
+                (self.random(), place, item) for place, item in enumerate(items)
+            )
+        ]
 
     def some(self, items: Sequence[T], weights: Sequence[float], count: int) -> list[T]:
         """``count`` different ones of ``items``, the heavier the earlier and the likelier (Efraimidis and Spirakis 2006)."""
-        keys = [(-(self.random() ** (1 / weight)), place) for place, weight in enumerate(weights) if weight > 0]
+        keys = [
+            (-(self.random() ** (1 / weight)), place)
+            for place, weight in enumerate(weights)
+            if weight > 0
+        ]
         return [items[place] for _, place in sorted(keys)[:count]]
 
 

@@ -33,7 +33,9 @@ class Planted:
     def look(self, images: np.ndarray) -> Look:
         probabilities = np.full((len(images), 1000), 1e-4, dtype=np.float32)
         probabilities[np.arange(len(images)), images[:, 0, 0, 0]] = 0.9
-        features = np.random.default_rng(len(images)).normal(0, 1, (len(images), 8)).astype(np.float32)
+        features = (
+            np.random.default_rng(len(images)).normal(0, 1, (len(images), 8)).astype(np.float32)
+        )
         return Look(features, probabilities)
 
 
@@ -71,18 +73,27 @@ def test_both_halves_hold_every_kind_alike(script: ModuleType) -> None:
         assert np.bincount(labels[half]).tolist() == [12] * 4
 
 
-def test_photos_are_those_of_the_list_and_of_kinds_with_enough(script: ModuleType, tmp_path: Path) -> None:
+def test_photos_are_those_of_the_list_and_of_kinds_with_enough(
+    script: ModuleType, tmp_path: Path
+) -> None:
     for kind, count in (("bison", 3), ("cat", 4), ("shark", 1), ("unicorn", 3)):
         folder = tmp_path / "photos" / kind
         folder.mkdir(parents=True)
         for number in range(count):
             Image.new("RGB", (20, 16), (number, 0, 0)).save(folder / f"{number}.png")
-    (tmp_path / "list.txt").write_text("photos/cat/1.png\nphotos/cat/3.png\nphotos/bison/0.png\nphotos/bison/2.png\n")
+    (tmp_path / "list.txt").write_text(
+        "photos/cat/1.png\nphotos/cat/3.png\nphotos/bison/0.png\nphotos/bison/2.png\n"
+    )
     listed = script.list_photos(tmp_path, tmp_path / "list.txt")
     found = script.open_photos(listed, ("bison", "cat", "shark"), (8, 8), 2)
     assert found.kinds == ("bison", "cat")
-    assert (found.labels.tolist(), found.pixels[:, 0, 0, 0].tolist()) == ([0, 0, 1, 1], [0, 2, 1, 3])
-    every = script.open_photos(script.list_photos(tmp_path / "photos", None), ("bison", "cat", "shark"), (8, 8), 3)
+    assert (found.labels.tolist(), found.pixels[:, 0, 0, 0].tolist()) == (
+        [0, 0, 1, 1],
+        [0, 2, 1, 3],
+    )
+    every = script.open_photos(
+        script.list_photos(tmp_path / "photos", None), ("bison", "cat", "shark"), (8, 8), 3
+    )
     assert (every.kinds, len(every.pixels)) == (("bison", "cat"), 7)
     with pytest.raises(BadInput, match="lower --each"):
         script.open_photos(listed, ("bison", "cat"), (8, 8), 3)

@@ -45,7 +45,14 @@ def test_train(jungle: Jungle) -> None:
     assert f"Model: run/{MODEL}" in done.out
     assert Path("run/report.txt").read_text() in done.out
     assert sorted(tree(Path("run"))) == sorted(
-        [MODEL, "animal_diffusion_model.state", "preview.png", "previews/update_0000020.png", "report.txt", "stats.jsonl"]
+        [
+            MODEL,
+            "animal_diffusion_model.state",
+            "preview.png",
+            "previews/update_0000020.png",
+            "report.txt",
+            "stats.jsonl",
+        ]
     )
     assert [json.loads(line) for line in Path("run/stats.jsonl").read_text().splitlines()]
     content = torch.load(f"run/{MODEL}", weights_only=True)
@@ -73,23 +80,34 @@ def test_a_model_without_a_run_is_never_overwritten(jungle: Jungle, trained: Pat
 
 
 def test_config_decides_what_the_options_do_not(jungle: Jungle) -> None:
-    Path("jungle.toml").write_text("recipe = 'tiny'\nseed = 5\n[train]\nsteps = 4\nlimit = 12\n[images]\nsteps = 3\nsolver = 'heun'\n")
+    Path("jungle.toml").write_text(
+        "recipe = 'tiny'\nseed = 5\n[train]\nsteps = 4\nlimit = 12\n[images]\nsteps = 3\nsolver = 'heun'\n"
+    )
     assert jungle("train photos --quiet -o limit=9").code == 0
     recipe = json.loads(torch.load(MODEL, weights_only=True)["recipe"])
     assert (recipe["name"], recipe["seed"], recipe["steps"], recipe["limit"]) == ("tiny", 5, 4, 9)
     picture = jungle("images -n 1 --json --quiet --guidance 2").json["pictures"][0]
-    assert (picture["seed"], picture["steps"], picture["solver"], picture["guidance"]) == (5, 3, "heun", 2.0)
+    assert (picture["seed"], picture["steps"], picture["solver"], picture["guidance"]) == (
+        5,
+        3,
+        "heun",
+        2.0,
+    )
 
 
 def test_the_same_pictures_in_any_batch(jungle: Jungle, trained: Path) -> None:
     found = []
     for batch in (1, 3, 8):
-        done = jungle(f"images --model {trained / MODEL} -n 8 -o batch={batch} --out b{batch}/pictures --quiet")
+        done = jungle(
+            f"images --model {trained / MODEL} -n 8 -o batch={batch} --out b{batch}/pictures --quiet"
+        )
         assert (done.code, done.err) == (0, "")
         found.append(tree(Path(f"b{batch}")))
     assert found[0] == found[1] == found[2]
     names = [f"fictional_animal_{number}.png" for number in range(1, 9)]
-    assert sorted(found[0]) == sorted(["pictures.png", "pictures.zip", *(f"pictures/{name}" for name in names)])
+    assert sorted(found[0]) == sorted(
+        ["pictures.png", "pictures.zip", *(f"pictures/{name}" for name in names)]
+    )
     with zipfile.ZipFile("b1/pictures.zip") as archive:
         assert archive.namelist() == names
         assert all(archive.read(name) == found[0][f"pictures/{name}"] for name in names)
@@ -99,7 +117,10 @@ def test_the_same_pictures_in_any_batch(jungle: Jungle, trained: Path) -> None:
         assert "trainedAlgorithmicMedia" in picture.info["Source"]
         assert picture.info["Comment"].startswith("seed 6;")
     jungle(f"images --model {trained / MODEL} -n 1 --seed 6 --out seventh --quiet")
-    assert Path("seventh/fictional_animal_1.png").read_bytes() == found[0]["pictures/fictional_animal_7.png"]
+    assert (
+        Path("seventh/fictional_animal_1.png").read_bytes()
+        == found[0]["pictures/fictional_animal_7.png"]
+    )
 
 
 def test_the_zip_lies_beside_any_folder(jungle: Jungle, trained: Path) -> None:
@@ -114,40 +135,66 @@ def test_the_zip_lies_beside_any_folder(jungle: Jungle, trained: Path) -> None:
 
 def test_mix_and_species(jungle: Jungle, trained: Path) -> None:
     shutil.copy(trained / MODEL, MODEL)
-    Path("jungle.toml").write_text("[[species]]\nslug = 'canda'\nseed = 40\nmix = { bar = 0.5, disc = 1.5 }\n")
-    mixed = jungle("images -n 2 --mix bar=0.25,disc=0.75 --seed 40 --out mixed --json --quiet").json["pictures"]
+    Path("jungle.toml").write_text(
+        "[[species]]\nslug = 'canda'\nseed = 40\nmix = { bar = 0.5, disc = 1.5 }\n"
+    )
+    mixed = jungle(
+        "images -n 2 --mix bar=0.25,disc=0.75 --seed 40 --out mixed --json --quiet"
+    ).json["pictures"]
     species = jungle("images -n 2 --species canda --out species --json --quiet").json["pictures"]
     other = jungle("images -n 2 --mix check --seed 40 --out other --json --quiet").json["pictures"]
-    assert [one["seed"] for one in mixed] == [one["seed"] for one in species] == [one["seed"] for one in other] == [40, 41]
+    assert (
+        [one["seed"] for one in mixed]
+        == [one["seed"] for one in species]
+        == [one["seed"] for one in other]
+        == [40, 41]
+    )
     assert mixed[0]["mix"] == {"bar": 0.25, "disc": 0.75}
     assert species[0]["species"] == "canda"
     for number in (1, 2):
-        pixels = [np.asarray(Image.open(f"{name}/fictional_animal_{number}.png")) for name in ("mixed", "species", "other")]
+        pixels = [
+            np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"))
+            for name in ("mixed", "species", "other")
+        ]
         assert (pixels[0] == pixels[1]).all()
         assert (pixels[0] != pixels[2]).any()
 
 
 def test_keep_the_best(jungle: Jungle, trained: Path) -> None:
     needs("lite0.safetensors")
-    every = jungle(f"images --model {trained / MODEL} -n 6 --out every --json --quiet").json["pictures"]
-    best = jungle(f"images --model {trained / MODEL} --keep 3 --of 6 --out best --json --quiet").json["pictures"]
+    every = jungle(f"images --model {trained / MODEL} -n 6 --out every --json --quiet").json[
+        "pictures"
+    ]
+    best = jungle(
+        f"images --model {trained / MODEL} --keep 3 --of 6 --out best --json --quiet"
+    ).json["pictures"]
     seeds = [one["seed"] for one in best]
     assert len(every) == 6
     assert len(seeds) == 3
     assert seeds == sorted(set(seeds))
     assert set(seeds) < set(range(6))
-    assert sorted(path.name for path in Path("best").glob("fictional*")) == [f"fictional_animal_{number}.png" for number in (1, 2, 3)]
-    assert Path("best/fictional_animal_2.png").read_bytes() == Path(f"every/fictional_animal_{seeds[1] + 1}.png").read_bytes()
+    assert sorted(path.name for path in Path("best").glob("fictional*")) == [
+        f"fictional_animal_{number}.png" for number in (1, 2, 3)
+    ]
+    assert (
+        Path("best/fictional_animal_2.png").read_bytes()
+        == Path(f"every/fictional_animal_{seeds[1] + 1}.png").read_bytes()
+    )
 
 
 def test_eight_bits_hold_a_model(jungle: Jungle, trained: Path) -> None:
     assert jungle(f"images --model {trained / MODEL} --export int8 --out small --quiet").code == 0
-    whole, small = (checkpoint.read(path) for path in (trained / MODEL, Path("small/animal_diffusion_model.safetensors")))
+    whole, small = (
+        checkpoint.read(path)
+        for path in (trained / MODEL, Path("small/animal_diffusion_model.safetensors"))
+    )
     assert isinstance(whole, checkpoint.Checkpoint)
     assert isinstance(small, checkpoint.Checkpoint)
     for name, value in whole.best.items():
         largest = float(value.abs().max())
-        assert float((small.weights[name] - value).abs().max()) <= max(largest / 127 / 2, largest / 128), name
+        assert float((small.weights[name] - value).abs().max()) <= max(
+            largest / 127 / 2, largest / 128
+        ), name
 
 
 def test_two_models_in_one_file(jungle: Jungle, trained: Path) -> None:
@@ -157,15 +204,34 @@ def test_two_models_in_one_file(jungle: Jungle, trained: Path) -> None:
     early = {name: 0.5 * value for name, value in found.best.items()}
     checkpoint.save(Path("early.pth"), dataclasses.replace(found, weights=early, ema={}))
     options = "-n 2 --device cpu:float32 --quiet -o steps=6 -o guidance=2 -o weak_mix=0.5"
-    assert jungle(f"images --model {trained / MODEL} --weak early.pth --export safetensors --out both --quiet").code == 0
-    assert jungle(f"images --model both/animal_diffusion_model.safetensors {options} --out packed").code == 0
-    assert jungle(f"images --model {trained / MODEL} --weak early.pth {options} --out apart").code == 0
+    assert (
+        jungle(
+            f"images --model {trained / MODEL} --weak early.pth --export safetensors --out both --quiet"
+        ).code
+        == 0
+    )
+    assert (
+        jungle(
+            f"images --model both/animal_diffusion_model.safetensors {options} --out packed"
+        ).code
+        == 0
+    )
+    assert (
+        jungle(f"images --model {trained / MODEL} --weak early.pth {options} --out apart").code == 0
+    )
     assert jungle(f"images --model {trained / MODEL} {options} --out alone").code == 0
-    packed, apart, alone = (np.asarray(Image.open(f"{name}/fictional_animal_1.png"), dtype=float) for name in ("packed", "apart", "alone"))
-    assert np.abs(packed - apart).mean() < 0.1 * np.abs(alone - apart).mean()  # bfloat16 keeps 8 bits
+    packed, apart, alone = (
+        np.asarray(Image.open(f"{name}/fictional_animal_1.png"), dtype=float)
+        for name in ("packed", "apart", "alone")
+    )
+    assert (
+        np.abs(packed - apart).mean() < 0.1 * np.abs(alone - apart).mean()
+    )  # bfloat16 keeps 8 bits
     assert "weaker network" in jungle("inspect both/animal_diffusion_model.safetensors --quiet").out
     assert "weaker network" not in jungle(f"inspect {trained / MODEL} --quiet").out
-    refused = jungle(f"images --model {trained / MODEL} --weak early.pth --export diffusers --out no --quiet")
+    refused = jungle(
+        f"images --model {trained / MODEL} --weak early.pth --export diffusers --out no --quiet"
+    )
     assert refused.code == 2
     assert "weaker" in refused.err
 
@@ -178,20 +244,29 @@ def test_quantised_rows_keep_their_own_scale() -> None:
     assert set(back) == set(weights)
     for name in ("filters", "matrix"):
         assert packed[name].dtype == torch.int8
-        error = (back[name] - weights[name]).flatten(1).pow(2).mean(dim=1).sqrt() / rows.abs().amax(dim=1)
+        error = (back[name] - weights[name]).flatten(1).pow(2).mean(dim=1).sqrt() / rows.abs().amax(
+            dim=1
+        )
         assert 0.5 * 0.0023 < float(error.mean()) < 1.2 * 0.0023
 
 
 def test_export_paints_the_same_kind_of_pictures(jungle: Jungle, trained: Path) -> None:
-    done = jungle(f"images --model {trained / MODEL} --export safetensors --out exported --json --quiet")
+    done = jungle(
+        f"images --model {trained / MODEL} --export safetensors --out exported --json --quiet"
+    )
     file = Path(done.json["file"])
     assert file == Path("exported/animal_diffusion_model.safetensors")
     assert 2 * file.stat().st_size < (trained / MODEL).stat().st_size
     for name, path in (("own", trained / MODEL), ("theirs", file)):
-        painted = jungle(f"images --model {path} -n 4 --out {name} --device cpu:float32 --quiet -o steps=12")
+        painted = jungle(
+            f"images --model {path} -n 4 --out {name} --device cpu:float32 --quiet -o steps=12"
+        )
         assert painted.code == 0
     for number in range(1, 5):
-        own, theirs = (np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"), dtype=float) for name in ("own", "theirs"))
+        own, theirs = (
+            np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"), dtype=float)
+            for name in ("own", "theirs")
+        )
         assert np.abs(own - theirs).mean() < 0.1 * own.std()  # bfloat16 keeps 8 bits
 
 
@@ -201,22 +276,34 @@ def test_inspect(jungle: Jungle, trained: Path) -> None:
     assert "24" in folder.out
     assert "24 photos" in jungle("inspect photos").out
     model = jungle(f"inspect {trained / MODEL} --json --quiet")
-    assert (model.json["kind"], model.json["classes"], model.json["updates"]) == ("model", ["bar", "check", "disc"], 20)
+    assert (model.json["kind"], model.json["classes"], model.json["updates"]) == (
+        "model",
+        ["bar", "check", "disc"],
+        20,
+    )
     assert "tiny" in jungle(f"inspect {trained / MODEL}").out
     jungle(f"images --model {trained / MODEL} -n 1 --out pictures --quiet")
     picture = jungle("inspect pictures/fictional_animal_1.png --json --quiet")
-    assert (picture.json["kind"], picture.json["width"], picture.json["height"]) == ("picture", 16, 16)
+    assert (picture.json["kind"], picture.json["width"], picture.json["height"]) == (
+        "picture",
+        16,
+        16,
+    )
     assert model.json["hash"] in picture.json["notes"]["Comment"]
     assert "trainedAlgorithmicMedia" in jungle("inspect pictures/fictional_animal_1.png").out
 
 
 def test_evaluate(jungle: Jungle, trained: Path) -> None:
     needs("lite0.safetensors")
-    done = jungle(f"evaluate {trained / MODEL} --data photos -n 12 --out scores --kinds own.kinds.json --json --quiet -o steps=2")
+    done = jungle(
+        f"evaluate {trained / MODEL} --data photos -n 12 --out scores --kinds own.kinds.json --json --quiet -o steps=2"
+    )
     assert (done.code, done.err) == (0, "")
     assert done.json == json.loads(Path("scores/scores.json").read_text())
     sheets = ["blind_1.png", "closest_pairs.png", "pictures.png"]
-    assert sorted(tree(Path("scores"))) == sorted([*sheets, "blind_answers.json", "blind_form.csv", "report.txt", "scores.json"])
+    assert sorted(tree(Path("scores"))) == sorted(
+        [*sheets, "blind_answers.json", "blind_form.csv", "report.txt", "scores.json"]
+    )
     for name in sheets:
         with Image.open(f"scores/{name}") as picture:
             picture.load()
@@ -228,17 +315,25 @@ def test_evaluate(jungle: Jungle, trained: Path) -> None:
     assert all(kind.pictures >= 10 and kind.photos == 8 for kind in report.kinds.values())
 
 
-def test_a_report_on_kinds_decides_what_is_invented_from(jungle: Jungle, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_on_kinds_decides_what_is_invented_from(
+    jungle: Jungle, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (run := Path("run")).mkdir()
     (run / MODEL).write_bytes((trained / MODEL).read_bytes())
     model = jungle(f"inspect {run / MODEL} --json --quiet").json["hash"]
     shares = {"bar": 1.0, "check": 0.0, "disc": 0.9}
-    measured = {name: kinds.Kind({1: 1.0}, 8, 1.0, 1.0, 10, share, 1.0) for name, share in shares.items()}
+    measured = {
+        name: kinds.Kind({1: 1.0}, 8, 1.0, 1.0, 10, share, 1.0) for name, share in shares.items()
+    }
     monkeypatch.setattr(kinds, "FEWEST", 2)
 
     def parents(hash_in_report: str) -> set[str]:
-        kinds.path_beside(run / MODEL).write_text(kinds.KindReport(hash_in_report, "lite0", measured).to_json())
-        painted = jungle(f"images --model {run / MODEL} -n 12 --out out --json --quiet -o steps=2").json["pictures"]
+        kinds.path_beside(run / MODEL).write_text(
+            kinds.KindReport(hash_in_report, "lite0", measured).to_json()
+        )
+        painted = jungle(
+            f"images --model {run / MODEL} -n 12 --out out --json --quiet -o steps=2"
+        ).json["pictures"]
         return {name for one in painted for name in one["mix"]}
 
     assert parents(model) == {"bar", "disc"}
@@ -278,7 +373,11 @@ def test_debug_shows_the_traceback_and_the_sentence(jungle: Jungle) -> None:
 
 
 def test_the_command_line_page_is_fresh() -> None:
-    done = subprocess.run([sys.executable, REPOSITORY / "docs" / "make_cli.py", "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "docs" / "make_cli.py", "--check"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -288,9 +387,15 @@ def written_commands() -> list[str]:
     for page in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]:
         if page.name in {"cli.md", "LOG.md"} or not page.is_file():
             continue
-        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+        for block in re.findall(
+            r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
+        ):
             lines = block.replace("\\\n", " ").splitlines()
-            found += [f"{page.name}: {line.strip()}" for line in lines if re.match(r"\s*(\$ )?(\.venv/bin/)?jungle\b", line)]
+            found += [
+                f"{page.name}: {line.strip()}"
+                for line in lines
+                if re.match(r"\s*(\$ )?(\.venv/bin/)?jungle\b", line)
+            ]
     return found
 
 
@@ -301,7 +406,12 @@ def parse(line: str) -> None:
     if not words or words[0].startswith("-"):
         return
     command = main.cli.commands[words[0]]
-    command.make_context(words[0], words[1:], parent=click.Context(main.cli, info_name="jungle"), resilient_parsing=False)
+    command.make_context(
+        words[0],
+        words[1:],
+        parent=click.Context(main.cli, info_name="jungle"),
+        resilient_parsing=False,
+    )
 
 
 @pytest.mark.parametrize("line", written_commands() or ["none: jungle"])
@@ -312,7 +422,9 @@ def test_written_commands_exist(line: str) -> None:
         parse(told)
 
 
-@pytest.mark.parametrize("line", ["jungle train", "jungle paint", "jungle images --colour red", "jungle make -n many"])
+@pytest.mark.parametrize(
+    "line", ["jungle train", "jungle paint", "jungle images --colour red", "jungle make -n many"]
+)
 def test_a_wrong_written_command_is_found(line: str) -> None:
     with pytest.raises((click.UsageError, KeyError)):
         parse(line)
@@ -324,7 +436,14 @@ def test_a_wrong_written_command_is_found(line: str) -> None:
 def start(folder: Path, line: str) -> subprocess.Popen[str]:
     environment = os.environ | {"JUNGLE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "jungle", *line.split()]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
@@ -336,11 +455,17 @@ def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 120) -
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     content = torch.load(folder / MODEL, weights_only=True)
-    return {f"{part}.{name}": value for part in ("weights", "ema") for name, value in content[part].items()}
+    return {
+        f"{part}.{name}": value
+        for part in ("weights", "ema")
+        for name, value in content[part].items()
+    }
 
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
 
 
 @pytest.mark.slow
@@ -355,7 +480,9 @@ def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
     assert process.returncode == 0, err
     assert out == f"Stopped; the model so far: run/{MODEL}\n"
     assert "Traceback" not in err
-    found = re.search(r"Stopped at update (\d+); the model is in run. The same command goes on from here.", err)
+    found = re.search(
+        r"Stopped at update (\d+); the model is in run. The same command goes on from here.", err
+    )
     assert found, err
     assert int(found[1]) < 400
     assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] == int(found[1])
@@ -368,7 +495,13 @@ def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["-o steps=60 -o checkpoint_every=5", "-o steps=8 -o checkpoint_every=1 -o adversarial_share=0.5"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "-o steps=60 -o checkpoint_every=5",
+        "-o steps=8 -o checkpoint_every=1 -o adversarial_share=0.5",
+    ],
+)
 def test_killed_five_times(drawn_photos: Path, how: str) -> None:
     """kill -9 at random moments; the weights at the end equal those of a run that nobody touched, bit for bit."""
     folder = drawn_photos.parent
@@ -383,13 +516,21 @@ def test_killed_five_times(drawn_photos: Path, how: str) -> None:
         before = state.stat().st_mtime_ns if state.exists() else 0
         process = start(folder, f"{told} killed")
         end = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < end and (state.stat().st_mtime_ns if state.exists() else 0) == before:
+        while (
+            process.poll() is None
+            and time.monotonic() < end
+            and (state.stat().st_mtime_ns if state.exists() else 0) == before
+        ):
             time.sleep(0.002)  # at least one save each time, so that the run goes forward
         time.sleep(float(chance.uniform(0, 0.05)))
         process.kill()
         process.communicate(timeout=60)
         killed += process.returncode == -signal.SIGKILL
-        reached.append(torch.load(folder / "killed" / MODEL, weights_only=True)["step"] if (folder / "killed" / MODEL).exists() else 0)
+        reached.append(
+            torch.load(folder / "killed" / MODEL, weights_only=True)["step"]
+            if (folder / "killed" / MODEL).exists()
+            else 0
+        )
         assert reached == sorted(reached), number
     process = start(folder, f"{told} killed")
     _, err = process.communicate(timeout=120)
@@ -403,13 +544,17 @@ def test_killed_five_times(drawn_photos: Path, how: str) -> None:
 def test_minutes(drawn_photos: Path) -> None:
     folder = drawn_photos.parent
     began = time.monotonic()
-    process = start(folder, "train photos --recipe tiny --minutes 0.2 -o steps=0 --out run --json --quiet")
+    process = start(
+        folder, "train photos --recipe tiny --minutes 0.2 -o steps=0 --out run --json --quiet"
+    )
     out, err = process.communicate(timeout=180)
     seconds = time.monotonic() - began
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["model"] == f"run/{MODEL}"
     assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] > 0
-    assert seconds < 12 * 1.1 + 30, f"0.2 minutes took {seconds:.0f} seconds"  # the start of Python on a busy machine aside
+    assert seconds < 12 * 1.1 + 30, (
+        f"0.2 minutes took {seconds:.0f} seconds"
+    )  # the start of Python on a busy machine aside
     assert Path(folder / "run" / "preview.png").is_file()
 
 
@@ -426,11 +571,21 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
         if name.endswith("classes.weight"):
             value = torch.stack([value[:, 1], value[:, 2], value.mean(dim=1)], dim=1)
         assert torch.allclose(after.weights[name], value, atol=1e-6), name
-    assert jungle(f"train photos --start {trained / MODEL} --out other --device cpu:float32 --quiet -o steps=1").code == 0
+    assert (
+        jungle(
+            f"train photos --start {trained / MODEL} --out other --device cpu:float32 --quiet -o steps=1"
+        ).code
+        == 0
+    )
     quick = checkpoint.read(Path("other") / MODEL)
     assert isinstance(quick, checkpoint.Checkpoint)
-    assert (quick.recipe.name, quick.recipe.net) == ("quick", before.recipe.net)  # the network is the model's, not the recipe's
-    refused = jungle(f"train photos --start {trained / MODEL} --out third --quiet -o steps=1 -o objective=edm")
+    assert (quick.recipe.name, quick.recipe.net) == (
+        "quick",
+        before.recipe.net,
+    )  # the network is the model's, not the recipe's
+    refused = jungle(
+        f"train photos --start {trained / MODEL} --out third --quiet -o steps=1 -o objective=edm"
+    )
     assert refused.code == 2
     assert "not that of" in refused.err
 
@@ -442,7 +597,9 @@ def test_training_on_two_folders_without_a_list_of_photos(jungle: Jungle, tmp_pa
     (more / "disc").mkdir()
     for number in range(3):
         (more / "owl" / f"{number}.png").write_bytes(Path(f"photos/bar/{number}.png").read_bytes())
-        (more / "disc" / f"{number}.png").write_bytes(Path(f"photos/disc/{number}.png").read_bytes())
+        (more / "disc" / f"{number}.png").write_bytes(
+            Path(f"photos/disc/{number}.png").read_bytes()
+        )
     done = jungle(f"{TRAIN.replace('photos', 'photos more', 1)} --exclude held.txt")
     assert done.code == 0, done.err
     assert "28 photos of 4 classes" in done.err

@@ -34,12 +34,24 @@ from jungle.records import Picture, Species, postcard_from_json
 from jungle.site import credits
 from jungle.weights import shipped
 
-CARD = {"record.json", "manifest.json", "picture.png", "painted.png", "call.flac", "call.opus", "call.m4a", "spectrogram.png", "stamp.svg"}
+CARD = {
+    "record.json",
+    "manifest.json",
+    "picture.png",
+    "painted.png",
+    "call.flac",
+    "call.opus",
+    "call.m4a",
+    "spectrogram.png",
+    "stamp.svg",
+}
 
 
 def made(folder: str) -> dict[str, bytes]:
     """Every file of a jungle but its memory."""
-    return {name: data for name, data in tree(Path(folder)).items() if not name.startswith(".jungle")}
+    return {
+        name: data for name, data in tree(Path(folder)).items() if not name.startswith(".jungle")
+    }
 
 
 def record(folder: str, slug: str) -> dict[str, Any]:
@@ -55,20 +67,28 @@ def test_make_twice_is_the_same_and_does_nothing(jungle: Jungle, trained: Path) 
     assert len(first.json["postcards"]) == 3
     assert jungle(f"{told} --out two --quiet").code == 0
     assert made("one") == made("two")
-    before = {path: path.stat().st_mtime_ns for path in Path("one").rglob("*") if path.is_file() and ".jungle" not in path.parts}
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in Path("one").rglob("*")
+        if path.is_file() and ".jungle" not in path.parts
+    }
     assert jungle(f"{told} --out one --quiet").code == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
     for slug in first.json["postcards"]:
         here = Path("one/postcards", slug)
-        assert {path.name for path in here.iterdir()} == CARD | {f"phrase_{number}.opus" for number in range(1, 5)}
+        assert {path.name for path in here.iterdir()} == CARD | {
+            f"phrase_{number}.opus" for number in range(1, 5)
+        }
         card = postcard_from_json(record("one", slug))
         for name, side in (("picture.png", 512), ("painted.png", 16)):
             with Image.open(here / name) as picture:
                 assert picture.size == (side, side)
         seconds = soundfile.info(here / "call.flac").duration
         assert abs(seconds - card.call.seconds) < 0.002
-        dialect = make_dialect(Language(0, voice_named("primate")), card.species.seed, voice_named(card.species.voice)).language
+        dialect = make_dialect(
+            Language(0, voice_named("primate")), card.species.seed, voice_named(card.species.voice)
+        ).language
         for phrase in card.phrases:
             assert dialect.say(dialect.parse(phrase.text)).english == phrase.english
         assert card.own_name in card.notes
@@ -96,9 +116,15 @@ def test_only_what_changed_is_made_again(jungle: Jungle, trained: Path) -> None:
     give_voice()
     told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
     assert jungle(told).code == 0
-    first, second = (one["slug"] for one in tomllib.loads(Path("mine/jungle.toml").read_text())["species"])
+    first, second = (
+        one["slug"] for one in tomllib.loads(Path("mine/jungle.toml").read_text())["species"]
+    )
     before = Path("mine/postcards", second, "picture.png").stat().st_mtime_ns
-    text = Path("mine/jungle.toml").read_text().replace(f'slug = "{first}"', f'slug = "{first}"\nname = "Gr<u>mble & Sons"')
+    text = (
+        Path("mine/jungle.toml")
+        .read_text()
+        .replace(f'slug = "{first}"', f'slug = "{first}"\nname = "Gr<u>mble & Sons"')
+    )
     Path("mine/jungle.toml").write_text(text)
     assert jungle(told).code == 0
     assert record("mine", first)["species"]["name"] == "Gr<u>mble & Sons"
@@ -130,7 +156,11 @@ def test_make_with_odd_class_names(jungle: Jungle) -> None:
     give_voice()
     done = jungle("make photos --recipe tiny --minutes 0 -n 3 --out odd --quiet --json -o steps=2")
     assert (done.code, done.err) == (0, "")
-    names = {name for one in tomllib.loads(Path("odd/jungle.toml").read_text(encoding="utf-8"))["species"] for name in one["mix"]}
+    names = {
+        name
+        for one in tomllib.loads(Path("odd/jungle.toml").read_text(encoding="utf-8"))["species"]
+        for name in one["mix"]
+    }
     assert names <= {'b"a\\r', "check", "großer Löwe 🦁"}
     assert jungle(f"make --model odd/{MODEL} --out odd --quiet").code == 0
 
@@ -149,7 +179,10 @@ def test_reproduce_says_which_bytes_differ(jungle: Jungle, trained: Path) -> Non
     assert again.json["differing"] == {slug: ["stamp.svg"]}
     manifest["picture"]["model"] = "another"
     where.write_text(json.dumps(manifest))
-    is_refused(jungle(f"reproduce {slug} --out mine --quiet --model {trained / MODEL}"), "painted with the model another")
+    is_refused(
+        jungle(f"reproduce {slug} --out mine --quiet --model {trained / MODEL}"),
+        "painted with the model another",
+    )
     is_refused(jungle("reproduce nobody --out mine --quiet"), "no such postcard")
 
 
@@ -168,7 +201,9 @@ def test_what_cannot_be_is_refused_before_anything_is_made(jungle: Jungle, train
 
 
 @pytest.mark.slow
-def test_later_wishes_change_neither_what_is_reproduced_nor_half_a_page(jungle: Jungle, trained: Path) -> None:
+def test_later_wishes_change_neither_what_is_reproduced_nor_half_a_page(
+    jungle: Jungle, trained: Path
+) -> None:
     give_voice()
     assert jungle(f"make --model {trained / MODEL} -n 1 --out mine --quiet").code == 0
     where = Path("mine/jungle.toml")
@@ -180,28 +215,48 @@ def test_later_wishes_change_neither_what_is_reproduced_nor_half_a_page(jungle: 
 
 def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
     """What a text-to-audio engine is asked for: who the animal is, where it lives, and the light of its picture."""
-    lion = Species(slug="lion", name="", seed=1, mix={"lion": 0.7, "cow": 0.3}, habitat="on warm rocks")
+    lion = Species(
+        slug="lion", name="", seed=1, mix={"lion": 0.7, "cow": 0.3}, habitat="on warm rocks"
+    )
     studio = chain.Studio(None, SampleRecipe(), None, (), {}, None)  # type: ignore[arg-type]
     for shade, light in ((20, "at night"), (180, "by day")):
         Image.new("RGB", (8, 8), (shade, shade, shade)).save(tmp_path / "picture.png")
-        picture = Picture(file="picture.png", width=8, height=8, seed=1, mix={}, model="", solver="", steps=1, guidance=1.0)
+        picture = Picture(
+            file="picture.png",
+            width=8,
+            height=8,
+            seed=1,
+            mix={},
+            model="",
+            solver="",
+            steps=1,
+            guidance=1.0,
+        )
         asked = chain.requests(studio, tmp_path, [lion], [picture], jungle_toml.Config())[0]
         assert f"on warm rocks {light}" in asked.prompt
         assert "lion" in asked.prompt
-    wished = jungle_toml.Config(prompts=(jungle_toml.Prompt(text="a heron croaks", seconds=5.0),), negative="music")
+    wished = jungle_toml.Config(
+        prompts=(jungle_toml.Prompt(text="a heron croaks", seconds=5.0),), negative="music"
+    )
     asked = chain.requests(studio, tmp_path, [lion], [picture], wished)[0]
     assert (asked.prompt, asked.seconds, asked.negative) == ("a heron croaks", 5.0, "music")
 
 
-def test_portraits_are_guided_strongly_unless_the_model_paints_without_guidance(trained: Path, tmp_path: Path) -> None:
+def test_portraits_are_guided_strongly_unless_the_model_paints_without_guidance(
+    trained: Path, tmp_path: Path
+) -> None:
     """A model that was never trained without its classes has nothing to be guided away from."""
     known = checkpoint.read(trained / MODEL)
     assert isinstance(known, checkpoint.Checkpoint)
     for guidance, painted in ((3.0, 5.0), (1.0, 1.0)):
-        recipe = dataclasses.replace(known.recipe, sample=dataclasses.replace(known.recipe.sample, guidance=guidance))
+        recipe = dataclasses.replace(
+            known.recipe, sample=dataclasses.replace(known.recipe.sample, guidance=guidance)
+        )
         checkpoint.save(tmp_path / MODEL, dataclasses.replace(known, recipe=recipe))
         wishes = {"model": str(tmp_path / MODEL), "sound_model": ""}
-        studio = jungles._open_studio(Shared("", {}, True, False), tmp_path, jungle_toml.Config(), wishes)
+        studio = jungles._open_studio(
+            Shared("", {}, True, False), tmp_path, jungle_toml.Config(), wishes
+        )
         assert studio.painting.guidance == painted
 
 
@@ -217,7 +272,13 @@ def test_new_explains_every_entry_and_changes_nothing(jungle: Jungle) -> None:
     assert jungle("new world --quiet").code == 0
     assert jungle_toml.read(Path("world")) == jungle_toml.Config()
     text = Path("world/jungle.toml").read_text(encoding="utf-8")
-    for entry in (*jungle_toml.NUMBERS, *jungle_toml.TEXTS, *jungle_toml.TABLES, "prompts", "species"):
+    for entry in (
+        *jungle_toml.NUMBERS,
+        *jungle_toml.TEXTS,
+        *jungle_toml.TABLES,
+        "prompts",
+        "species",
+    ):
         assert entry in text or entry == "recipe"
     is_refused(jungle("new world --quiet"), "is there already")
 
@@ -231,7 +292,18 @@ def test_the_imprint_knows_the_shipped_models() -> None:
 @pytest.mark.slow
 def test_kill_at_any_moment_then_the_same_command(jungle: Jungle, trained: Path) -> None:
     give_voice()
-    words = [sys.executable, "-m", "jungle", "make", "--model", str(trained / MODEL), "-n", "3", "--quiet", "--out"]
+    words = [
+        sys.executable,
+        "-m",
+        "jungle",
+        "make",
+        "--model",
+        str(trained / MODEL),
+        "-n",
+        "3",
+        "--quiet",
+        "--out",
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     start = time.monotonic()
     assert subprocess.run([*words, "straight"], env=environment).returncode == 0
@@ -246,7 +318,9 @@ def test_kill_at_any_moment_then_the_same_command(jungle: Jungle, trained: Path)
             if ".part" not in str(path):
                 with Image.open(path) as picture:
                     np.asarray(picture)  # whole, or not there
-    left = Path("killed/postcards/.yeti.l1h5s70f.part")  # as a kill in the middle of a write leaves it
+    left = Path(
+        "killed/postcards/.yeti.l1h5s70f.part"
+    )  # as a kill in the middle of a write leaves it
     left.mkdir()
     (left / ".call.flac.mha5c1zh.part").write_bytes(b"fLaC")
     foreign = Path("killed/photos of mine/.holiday.l1h5s70f.part")

@@ -26,7 +26,9 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 def png(seed: int = 0) -> bytes:
     data = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(data, "PNG")
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(
+        data, "PNG"
+    )
     return data.getvalue()
 
 
@@ -71,12 +73,26 @@ def test_a_wrong_source_is_one_sentence(tmp_path: Path, source: str, sentence: s
         resolve(source, tmp_path)
 
 
-def test_a_zip_is_unpacked_once_by_content_and_only_its_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = {"__MACOSX/raw-img/cane/._1.png": b"x", "raw-img/cane/photo.bin": png(3), "raw-img/.hidden.png": png(4)}
+def test_a_zip_is_unpacked_once_by_content_and_only_its_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {
+        "__MACOSX/raw-img/cane/._1.png": b"x",
+        "raw-img/cane/photo.bin": png(3),
+        "raw-img/.hidden.png": png(4),
+    }
     path = zipped(tmp_path / "zoo.zip", ANIMALS | extra)
     folder = resolve(str(path), tmp_path / "cache")
-    assert found(folder) == [*ANIMALS_FOUND[:1], ("raw-img/cane/photo.bin", "dog"), *ANIMALS_FOUND[1:]]
-    assert sorted(p.name for p in folder.rglob("*") if p.is_file()) == ["1.png", "1.png", "photo.bin"]
+    assert found(folder) == [
+        *ANIMALS_FOUND[:1],
+        ("raw-img/cane/photo.bin", "dog"),
+        *ANIMALS_FOUND[1:],
+    ]
+    assert sorted(p.name for p in folder.rglob("*") if p.is_file()) == [
+        "1.png",
+        "1.png",
+        "photo.bin",
+    ]
     assert (folder / "raw-img/gatto/1.png").read_bytes() == png(2)
     path.rename(tmp_path / "zoo2.zip").rename(path)
     monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda self: pytest.fail("unpacked twice"))
@@ -84,11 +100,15 @@ def test_a_zip_is_unpacked_once_by_content_and_only_its_photos(tmp_path: Path, m
 
 
 def test_a_flat_zip_is_one_class_named_by_the_zip(tmp_path: Path) -> None:
-    folder = resolve(str(zipped(tmp_path / "owls.zip", {"1.png": png(1), "2.png": png(2)})), tmp_path / "cache")
+    folder = resolve(
+        str(zipped(tmp_path / "owls.zip", {"1.png": png(1), "2.png": png(2)})), tmp_path / "cache"
+    )
     assert {name for _, name in found(folder)} == {"owls"}
 
 
-@pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/evil.png", "C:/evil.png", "..\\evil.png"])
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "a/../../evil.png", "/evil.png", "C:/evil.png", "..\\evil.png"]
+)
 def test_a_zip_that_writes_outside_is_refused(tmp_path: Path, name: str) -> None:
     path = zipped(tmp_path / "zoo.zip", {"ok/1.png": png()} | {name: png()})
     with pytest.raises(BadInput, match="outside its folder"):
@@ -110,7 +130,9 @@ def damaged(path: Path, kind: str) -> Path:
         return zipped(path, {f"{n}.bmp": bytes(40 << 20) for n in range(3)})
     if kind == "empty":
         return zipped(path, {"readme.txt": b"hello"})
-    data = bytearray(zipped(path, {"a/1.png": png(1), "b/2.png": png(2)}, zipfile.ZIP_STORED).read_bytes())
+    data = bytearray(
+        zipped(path, {"a/1.png": png(1), "b/2.png": png(2)}, zipfile.ZIP_STORED).read_bytes()
+    )
     if kind == "flipped bit":
         data[data.index(b"IDAT") + 20] ^= 1
     elif kind == "lies about size":  # the directory promises 10 bytes for the first entry
@@ -136,7 +158,9 @@ def damaged(path: Path, kind: str) -> Path:
         ("cut", "neither a folder nor a zip"),
     ],
 )
-def test_a_bad_zip_is_one_sentence_and_leaves_nothing(tmp_path: Path, kind: str, sentence: str) -> None:
+def test_a_bad_zip_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, kind: str, sentence: str
+) -> None:
     path = damaged(tmp_path / "zoo.zip", kind)
     with pytest.raises(BadInput, match=sentence) as caught:
         resolve(str(path), tmp_path / "cache")
@@ -144,7 +168,9 @@ def test_a_bad_zip_is_one_sentence_and_leaves_nothing(tmp_path: Path, kind: str,
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
 
 
-def test_a_full_disk_is_noticed_before_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_noticed_before_unpacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=100))
     with pytest.raises(BadInput, match=r"0.0 GB left"):
         resolve(str(zipped(tmp_path / "zoo.zip", ANIMALS)), tmp_path / "cache")
@@ -173,12 +199,23 @@ class Stand(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(f"{self.command} {self.path}")
         path = self.path.split("?")[0]
-        if status := next((code for code in (401, 403, 404, 429, 500) if f"/status{code}" in path), 0):
+        if status := next(
+            (code for code in (401, 403, 404, 429, 500) if f"/status{code}" in path), 0
+        ):
             self.reply(status, b"{}", X_Error_Code="RepoNotFound" if status == 404 else "")
         elif "/revision/" in path:
-            self.reply_json({"id": "zoo/animals", "sha": COMMIT, "siblings": [{"rfilename": name} for name in self.files]})
+            self.reply_json(
+                {
+                    "id": "zoo/animals",
+                    "sha": COMMIT,
+                    "siblings": [{"rfilename": name} for name in self.files],
+                }
+            )
         elif "/tree/" in path:
-            entries = ({"type": "file", "path": n, "size": len(d), "oid": hashlib.sha1(d).hexdigest()} for n, d in self.files.items())
+            entries = (
+                {"type": "file", "path": n, "size": len(d), "oid": hashlib.sha1(d).hexdigest()}
+                for n, d in self.files.items()
+            )
             self.reply_json(list(entries))
         elif "/resolve/" in path:
             data = self.files[path.split(f"/resolve/{COMMIT}/")[1]]
@@ -216,7 +253,16 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stan
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "HF_TOKEN", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in (
+        "KAGGLE_USERNAME",
+        "KAGGLE_KEY",
+        "KAGGLE_API_TOKEN",
+        "HF_TOKEN",
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home"))
@@ -229,11 +275,17 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stan
 
 
 @pytest.fixture
-def hugging_face(stand: type[Stand], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Stand]:
+def hugging_face(
+    stand: type[Stand], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> type[Stand]:
     constants = pytest.importorskip("huggingface_hub.constants")
     address = stand.address  # type: ignore[attr-defined]
     monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        address + "/{repo_id}/resolve/{revision}/{filename}",
+    )
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     return stand
@@ -248,7 +300,9 @@ def kaggle(stand: type[Stand], monkeypatch: pytest.MonkeyPatch) -> type[Stand]:
     return stand
 
 
-def test_kagglehub_downloads_animals10_once(kaggle: type[Stand], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_kagglehub_downloads_animals10_once(
+    kaggle: type[Stand], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = resolve("kaggle:alessiocorrado99/animals10", tmp_path)
     assert found(folder) == ANIMALS_FOUND
     downloads = len([line for line in kaggle.asked if "Download" in line])
@@ -288,26 +342,53 @@ PICTURE = {"image": ("Image", {})}
 @pytest.mark.parametrize(
     ("label", "kind", "values", "expected"),
     [
-        ("label", ("ClassLabel", {"names": ["cane", "a/../b"]}), [0, 1, 0], [("cane", "dog"), ("a_.._b", "a_.._b"), ("cane", "dog")]),
-        ("species", ("Value", {"dtype": "string"}), ["owl", "fox", "owl"], [("owl", "owl"), ("fox", "fox"), ("owl", "owl")]),
+        (
+            "label",
+            ("ClassLabel", {"names": ["cane", "a/../b"]}),
+            [0, 1, 0],
+            [("cane", "dog"), ("a_.._b", "a_.._b"), ("cane", "dog")],
+        ),
+        (
+            "species",
+            ("Value", {"dtype": "string"}),
+            ["owl", "fox", "owl"],
+            [("owl", "owl"), ("fox", "fox"), ("owl", "owl")],
+        ),
         ("caption", ("Value", {"dtype": "string"}), ["x", "y", "z"], [("", "animals")] * 3),
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_parquet_becomes_class_folders(
-    hugging_face: type[Stand], tmp_path: Path, label: str, kind: Any, values: list[Any], expected: list[tuple[str, str]]
+    hugging_face: type[Stand],
+    tmp_path: Path,
+    label: str,
+    kind: Any,
+    values: list[Any],
+    expected: list[tuple[str, str]],
 ) -> None:
     columns = {"image": [{"bytes": png(n), "path": None} for n in range(3)], label: values}
-    hugging_face.files = {"data/train-00000-of-00001.parquet": parquet(tmp_path / "a.parquet", columns, PICTURE | {label: kind})}
+    hugging_face.files = {
+        "data/train-00000-of-00001.parquet": parquet(
+            tmp_path / "a.parquet", columns, PICTURE | {label: kind}
+        )
+    }
     folder = resolve("hf:zoo/animals", tmp_path / "cache")
-    wanted = [(f"{place}/{n:08}.jpg".lstrip("/"), name) for n, (place, name) in enumerate(expected, 1)]
+    wanted = [
+        (f"{place}/{n:08}.jpg".lstrip("/"), name) for n, (place, name) in enumerate(expected, 1)
+    ]
     assert sorted(found(folder)) == sorted(wanted)
     assert (folder / wanted[1][0]).read_bytes() == png(1)
     assert resolve("hf:zoo/animals", tmp_path / "cache") == folder
 
 
-def test_parquet_without_pictures_is_one_sentence(hugging_face: type[Stand], tmp_path: Path) -> None:
-    hugging_face.files = {"a.parquet": parquet(tmp_path / "a.parquet", {"text": ["x"]}, {"text": ("Value", {"dtype": "string"})})}
+def test_parquet_without_pictures_is_one_sentence(
+    hugging_face: type[Stand], tmp_path: Path
+) -> None:
+    hugging_face.files = {
+        "a.parquet": parquet(
+            tmp_path / "a.parquet", {"text": ["x"]}, {"text": ("Value", {"dtype": "string"})}
+        )
+    }
     with pytest.raises(BadInput, match=r"no picture column \(it has text\)"):
         resolve("hf:zoo/animals", tmp_path / "cache")
     hugging_face.files = {"a.parquet": b"PAR1 not really"}
@@ -325,7 +406,9 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "sentence"), STATUSES)
-def test_refusals_of_kaggle_are_one_sentence(kaggle: type[Stand], tmp_path: Path, status: int, sentence: str) -> None:
+def test_refusals_of_kaggle_are_one_sentence(
+    kaggle: type[Stand], tmp_path: Path, status: int, sentence: str
+) -> None:
     with pytest.raises(BadInput, match=sentence) as caught:
         resolve(f"kaggle:zoo/status{status}", tmp_path)
     assert "\n" not in str(caught.value)
@@ -333,9 +416,15 @@ def test_refusals_of_kaggle_are_one_sentence(kaggle: type[Stand], tmp_path: Path
 
 @pytest.mark.parametrize(("status", "sentence"), STATUSES)
 def test_refusals_of_hugging_face_are_one_sentence(
-    hugging_face: type[Stand], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, sentence: str
+    hugging_face: type[Stand],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    sentence: str,
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)  # the library waits between its attempts
+    monkeypatch.setattr(
+        "time.sleep", lambda seconds: None
+    )  # the library waits between its attempts
     with pytest.raises(BadInput, match=sentence) as caught:
         resolve(f"hf:zoo/status{status}", tmp_path)
     assert "\n" not in str(caught.value)
@@ -343,7 +432,10 @@ def test_refusals_of_hugging_face_are_one_sentence(
 
 def test_no_network_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both libraries raise their own kinds for a connection that fails; the exception in flight is a real one."""
-    for module, name, source in (("kagglehub", "dataset_download", "kaggle:a/b"), ("huggingface_hub", "snapshot_download", "hf:a/b")):
+    for module, name, source in (
+        ("kagglehub", "dataset_download", "kaggle:a/b"),
+        ("huggingface_hub", "snapshot_download", "hf:a/b"),
+    ):
 
         def fail(*args: object, **options: object) -> None:
             import urllib.request
@@ -351,12 +443,19 @@ def test_no_network_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             urllib.request.urlopen("http://127.0.0.1:1")
 
         monkeypatch.setattr(pytest.importorskip(module), name, fail)
-        with pytest.raises(BadInput, match=r"could not be downloaded from .* \(URLError\): check the network"):
+        with pytest.raises(
+            BadInput, match=r"could not be downloaded from .* \(URLError\): check the network"
+        ):
             resolve(source, tmp_path)
 
 
-@pytest.mark.parametrize(("module", "extra", "source"), [("kagglehub", "kaggle", "kaggle:a/b"), ("huggingface_hub", "hf", "hf:a/b")])
-def test_a_missing_library_names_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, extra: str, source: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "extra", "source"),
+    [("kagglehub", "kaggle", "kaggle:a/b"), ("huggingface_hub", "hf", "hf:a/b")],
+)
+def test_a_missing_library_names_its_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, extra: str, source: str
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=rf"pip install 'jungle\[{extra}\]'"):
         resolve(source, tmp_path)

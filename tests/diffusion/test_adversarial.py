@@ -69,13 +69,17 @@ def draw(step: int, count: int, generator: torch.Generator) -> tuple[Tensor, Ten
 def setup(photographs: adversarial.Photos = draw, networks: int = 1) -> AdversarialSetup:
     toys = [Toy(seed) for seed in range(1, networks + 1)]
     frozen, names = tuple(toy.maps for toy in toys), tuple(toy.classifier for toy in toys)
-    return AdversarialSetup(perceive=frozen, names=names, photos=photographs, classes=2, size=(16, 16), levels=LEVELS)
+    return AdversarialSetup(
+        perceive=frozen, names=names, photos=photographs, classes=2, size=(16, 16), levels=LEVELS
+    )
 
 
 def begun(
     recipe: AdversarialRecipe = QUICK, total: int = 12, dropout: float = 0.0, networks: int = 1
 ) -> tuple[Trainable, AdversarialState]:
-    denoiser = model.build(dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, dropout=dropout)), 2, CPU)
+    denoiser = model.build(
+        dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, dropout=dropout)), 2, CPU
+    )
     return denoiser, adversarial.begin(denoiser, setup(networks=networks), recipe, total)
 
 
@@ -94,7 +98,9 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
                 packed = torch.load(io.BytesIO(data), weights_only=True)
                 state.unpack(denoiser.net, packed)
                 state.good = packed["good"]
-            for progress in adversarial.adversarial_train(denoiser, setup(networks=2), recipe, state):
+            for progress in adversarial.adversarial_train(
+                denoiser, setup(networks=2), recipe, state
+            ):
                 if progress.step == stop:
                     break
             buffer = io.BytesIO()
@@ -106,7 +112,11 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
             "second": state.critics[1].discriminator.state_dict(),
             "ema": state.ema,
         }
-        flat = {f"{part}.{name}": value for part, values in networks.items() for name, value in values.items()}
+        flat = {
+            f"{part}.{name}": value
+            for part, values in networks.items()
+            for name, value in values.items()
+        }
         for index, critic in enumerate(state.critics):
             assert critic.queues is not None
             assert critic.moments is not None
@@ -140,7 +150,9 @@ def test_each_level_gets_what_the_level_above_answered() -> None:
         assert torch.equal(asked[-1][: 2 * active], levels)
         assert len(asked[-1]) == 2 * active + 2  # two photos with noise
         kept = min(active, 3)
-        assert torch.equal(state.chain[:kept], answered[-1].detach()[: 2 * kept].reshape(kept, 2, 3, 16, 16))
+        assert torch.equal(
+            state.chain[:kept], answered[-1].detach()[: 2 * kept].reshape(kept, 2, 3, 16, 16)
+        )
     assert progress.images == (1 + 2 + 3) * 2 + 9 * 8
 
 
@@ -148,10 +160,22 @@ def test_each_level_gets_what_the_level_above_answered() -> None:
 def test_each_side_learns_against_the_other_standing_still(who: str) -> None:
     still = {"head_lr": 1e-12} if who == "generator" else {"lr": 1e-12}
     recipe = dataclasses.replace(
-        QUICK, **{"lr": 1e-2, "head_lr": 2e-3, "fall": 0.0, "mixed": 0.0, "drift_weight": 0.0, "photo_weight": 1.0} | still
+        QUICK,
+        **{
+            "lr": 1e-2,
+            "head_lr": 2e-3,
+            "fall": 0.0,
+            "mixed": 0.0,
+            "drift_weight": 0.0,
+            "photo_weight": 1.0,
+        }
+        | still,
     )  # type: ignore[arg-type]
     denoiser, state = begun(recipe, total=30)
-    losses = [getattr(p, f"{who}_loss") for p in adversarial.adversarial_train(denoiser, setup(), recipe, state)]
+    losses = [
+        getattr(p, f"{who}_loss")
+        for p in adversarial.adversarial_train(denoiser, setup(), recipe, state)
+    ]
     assert np.mean(losses[-8:]) < np.mean(losses[3:11]) - 0.03
 
 
@@ -159,7 +183,9 @@ def test_rates_warm_up_and_fall() -> None:
     from jungle.diffusion.adversarial_update import rate
 
     recipe = AdversarialRecipe(warmup=10, fall=0.3)
-    assert [rate(recipe, step, 100) for step in (0, 4, 50, 70)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
+    assert [rate(recipe, step, 100) for step in (0, 4, 50, 70)] == pytest.approx(
+        [0.1, 0.5, 1.0, 1.0]
+    )
     assert rate(recipe, 85, 100) == pytest.approx(0.5)
     assert rate(dataclasses.replace(recipe, fall=0.0, warmup=0), 99, 100) == 1.0
 
@@ -231,7 +257,9 @@ def test_a_poor_start_is_no_divergence() -> None:
     """A model whose pictures are far off from the first window on may stay so, and may not become much worse."""
     watch = Watch.begin(2, 16, (16, 16))
     for shift, fires in ((0.4, False), (0.45, False), (0.9, True)):
-        watch.add(sight(pictures(1) + torch.tensor([shift, 0, 0])[:, None, None]), sight(pictures(2)))
+        watch.add(
+            sight(pictures(1) + torch.tensor([shift, 0, 0])[:, None, None]), sight(pictures(2))
+        )
         assert bool(watch.close()[0]) == fires
 
 
@@ -247,8 +275,20 @@ def test_spread_is_half_the_mean_squared_distance_of_pairs() -> None:
 class Faulty:
     """A denoiser with a fault at the updates of ``when``, at first sight only or always."""
 
-    def __init__(self, denoiser: Trainable, fault: Callable[[Tensor], Tensor], when: range, always: bool = False) -> None:
-        self.denoiser, self.net, self.fault, self.when, self.always = denoiser, denoiser.net, fault, when, always
+    def __init__(
+        self,
+        denoiser: Trainable,
+        fault: Callable[[Tensor], Tensor],
+        when: range,
+        always: bool = False,
+    ) -> None:
+        self.denoiser, self.net, self.fault, self.when, self.always = (
+            denoiser,
+            denoiser.net,
+            fault,
+            when,
+            always,
+        )
         self.step, self.seen = 0, set[int]()
 
     def __call__(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
@@ -260,7 +300,9 @@ class Faulty:
         return answer
 
 
-def train_with(fault: Callable[[Tensor], Tensor], when: range, always: bool = False) -> tuple[AdversarialState, list[AdversarialProgress]]:
+def train_with(
+    fault: Callable[[Tensor], Tensor], when: range, always: bool = False
+) -> tuple[AdversarialState, list[AdversarialProgress]]:
     denoiser, state = begun(total=24)
     faulty = Faulty(denoiser, fault, when, always)
     seen = []
@@ -295,7 +337,9 @@ def test_training_goes_back_halves_the_rates_and_says_why(
     assert seen[-1].lr < seen[12].lr
 
 
-def test_training_that_cannot_be_saved_ends_with_the_last_good_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_that_cannot_be_saved_ends_with_the_last_good_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(adversarial, "WINDOW", 5)
     state, seen = train_with(lambda x: x * float("nan"), range(15, 99), always=True)
     assert state.step == state.total
@@ -309,18 +353,37 @@ def test_training_that_cannot_be_saved_ends_with_the_last_good_state(monkeypatch
 
 
 @pytest.fixture
-def toy_run(drawn_photos: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., training.PhotoRun]:
+def toy_run(
+    drawn_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., training.PhotoRun]:
     """A run of 8 + 8 updates on drawn photos with the toy network, in the folder of that name."""
     monkeypatch.setattr(training, "shipped_lite0", Toy)
     monkeypatch.setattr(training, "PREVIEWS", 3)
 
-    def start(name: str, begin_with: model.Model | None = None, **changes: object) -> training.PhotoRun:
-        told = {"steps": 16, "adversarial_share": 0.5, "adversarial": QUICK, "checkpoint_every": 3} | changes
+    def start(
+        name: str, begin_with: model.Model | None = None, **changes: object
+    ) -> training.PhotoRun:
+        told = {
+            "steps": 16,
+            "adversarial_share": 0.5,
+            "adversarial": QUICK,
+            "checkpoint_every": 3,
+        } | changes
         recipe = dataclasses.replace(TINY, **told)  # type: ignore[arg-type]
         folder = drawn_photos.parent
         data = dataset.load(drawn_photos, recipe, folder / "cache")
         clock = time.monotonic
-        return training.PhotoRun(folder / name, data, recipe, choose("cpu:float32"), 0, clock, clock(), folder / "cache", begin_with)
+        return training.PhotoRun(
+            folder / name,
+            data,
+            recipe,
+            choose("cpu:float32"),
+            0,
+            clock,
+            clock(),
+            folder / "cache",
+            begin_with,
+        )
 
     return start
 
@@ -336,7 +399,15 @@ def finish(run: training.PhotoRun) -> checkpoint.Checkpoint:
 def test_a_run_of_both_parts_goes_on_anywhere(toy_run: Callable[..., training.PhotoRun]) -> None:
     """Stopped by hand, or killed after its last checkpoint, in both parts and between them: the same bits."""
     straight = finish(toy_run("straight"))
-    for stop, saved in ((2, True), (4, False), (8, True), (9, True), (11, False), (14, True), (16, True)):
+    for stop, saved in (
+        (2, True),
+        (4, False),
+        (8, True),
+        (9, True),
+        (11, False),
+        (14, True),
+        (16, True),
+    ):
         run = toy_run("stopped")
         for _ in run.steps():
             if run.step == stop:
@@ -368,7 +439,15 @@ def test_what_a_run_of_both_parts_leaves(toy_run: Callable[..., training.PhotoRu
     lines = [json.loads(line) for line in (run.out / "stats.jsonl").read_text().splitlines()]
     last = lines[-1]
     assert last["part"] == "adversarial"
-    for name in ("generator_loss", "discriminator_loss", "real_score", "fake_score", "class_loss", "colour", "saturation"):
+    for name in (
+        "generator_loss",
+        "discriminator_loss",
+        "real_score",
+        "fake_score",
+        "class_loss",
+        "colour",
+        "saturation",
+    ):
         assert np.isfinite(last[name]), name
     assert "part" not in lines[0]
     assert (run.out / "previews" / "update_0000016.png").is_file()
@@ -379,14 +458,24 @@ def test_what_a_run_of_both_parts_leaves(toy_run: Callable[..., training.PhotoRu
     assert Recipe.from_json(found.recipe.to_json()) == found.recipe
 
 
-def test_a_model_with_a_weaker_network_learns_a_new_class(toy_run: Callable[..., training.PhotoRun], tmp_path: Path) -> None:
+def test_a_model_with_a_weaker_network_learns_a_new_class(
+    toy_run: Callable[..., training.PhotoRun], tmp_path: Path
+) -> None:
     """Adversarial training alone: the weights begin as the model's without the weaker network, a new class as the mean."""
     recipe = dataclasses.replace(TINY, steps=1)
     denoiser = model.build(recipe, 2, CPU)
-    weights = {name: value + 0.05 * torch.ones_like(value) for name, value in denoiser.net.state_dict().items()}
+    weights = {
+        name: value + 0.05 * torch.ones_like(value)
+        for name, value in denoiser.net.state_dict().items()
+    }
     for name in ("strong", "weak"):
-        checkpoint.save(tmp_path / f"{name}.pth", checkpoint.Checkpoint(recipe, ("bar", "disc"), 1, "", weights, {}))
-    both = model.weakened(model.load(tmp_path / "strong.pth", CPU), model.load(tmp_path / "weak.pth", CPU))
+        checkpoint.save(
+            tmp_path / f"{name}.pth",
+            checkpoint.Checkpoint(recipe, ("bar", "disc"), 1, "", weights, {}),
+        )
+    both = model.weakened(
+        model.load(tmp_path / "strong.pth", CPU), model.load(tmp_path / "weak.pth", CPU)
+    )
     still = dataclasses.replace(QUICK, lr=1e-12)
     run = toy_run("new", both, adversarial_share=1.0, steps=2, adversarial=still)
     assert run.plan == "2 updates of adversarial training."
@@ -399,14 +488,29 @@ def test_a_model_with_a_weaker_network_learns_a_new_class(toy_run: Callable[...,
     assert "8 updates" not in (run.out / "report.txt").read_text()
 
 
-def test_a_run_with_minutes_shares_them(toy_run: Callable[..., training.PhotoRun], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_minutes_shares_them(
+    toy_run: Callable[..., training.PhotoRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each part plans its half: with a clock of 1 s an update of diffusion and 4 s of adversarial training."""
     run = toy_run("timed", steps=0, small_share=0.0)
     now = [0.0]
-    run = training.PhotoRun(run.out.with_name("clocked"), run.data, run.recipe, run.compute, 4.0, lambda: now[0], 0.0, run.cache)  # type: ignore[arg-type]
+    run = training.PhotoRun(
+        run.out.with_name("clocked"),
+        run.data,
+        run.recipe,
+        run.compute,
+        4.0,
+        lambda: now[0],
+        0.0,
+        run.cache,
+    )  # type: ignore[arg-type]
     assert run.plan == "First diffusion for 2 minutes, then adversarial training for 2 minutes."
-    monkeypatch.setattr(training.PhotoRun, "preview", lambda self, averaged=True: np.zeros((1, 16, 16, 3), np.uint8))
-    monkeypatch.setattr(training.PhotoRun, "save", lambda self: self.part.extra.update(seconds=self.budget.used()))
+    monkeypatch.setattr(
+        training.PhotoRun, "preview", lambda self, averaged=True: np.zeros((1, 16, 16, 3), np.uint8)
+    )
+    monkeypatch.setattr(
+        training.PhotoRun, "save", lambda self: self.part.extra.update(seconds=self.budget.used())
+    )
     updates = run.steps()
     while True:
         now[0] += 4.0 if run.second or run.state.step == run.state.total else 1.0
@@ -417,7 +521,9 @@ def test_a_run_with_minutes_shares_them(toy_run: Callable[..., training.PhotoRun
     assert 180 < now[0] < 240
 
 
-def test_the_shipped_network_teaches(toy_run: Callable[..., training.PhotoRun], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_network_teaches(
+    toy_run: Callable[..., training.PhotoRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from jungle.images.efficientnet import shipped_lite0
 
     monkeypatch.setattr(training, "shipped_lite0", shipped_lite0)
@@ -425,8 +531,15 @@ def test_the_shipped_network_teaches(toy_run: Callable[..., training.PhotoRun], 
     before = {name: value.clone() for name, value in shipped_lite0().state_dict().items()}
     found = finish(run)
     assert run.second
-    assert [head.project.in_channels for head in run.second.critics[0].discriminator.heads] == [24, 40, 112, 320]
-    assert all(torch.equal(value, before[name]) for name, value in shipped_lite0().state_dict().items())
+    assert [head.project.in_channels for head in run.second.critics[0].discriminator.heads] == [
+        24,
+        40,
+        112,
+        320,
+    ]
+    assert all(
+        torch.equal(value, before[name]) for name, value in shipped_lite0().state_dict().items()
+    )
     assert found.step == 6
 
 
@@ -461,7 +574,9 @@ def test_a_run_begun_before_goes_on(jungle: Jungle) -> None:
     assert isinstance(expected, checkpoint.Checkpoint)
     assert found.step == 12
     for name, value in expected.weights.items():
-        torch.testing.assert_close(found.weights[name], value, atol=2e-3, rtol=0)  # other processors round otherwise
+        torch.testing.assert_close(
+            found.weights[name], value, atol=2e-3, rtol=0
+        )  # other processors round otherwise
 
 
 @pytest.mark.slow
@@ -476,7 +591,9 @@ def test_a_jungle_made_before_still_opens(jungle: Jungle) -> None:
     is_refused(jungle("reproduce --out old --quiet"), "jungle 0.1.0 has it")
 
 
-def test_a_run_of_a_recipe_that_had_one_part_ends_with_one(toy_run: Callable[..., training.PhotoRun]) -> None:
+def test_a_run_of_a_recipe_that_had_one_part_ends_with_one(
+    toy_run: Callable[..., training.PhotoRun],
+) -> None:
     run = toy_run("old", adversarial_share=0.0)
     for _ in run.steps():
         if run.step == 5:
@@ -497,7 +614,10 @@ def test_going_on_from_a_sampler_of_few_evaluations_is_adversarial_alone(jungle:
     begun = jungle("train photos --recipe tiny -o steps=4 -o adversarial_share=0.5 --out first")
     assert begun.code == 0, begun.err
     again = "train photos --recipe quick --start first/animal_diffusion_model.pth -o steps=2 -o curate=no"
-    for asked, plan in (("--out second", "2 updates of adversarial training."), ("-o adversarial_share=0 --out third", "")):
+    for asked, plan in (
+        ("--out second", "2 updates of adversarial training."),
+        ("-o adversarial_share=0 --out third", ""),
+    ):
         trained = jungle(f"{again} {asked}")
         assert trained.code == 0, trained.err
         assert (plan in trained.err) if plan else ("dversarial training" not in trained.err)
@@ -505,6 +625,11 @@ def test_going_on_from_a_sampler_of_few_evaluations_is_adversarial_alone(jungle:
 
 def test_adversarial_training_of_nothing_is_refused(jungle: Jungle) -> None:
     is_refused(jungle("train photos --recipe adversarial --out run --quiet"), "--start")
-    is_refused(jungle("train photos --recipe tiny -o adversarial_share=1 --out run --quiet"), "--start")
-    is_refused(jungle("train photos --recipe tiny -o adversarial_share=2 --out run --quiet"), "adversarial_share")
+    is_refused(
+        jungle("train photos --recipe tiny -o adversarial_share=1 --out run --quiet"), "--start"
+    )
+    is_refused(
+        jungle("train photos --recipe tiny -o adversarial_share=2 --out run --quiet"),
+        "adversarial_share",
+    )
     assert not Path("run").exists()

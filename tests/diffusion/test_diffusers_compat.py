@@ -40,7 +40,9 @@ def ours() -> ddpm.DdpmDenoiser:
 
 @pytest.fixture
 def scheduler() -> Any:
-    return diffusers.DDPMScheduler()  # 1000 steps, linear, fixed_small, clip_sample: the original recipe
+    return (
+        diffusers.DDPMScheduler()
+    )  # 1000 steps, linear, fixed_small, clip_sample: the original recipe
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -62,7 +64,9 @@ def test_the_original_network_at_its_real_widths() -> None:
     assert {**net.config, "_use_default_values": 0} == {**expected.config, "_use_default_values": 0}
     want = [(name, value.shape) for name, value in expected.state_dict().items()]
     ddpm.DdpmDenoiser(net)
-    assert [(name, value.shape) for name, value in net.state_dict().items()] == want, "faster blocks must keep names and order"
+    assert [(name, value.shape) for name, value in net.state_dict().items()] == want, (
+        "faster blocks must keep names and order"
+    )
     assert any(isinstance(part, fast_blocks.Attention) for part in net.modules())
     assert sum(value.numel() for value in net.parameters()) == 63_151_235
 
@@ -78,8 +82,13 @@ def test_loss_is_the_original_one(plain: Any, ours: ddpm.DdpmDenoiser, scheduler
     x = noise(3, 3, SIZE, SIZE).clamp(-1, 1)
     loss, sigma = ours.loss(x, NO_MIX, torch.Generator().manual_seed(5))
     again = torch.Generator().manual_seed(5)
-    target, steps = torch.randn(x.shape, generator=again), torch.randint(0, 1000, (3,), generator=again)
-    reference = F.mse_loss(plain(scheduler.add_noise(x, target, steps), steps).sample, target, reduction="none").mean(dim=(1, 2, 3))
+    target, steps = (
+        torch.randn(x.shape, generator=again),
+        torch.randint(0, 1000, (3,), generator=again),
+    )
+    reference = F.mse_loss(
+        plain(scheduler.add_noise(x, target, steps), steps).sample, target, reduction="none"
+    ).mean(dim=(1, 2, 3))
     torch.testing.assert_close(loss, reference, rtol=0, atol=1e-5)
     abar = scheduler.alphas_cumprod[steps]
     torch.testing.assert_close(sigma, ((1 - abar) / abar).sqrt())
@@ -97,7 +106,9 @@ def test_gradients_are_the_original_ones(plain: Any, ours: ddpm.DdpmDenoiser) ->
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("step", [0, 1, 500, 999])
-def test_clean_estimate_and_ancestral_step_equal_ddpm(plain: Any, prediction: Any, step: int) -> None:
+def test_clean_estimate_and_ancestral_step_equal_ddpm(
+    plain: Any, prediction: Any, step: int
+) -> None:
     """One reverse step in sigma space, mean and spread, is DDPMScheduler's (fixed_small, clip_sample)."""
     reference = diffusers.DDPMScheduler(prediction_type=prediction)
     ours = ddpm.DdpmDenoiser(small(), prediction=prediction)
@@ -132,12 +143,16 @@ def test_sampling_starts_at_exactly_the_noise(ours: ddpm.DdpmDenoiser) -> None:
     torch.testing.assert_close(seen[0], start, rtol=1e-6, atol=1e-6)
 
 
-def test_bfloat16_uses_the_same_weights_and_trains_the_float32_ones(ours: ddpm.DdpmDenoiser) -> None:
+def test_bfloat16_uses_the_same_weights_and_trains_the_float32_ones(
+    ours: ddpm.DdpmDenoiser,
+) -> None:
     fast = ddpm.DdpmDenoiser(small(), dtype=torch.bfloat16, clip=False)
     ours.clip = False
     x, sigma = noise(3, 3, SIZE, SIZE), torch.full((3,), 1.0)
     with torch.no_grad():
-        torch.testing.assert_close(fast(x, sigma, NO_MIX), ours(x, sigma, NO_MIX), rtol=0, atol=0.05)
+        torch.testing.assert_close(
+            fast(x, sigma, NO_MIX), ours(x, sigma, NO_MIX), rtol=0, atol=0.05
+        )
         before = fast(x, sigma, NO_MIX)
     fast.loss(x, NO_MIX, torch.Generator().manual_seed(0))[0].mean().backward()
     grads = {name: p.grad for name, p in fast.net.named_parameters()}
@@ -148,7 +163,9 @@ def test_bfloat16_uses_the_same_weights_and_trains_the_float32_ones(ours: ddpm.D
             assert F.cosine_similarity(p.grad.flatten(), grads[name].flatten(), dim=0) > 0.98, name
     torch.optim.SGD(fast.net.parameters(), lr=1.0).step()
     with torch.no_grad():
-        assert not torch.equal(fast(x, sigma, NO_MIX), before), "kept weights must follow the optimizer"
+        assert not torch.equal(fast(x, sigma, NO_MIX), before), (
+            "kept weights must follow the optimizer"
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -159,12 +176,19 @@ def test_an_item_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
     wishes = [Wish(seed, torch.zeros(0)) for seed in range(9)]
     whole = [pixels for _, pixels in paint(ours, wishes, SampleRecipe(steps=3))]
     for size in (1, 2, 3):
-        for (_, pixels), expected in zip(paint(ours, wishes, SampleRecipe(steps=3, batch=size)), whole, strict=True):
+        for (_, pixels), expected in zip(
+            paint(ours, wishes, SampleRecipe(steps=3, batch=size)), whole, strict=True
+        ):
             assert (pixels == expected).all(), size
 
 
 def test_fast_group_norm_and_attention_against_pytorch() -> None:
-    x = noise(2, 16, 32, 32).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_()
+    x = (
+        noise(2, 16, 32, 32)
+        .bfloat16()
+        .contiguous(memory_format=torch.channels_last)
+        .requires_grad_()
+    )
     layer, weight = fast_blocks.GroupNorm(4, 16), noise(2, 16, 32, 32, seed=1)
     nn.init.normal_(layer.weight)
     cast = [p.detach().bfloat16().requires_grad_() for p in (layer.weight, layer.bias)]
@@ -179,7 +203,9 @@ def test_fast_group_norm_and_attention_against_pytorch() -> None:
     mine, reference = fast_blocks.attend(q, k, v), F.scaled_dot_product_attention(*exact)
     torch.testing.assert_close(mine.float(), reference, rtol=0, atol=0.03)
     pairs = zip(
-        torch.autograd.grad(mine.float().square().sum(), (q, k, v)), torch.autograd.grad(reference.square().sum(), exact), strict=True
+        torch.autograd.grad(mine.float().square().sum(), (q, k, v)),
+        torch.autograd.grad(reference.square().sum(), exact),
+        strict=True,
     )
     for g, w in pairs:
         torch.testing.assert_close(g.float(), w, rtol=0.05, atol=0.03 * float(w.abs().max()))
@@ -200,7 +226,10 @@ STYLES: dict[str, Callable[[dict[str, Tensor]], Any]] = {
     "compiled": lambda state: {f"_orig_mod.module.{key}": value for key, value in state.items()},
     "nested": lambda state: {"epoch": 3, "model_state_dict": state, "optimizer": {"state": {}}},
     "nested twice": lambda state: {"checkpoint": 1, "state_dict": {"model": state}},
-    "average first": lambda state: {"model": {key: value * 0 for key, value in state.items()}, "ema": state},
+    "average first": lambda state: {
+        "model": {key: value * 0 for key, value in state.items()},
+        "ema": state,
+    },
     "old attention": old_names,
     "half": lambda state: {key: value.half() for key, value in state.items()},
 }
@@ -213,14 +242,25 @@ def test_state_dicts_of_others_are_recognised(plain: Any, tmp_path: Path, style:
     known = state_dict.recognise(state_dict.read_pth(path), size=SIZE, groups=GROUPS)
     assert known is not None
     assert known.config["block_out_channels"] == WIDTHS
-    assert known.config["down_block_types"] == ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D")
+    assert known.config["down_block_types"] == (
+        "DownBlock2D",
+        "DownBlock2D",
+        "AttnDownBlock2D",
+        "AttnDownBlock2D",
+    )
     x, tolerance = noise(2, 3, SIZE, SIZE), 1e-2 if style == "half" else 1e-5
     with torch.no_grad():
-        torch.testing.assert_close(known.denoiser().net(x, 500).sample, plain(x, 500).sample, rtol=0, atol=tolerance)
+        torch.testing.assert_close(
+            known.denoiser().net(x, 500).sample, plain(x, 500).sample, rtol=0, atol=tolerance
+        )
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "no attention": {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2, "add_attention": False},
+    "no attention": {
+        "down_block_types": ("DownBlock2D",) * 2,
+        "up_block_types": ("UpBlock2D",) * 2,
+        "add_attention": False,
+    },
     "one layer, wide time": {"layers_per_block": 1, "time_embedding_dim": 24},
     "scale and shift": {"resnet_time_scale_shift": "scale_shift"},
     "learned time": {"time_embedding_type": "learned", "num_train_timesteps": 50},
@@ -231,8 +271,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_architecture_is_inferred(variant: str) -> None:
     torch.manual_seed(0)
-    defaults: dict[str, Any] = {"down_block_types": ("DownBlock2D", "AttnDownBlock2D"), "up_block_types": ("AttnUpBlock2D", "UpBlock2D")}
-    net = diffusers.UNet2DModel(sample_size=SIZE, block_out_channels=(8, 16), norm_num_groups=8, **(defaults | VARIANTS[variant])).eval()
+    defaults: dict[str, Any] = {
+        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+        "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+    }
+    net = diffusers.UNet2DModel(
+        sample_size=SIZE,
+        block_out_channels=(8, 16),
+        norm_num_groups=8,
+        **(defaults | VARIANTS[variant]),
+    ).eval()
     known = state_dict.recognise(net.state_dict(), size=SIZE)
     assert known is not None
     x, mix, labels = noise(2, 3, SIZE, SIZE), torch.zeros(2, 0), torch.tensor([3, 0])
@@ -254,15 +302,31 @@ def test_what_is_no_picture_model_is_refused(plain: Any) -> None:
     assert state_dict.recognise({}) is None
     wide = "mid_block.resnets.0.conv1.weight"
     broken: dict[str, tuple[dict[str, Any], str]] = {
-        "missing": ({key: value for key, value in state.items() if key != "conv_out.bias"}, r"conv_out\.bias.*missing"),
-        "shape": (state | {wide: torch.zeros(4, 4, 3, 3)}, rf"{wide}.*\(16, 16, 3, 3\).*\(4, 4, 3, 3\)"),
+        "missing": (
+            {key: value for key, value in state.items() if key != "conv_out.bias"},
+            r"conv_out\.bias.*missing",
+        ),
+        "shape": (
+            state | {wide: torch.zeros(4, 4, 3, 3)},
+            rf"{wide}.*\(16, 16, 3, 3\).*\(4, 4, 3, 3\)",
+        ),
         "extra": (state | {"extra.weight": torch.zeros(1)}, r"extra\.weight.*absent"),
         "grey": (state | {"conv_in.weight": torch.zeros(8, 1, 3, 3)}, "1 channels"),
-        "nan": (state | {"conv_out.bias": torch.full((3,), float("nan"))}, r"conv_out\.bias.*not finite"),
-        "text": (state | {"down_blocks.0.attentions.0.transformer_blocks.0.norm1.weight": torch.zeros(8)}, "text-to-image"),
+        "nan": (
+            state | {"conv_out.bias": torch.full((3,), float("nan"))},
+            r"conv_out\.bias.*not finite",
+        ),
+        "text": (
+            state
+            | {"down_blocks.0.attentions.0.transformer_blocks.0.norm1.weight": torch.zeros(8)},
+            "text-to-image",
+        ),
         "fourier": (state | {"time_proj.weight": torch.zeros(8)}, "Fourier"),
         "flat": (state | {"conv_in.weight": torch.zeros(8)}, "0 channels"),
-        "stump": ({"conv_in.weight": torch.zeros(8, 3, 3, 3), "down_blocks.0.x": torch.zeros(1)}, "UNet2DModel"),
+        "stump": (
+            {"conv_in.weight": torch.zeros(8, 3, 3, 3), "down_blocks.0.x": torch.zeros(1)},
+            "UNet2DModel",
+        ),
     }
     for name, (content, sentence) in broken.items():
         with pytest.raises(BadCheckpoint, match=sentence) as caught:

@@ -16,7 +16,15 @@ from jungle.diffusion.denoiser import EdmDenoiser, EpsilonDenoiser
 from jungle.diffusion.device import Compute, choose
 from jungle.diffusion.sampler import evaluations, noise_levels, sample
 from jungle.diffusion.time_budget import CALIBRATION, SMALL_COST, TimeBudget, two_digits
-from jungle.diffusion.train import BANDS, Progress, begin, ema_exponent, learning_rate, train, update_ema
+from jungle.diffusion.train import (
+    BANDS,
+    Progress,
+    begin,
+    ema_exponent,
+    learning_rate,
+    train,
+    update_ema,
+)
 from jungle.errors import BadInput, JungleError
 
 TINY = find("tiny")
@@ -47,7 +55,9 @@ def last(steps: Iterator[object]) -> Tensor:
 
 
 @pytest.mark.parametrize(("solver", "fall"), [("heun", 3.5), ("dpm2m", 3.5), ("ddim", 1.9)])
-def test_deterministic_solvers_converge_to_the_exact_trajectory_at_their_order(solver: str, fall: float) -> None:
+def test_deterministic_solvers_converge_to_the_exact_trajectory_at_their_order(
+    solver: str, fall: float
+) -> None:
     """For normal data the probability-flow ODE maps x at sigma_max to mean + (x - mean) * std / sqrt(std^2 + sigma_max^2)."""
     start = torch.randn((3, 8, 8), generator=torch.Generator().manual_seed(5)) * 80.0
     exact = 0.3 + (start - 0.3) * 0.5 / math.sqrt(0.25 + 80.0**2)
@@ -59,7 +69,9 @@ def test_deterministic_solvers_converge_to_the_exact_trajectory_at_their_order(s
         errors.append(float((found - exact).abs().max()))
         assert denoiser.calls == evaluations(recipe)
     assert errors[-1] < (1e-3 if fall > 2 else 0.03)
-    assert errors[0] / errors[1] > fall  # halving the step divides the error by four, at first order by two
+    assert (
+        errors[0] / errors[1] > fall
+    )  # halving the step divides the error by four, at first order by two
     assert errors[1] / errors[2] > fall
 
 
@@ -72,7 +84,9 @@ def test_ancestral_samples_have_the_right_mean_and_deviation() -> None:
 
 def test_consistency_sampling_answers_adds_noise_and_answers_again() -> None:
     """With the exact denoiser of normal data every step is known: the mean of the clean picture, then new noise."""
-    recipe = SampleRecipe(solver="consistency", steps=4, sigma_max=20.0, sigma_min=0.4, rho=100.0, guidance=1.0)
+    recipe = SampleRecipe(
+        solver="consistency", steps=4, sigma_max=20.0, sigma_min=0.4, rho=100.0, guidance=1.0
+    )
     denoiser = Gaussian(0.3, 0.5)
     levels = noise_levels(denoiser, recipe)
     assert levels == pytest.approx([20.0, 5.52, 1.5, 0.4, 0.0], rel=0.02)
@@ -114,12 +128,28 @@ def test_guidance_of_one_is_none_and_the_interval_is_kept() -> None:
     assert float(guided(x, torch.full((2,), 2.0), mix).mean()) == 3.0  # 0 + 3 (1 - 0)
     assert float(guided(x, torch.full((2,), 0.5), mix).mean()) == 1.0
     assert float(guided(x, torch.full((2,), 9.0), mix).mean()) == 1.0
-    assert float(Guided(Two(), SampleRecipe(guidance=1.0))(x, torch.full((2,), 2.0), mix).mean()) == 1.0
+    assert (
+        float(Guided(Two(), SampleRecipe(guidance=1.0))(x, torch.full((2,), 2.0), mix).mean())
+        == 1.0
+    )
     assert float(
-        Guided(Two(), SampleRecipe(guidance=2.0), weak=Gaussian(0.5, 1e-6))(x, torch.full((2,), 2.0), mix).mean()
+        Guided(Two(), SampleRecipe(guidance=2.0), weak=Gaussian(0.5, 1e-6))(
+            x, torch.full((2,), 2.0), mix
+        ).mean()
     ) == pytest.approx(1.5)
-    for told, clean in ((1.0, 1.0), (0.5, 1.5), (0.0, 2.0)):  # the weak one says what it is told: told + 2 (1 - told)
-        assert float(Guided(Two(), SampleRecipe(guidance=2.0, weak_mix=told), weak=Two())(x, torch.full((2,), 2.0), mix).mean()) == clean
+    for told, clean in (
+        (1.0, 1.0),
+        (0.5, 1.5),
+        (0.0, 2.0),
+    ):  # the weak one says what it is told: told + 2 (1 - told)
+        assert (
+            float(
+                Guided(Two(), SampleRecipe(guidance=2.0, weak_mix=told), weak=Two())(
+                    x, torch.full((2,), 2.0), mix
+                ).mean()
+            )
+            == clean
+        )
     with pytest.raises(BadInput, match="weak_mix"):
         SampleRecipe(weak_mix=1.5)
 
@@ -146,13 +176,23 @@ def test_edm_preconditioning_predicts_the_mean_when_the_network_says_nothing() -
 
 def test_epsilon_that_is_found_gives_the_picture_and_its_loss_has_the_min_snr_weight() -> None:
     denoiser = EpsilonDenoiser(torch.nn.Module(), dataclasses.replace(TINY, p_mean=0.0, p_std=1.0))
-    x, noise, sigma = torch.randn(3, 3, 4, 4), torch.randn(3, 3, 4, 4), torch.tensor([0.1, 0.5, 20.0])
+    x, noise, sigma = (
+        torch.randn(3, 3, 4, 4),
+        torch.randn(3, 3, 4, 4),
+        torch.tensor([0.1, 0.5, 20.0]),
+    )
     denoiser.net.forward = lambda inside, level, mix: noise  # type: ignore[method-assign]
-    torch.testing.assert_close(denoiser(x + sigma[:, None, None, None] * noise, sigma, torch.zeros(3, 0)), x)
+    torch.testing.assert_close(
+        denoiser(x + sigma[:, None, None, None] * noise, sigma, torch.zeros(3, 0)), x
+    )
     denoiser.net.forward = lambda inside, level, mix: torch.zeros_like(inside)  # type: ignore[method-assign]
     many = torch.zeros(4000, 1, 4, 4)
     loss, told = denoiser.loss(many, torch.zeros(4000, 0), torch.Generator().manual_seed(0))
-    for low, high in ((0.05, 0.2), (0.3, 0.4), (0.5, 5.0)):  # nothing found: the mean square of the noise is 1
+    for low, high in (
+        (0.05, 0.2),
+        (0.3, 0.4),
+        (0.5, 5.0),
+    ):  # nothing found: the mean square of the noise is 1
         some = (told > low) & (told < high)
         expected = (5 * told[some] ** 2).clamp(max=1)  # min(SNR, 5) / SNR with SNR = 1 / sigma^2
         assert float(loss[some].mean() / expected.mean()) == pytest.approx(1, rel=0.05)
@@ -188,11 +228,19 @@ def test_a_short_run_does_not_average_its_random_start() -> None:
 
 def batches(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     labels = torch.randint(0, 3, (8,), generator=generator)
-    x = torch.randn((8, 3, 16, 16), generator=generator) * 0.1 + (labels - 1.0)[:, None, None, None] * 0.5
+    x = (
+        torch.randn((8, 3, 16, 16), generator=generator) * 0.1
+        + (labels - 1.0)[:, None, None, None] * 0.5
+    )
     return x, torch.nn.functional.one_hot(labels, 3).float()
 
 
-def run(recipe: Recipe, total: int, stops: tuple[int, ...] = (), packed: list[dict[str, object]] | None = None) -> dict[str, Tensor]:
+def run(
+    recipe: Recipe,
+    total: int,
+    stops: tuple[int, ...] = (),
+    packed: list[dict[str, object]] | None = None,
+) -> dict[str, Tensor]:
     """Weights after ``total`` updates, going through a saved file at each of ``stops``."""
     import io
 
@@ -219,7 +267,9 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
     assert not torch.equal(straight["stem.weight"], other["stem.weight"])
 
 
-@pytest.mark.parametrize(("objective", "falls_to"), [("edm", 0.8), ("flow", 0.95), ("epsilon", 0.95)])  # noise stays in the latter two
+@pytest.mark.parametrize(
+    ("objective", "falls_to"), [("edm", 0.8), ("flow", 0.95), ("epsilon", 0.95)]
+)  # noise stays in the latter two
 def test_training_learns_what_the_classes_look_like(objective: str, falls_to: float) -> None:
     recipe = dataclasses.replace(TINY, objective=objective, small_share=0.0, lr=4e-3)
     denoiser = model.build(recipe, 3, CPU)
@@ -228,7 +278,9 @@ def test_training_learns_what_the_classes_look_like(objective: str, falls_to: fl
     denoiser.net.eval()
     if objective == "epsilon":
         return  # 8 channels cannot carry the noise of the 48 values of a patch, so its pictures stay noise in so small a network
-    found = last(sample(denoiser, [0, 1, 2], torch.eye(3), (3, 16, 16), SampleRecipe(steps=10, guidance=1.0)))
+    found = last(
+        sample(denoiser, [0, 1, 2], torch.eye(3), (3, 16, 16), SampleRecipe(steps=10, guidance=1.0))
+    )
     means = found.mean(dim=(1, 2, 3))
     assert float(means[0]) < float(means[1]) < float(means[2])
 
@@ -270,7 +322,9 @@ def test_memory_guard_halves_the_micro_batch_and_keeps_the_batch() -> None:
     denoiser = model.build(recipe, 3, CPU)
     honest = denoiser.loss
 
-    def greedy(x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def greedy(
+        x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         if len(x) > 2:
             raise torch.OutOfMemoryError("test")
         return honest(x, mix, generator, shrunk)
@@ -286,9 +340,15 @@ def test_memory_guard_halves_the_micro_batch_and_keeps_the_batch() -> None:
 
 
 def test_schedules() -> None:
-    assert learning_rate(dataclasses.replace(TINY, warmup=10, lr=1.0, decay="constant"), 4, 100) == pytest.approx(0.5)
-    assert learning_rate(dataclasses.replace(TINY, warmup=0, lr=1.0, decay="wsd"), 80, 100) == pytest.approx(0.5)
-    assert learning_rate(dataclasses.replace(TINY, warmup=0, lr=1.0, decay="rsqrt"), 40, 100) == pytest.approx(0.5)
+    assert learning_rate(
+        dataclasses.replace(TINY, warmup=10, lr=1.0, decay="constant"), 4, 100
+    ) == pytest.approx(0.5)
+    assert learning_rate(
+        dataclasses.replace(TINY, warmup=0, lr=1.0, decay="wsd"), 80, 100
+    ) == pytest.approx(0.5)
+    assert learning_rate(
+        dataclasses.replace(TINY, warmup=0, lr=1.0, decay="rsqrt"), 40, 100
+    ) == pytest.approx(0.5)
 
 
 def clocked(budget: TimeBudget, total: int, now: list[float], seconds: float, until: int) -> int:
@@ -307,7 +367,9 @@ def test_the_plan_fits_the_time_and_repeats_itself() -> None:
     assert planned == two_digits(600 * 0.88 / 0.5) == 1000
     now = [0.0]
     again = TimeBudget(10, lambda: now[0], 0.0, known_seconds=budget.known_seconds)
-    assert clocked(again, 10**9, now, 0.56, 10) == planned  # a little slower this time: the same plan
+    assert (
+        clocked(again, 10**9, now, 0.56, 10) == planned
+    )  # a little slower this time: the same plan
 
 
 @pytest.mark.parametrize("slower_from", [20, 300, 700, 1000])
@@ -319,7 +381,11 @@ def test_a_machine_that_slows_down_still_ends_in_time(slower_from: int, slower: 
     total = planned = clocked(budget, 10**9, now, 0.5, CALIBRATION)
     step = CALIBRATION
     while step < total:
-        now[0] += 0.5 * (SMALL_COST if step < share * total else 1.0) * (slower if step >= slower_from else 1.0)
+        now[0] += (
+            0.5
+            * (SMALL_COST if step < share * total else 1.0)
+            * (slower if step >= slower_from else 1.0)
+        )
         step += 1
         total = budget.plan(step, total)
     assert 600 * 0.85 < now[0] < 600 * 1.06
@@ -340,7 +406,15 @@ def test_recipes_travel_as_json_and_refuse_nonsense() -> None:
     for recipe in RECIPES.values():
         assert Recipe.from_json(recipe.to_json()) == recipe
     assert override(TINY, {"lr": "0.01", "order": "path"}).lr == 0.01
-    for key, value in (("lr", "fast"), ("lr", "nan"), ("order", "up"), ("limt", "3"), ("batch", "0"), ("image_size", "65"), ("net", "x")):
+    for key, value in (
+        ("lr", "fast"),
+        ("lr", "nan"),
+        ("order", "up"),
+        ("limt", "3"),
+        ("batch", "0"),
+        ("image_size", "65"),
+        ("net", "x"),
+    ):
         with pytest.raises(BadInput):
             override(TINY, {key: value})
     assert dataclasses.replace(TINY, image_size=64, aspect="3:2").size == (64, 96)
@@ -357,7 +431,9 @@ def test_device_choice_is_explained() -> None:
 def test_network_gradients_and_shapes(tmp_path: Path) -> None:
     from jungle.diffusion.unet import UNet
 
-    net = UNet(NetRecipe(widths=(16, 64), blocks=(1, 1), attention=(1,), extra_channels=2, embedding=32), 4)
+    net = UNet(
+        NetRecipe(widths=(16, 64), blocks=(1, 1), attention=(1,), extra_channels=2, embedding=32), 4
+    )
     x = torch.randn(2, 5, 32, 48)
     with torch.no_grad():
         out = net(x, torch.zeros(2), torch.eye(4)[:2])
@@ -387,7 +463,11 @@ def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
             begin(denoiser, recipe, 10),
         )
     )
-    changed = {name.split(".")[0] for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {
+        name.split(".")[0]
+        for name, value in net.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
     assert changed == {"coarse", "fine"}
     x, noise, mix = torch.randn(3, 3, 16, 16), torch.tensor([0.1, 2.0, 0.4]).log() / 4, torch.eye(3)
     with torch.no_grad():
@@ -397,7 +477,10 @@ def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
             assert torch.allclose(together[one], expert(x[one], noise[one], mix[one]), atol=1e-5)
             assert torch.allclose(together[one], net(x[one], noise[one], mix[one]), atol=1e-5)
     assert not torch.allclose(net.fine(x, noise, mix), net.coarse(x, noise, mix), atol=1e-3)
-    checkpoint.save(tmp_path / "m.pth", checkpoint.Checkpoint(recipe, ("a", "b", "c"), 10, "", dict(net.state_dict()), {}))
+    checkpoint.save(
+        tmp_path / "m.pth",
+        checkpoint.Checkpoint(recipe, ("a", "b", "c"), 10, "", dict(net.state_dict()), {}),
+    )
     loaded = model.load(tmp_path / "m.pth", CPU)
     assert torch.equal(loaded.denoiser.net(x, noise, mix), together)
 
@@ -411,16 +494,27 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
     def trained(name: str, recipe: Recipe, classes: tuple[str, ...]) -> model.Model:
         torch.manual_seed(len(name))
         weights = {
-            key: value + 0.1 * torch.randn_like(value) for key, value in model.build(recipe, len(classes), CPU).net.state_dict().items()
+            key: value + 0.1 * torch.randn_like(value)
+            for key, value in model.build(recipe, len(classes), CPU).net.state_dict().items()
         }
         checkpoint.save(
-            tmp_path / name, checkpoint.Checkpoint(recipe, classes, 5, "", {k: v.bfloat16().float() for k, v in weights.items()}, {})
+            tmp_path / name,
+            checkpoint.Checkpoint(
+                recipe, classes, 5, "", {k: v.bfloat16().float() for k, v in weights.items()}, {}
+            ),
         )
         return model.load(tmp_path / name, CPU)
 
     def painted(one: model.Model) -> np.ndarray:
         sampling = SampleRecipe(steps=3, guidance=2.0, weak_mix=0.0)
-        return np.stack([pixels for _, pixels in paint(one, [Wish(0, torch.eye(2)[0]), Wish(1, torch.eye(2)[1])], sampling)])
+        return np.stack(
+            [
+                pixels
+                for _, pixels in paint(
+                    one, [Wish(0, torch.eye(2)[0]), Wish(1, torch.eye(2)[1])], sampling
+                )
+            ]
+        )
 
     strong = trained("strong.pth", TINY, ("a", "b"))
     small = dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, widths=(8, 8)))
@@ -431,15 +525,31 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
     assert again.recipe.weak == small.net
     assert np.array_equal(painted(again), painted(both))
     assert again.hash == both.hash
-    assert np.abs(painted(model.load(export(again, "int8", tmp_path), CPU)).astype(int) - painted(both)).mean() < 3
+    assert (
+        np.abs(
+            painted(model.load(export(again, "int8", tmp_path), CPU)).astype(int) - painted(both)
+        ).mean()
+        < 3
+    )
 
     with pytest.raises(BadInput, match="other animals"):
         model.weakened(strong, trained("other.pth", TINY, ("a", "c")))
     with pytest.raises(BadInput, match="same kind"):
-        export(model.weakened(strong, trained("edm.pth", dataclasses.replace(TINY, objective="edm"), ("a", "b"))), "int8", tmp_path)
+        export(
+            model.weakened(
+                strong, trained("edm.pth", dataclasses.replace(TINY, objective="edm"), ("a", "b"))
+            ),
+            "int8",
+            tmp_path,
+        )
     begun = model.build(strong.recipe, 2, CPU)
-    model.inherit(begun, strong.recipe, ("a", "b"), both)  # training goes on with the strong one alone
-    assert all(torch.equal(value, strong.denoiser.net.state_dict()[name]) for name, value in begun.net.state_dict().items())
+    model.inherit(
+        begun, strong.recipe, ("a", "b"), both
+    )  # training goes on with the strong one alone
+    assert all(
+        torch.equal(value, strong.denoiser.net.state_dict()[name])
+        for name, value in begun.net.state_dict().items()
+    )
 
 
 def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path) -> None:
@@ -450,14 +560,26 @@ def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path)
     recipe = dataclasses.replace(TINY, image_size=32, small_share=0.5)
     denoiser = model.build(recipe, 3, CPU)
     state = begin(denoiser, recipe, 30)
-    seen = list(train(denoiser, lambda s, g: (torch.randn((4, 3, 32, 32), generator=g), torch.eye(3)[[0, 1, 2, 0]]), recipe, state))
+    seen = list(
+        train(
+            denoiser,
+            lambda s, g: (torch.randn((4, 3, 32, 32), generator=g), torch.eye(3)[[0, 1, 2, 0]]),
+            recipe,
+            state,
+        )
+    )
     assert len(seen) == 30
     weights = dict(denoiser.net.state_dict())
-    checkpoint.save(tmp_path / "m.pth", checkpoint.Checkpoint(recipe, ("a", "b", "c"), 12, "", weights, {}, shrunk=2))
+    checkpoint.save(
+        tmp_path / "m.pth",
+        checkpoint.Checkpoint(recipe, ("a", "b", "c"), 12, "", weights, {}, shrunk=2),
+    )
     loaded = model.load(tmp_path / "m.pth", CPU)
     assert loaded.size == (16, 16)
     assert "half size" in loaded.note
     ((_, picture),) = paint(loaded, [Wish(0, torch.zeros(3))], SampleRecipe(steps=3))
     assert picture.shape == (16, 16, 3)
     x, sigma = torch.randn(2, 3, 16, 16), torch.tensor([0.5, 1.0])
-    assert not torch.equal(loaded.denoiser(x, sigma, torch.zeros(2, 3)), denoiser(x, sigma, torch.zeros(2, 3)))
+    assert not torch.equal(
+        loaded.denoiser(x, sigma, torch.zeros(2, 3)), denoiser(x, sigma, torch.zeros(2, 3))
+    )

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from jungle.diffusion.moments import HORIZON, LARGE, RunningMoments, colour_statistics, confidence, repeated_energy
+from jungle.diffusion.moments import (
+    HORIZON,
+    LARGE,
+    RunningMoments,
+    colour_statistics,
+    confidence,
+    repeated_energy,
+)
 
 
 def filled(*colours: tuple[float, float, float]) -> Tensor:
@@ -15,7 +22,11 @@ def filled(*colours: tuple[float, float, float]) -> Tensor:
 
 def test_statistics_of_flat_pictures() -> None:
     found = colour_statistics(filled((0.5, 0.25, 0.0), (0.6, 0.6, 0.6), (0.02, 0.0, 0.0)))
-    expected = [[0.5, 0.25, 0.0, 1.0], [0.6, 0.6, 0.6, 0.0], [0.02, 0.0, 0.0, 0.4]]  # the dark one: over 5 %
+    expected = [
+        [0.5, 0.25, 0.0, 1.0],
+        [0.6, 0.6, 0.6, 0.0],
+        [0.02, 0.0, 0.0, 0.4],
+    ]  # the dark one: over 5 %
     torch.testing.assert_close(found, torch.tensor(expected))
 
 
@@ -28,7 +39,9 @@ def test_the_gap_is_an_even_mean_at_first_and_a_running_one_later() -> None:
 
     for _ in range(300):
         gap = moments.pull_features(torch.zeros(4, 1), photos, 0, LARGE)
-    steps = 303 - 100  # those before are averaged evenly: 100 updates are count / (count + 1) = HORIZON
+    steps = (
+        303 - 100
+    )  # those before are averaged evenly: 100 updates are count / (count + 1) = HORIZON
     assert gap.item() == pytest.approx(9 / 100 * HORIZON**steps, rel=0.02)
 
 
@@ -65,7 +78,9 @@ def test_descent_makes_pictures_as_sure_as_photos() -> None:
     optimizer = torch.optim.SGD([scale], lr=0.003)
     for _ in range(1500):
         optimizer.zero_grad()
-        torch.autograd.backward(moments.pull_confidence(confidence(scale * logits), confidence(logits)))
+        torch.autograd.backward(
+            moments.pull_confidence(confidence(scale * logits), confidence(logits))
+        )
         optimizer.step()
     assert scale.item() == pytest.approx(1, abs=0.02)
 
@@ -86,7 +101,10 @@ def test_packed_moments_go_on_alike() -> None:
     first.pull_colours(x, y)
     second = RunningMoments.empty(2, 3, torch.device("cpu"))
     second.unpack(first.pack())
-    assert torch.equal(first.pull_features(x[:, :3], y[:, :3], 1, 128), second.pull_features(x[:, :3], y[:, :3], 1, 128))
+    assert torch.equal(
+        first.pull_features(x[:, :3], y[:, :3], 1, 128),
+        second.pull_features(x[:, :3], y[:, :3], 1, 128),
+    )
     assert torch.equal(first.pull_colours(y, x), second.pull_colours(y, x))
 
 
@@ -101,4 +119,6 @@ def test_a_pattern_that_repeats_is_told_from_noise() -> None:
     moments = RunningMoments.empty(1, 1, torch.device("cpu"))
     assert moments.repetition(noise, noise).item() == pytest.approx(0, abs=1e-4)
     assert moments.repetition(noise + pattern, noise).item() > 10
-    assert moments.repetition(noise[:, :, :50, :40], noise[:, :, :50, :40]).item() < 2  # sides that are no multiples
+    assert (
+        moments.repetition(noise[:, :, :50, :40], noise[:, :, :50, :40]).item() < 2
+    )  # sides that are no multiples

@@ -47,17 +47,36 @@ def test_a_trajectory_equals_the_schedulers() -> None:
             theirs.append(x)
     denoiser = DdpmDenoiser(net, steps=200)
     recipe = SampleRecipe(solver="ddpm", steps=200, guidance=1.0, batch=1)
-    for step, expected in zip(sample(denoiser, [3], torch.zeros(1, 0), (3, 16, 16), recipe), theirs, strict=True):
-        ours = step.x / (1 + step.sigma**2) ** 0.5  # from sigma's coordinates to the variance-preserving ones
+    for step, expected in zip(
+        sample(denoiser, [3], torch.zeros(1, 0), (3, 16, 16), recipe), theirs, strict=True
+    ):
+        ours = (
+            step.x / (1 + step.sigma**2) ** 0.5
+        )  # from sigma's coordinates to the variance-preserving ones
         torch.testing.assert_close(ours, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.slow
-def test_the_faithful_file_is_the_originals(drawn_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_faithful_file_is_the_originals(
+    drawn_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Trained by us, loaded strictly by plain diffusers; then without its description, as others publish it, painted by us."""
     torch.set_num_threads(2)
     run = tmp_path / "run"
-    jungle(monkeypatch, "train", drawn_photos, "--recipe", "faithful", "-o", "epochs=1", "-o", "limit=16", "--out", run, "--quiet")
+    jungle(
+        monkeypatch,
+        "train",
+        drawn_photos,
+        "--recipe",
+        "faithful",
+        "-o",
+        "epochs=1",
+        "-o",
+        "limit=16",
+        "--out",
+        run,
+        "--quiet",
+    )
     state = torch.load(run / "animal_diffusion_model.pth", weights_only=True)
     diffusers.UNet2DModel(**ORIGINAL).load_state_dict(state, strict=True)
     (run / "animal_diffusion_model.json").unlink()

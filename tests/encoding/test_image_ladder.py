@@ -25,7 +25,10 @@ def scene(wide: int, high: int, seed: int = 1) -> Any:
     for size, strength in ((4, 90), (16, 50), (64, 25), (0, 6)):
         shape = (high, wide) if size == 0 else (size, size)
         noise = [
-            Image.fromarray(rng.standard_normal(shape).astype(np.float32)).resize((wide, high), Image.Resampling.BICUBIC) for _ in "rgb"
+            Image.fromarray(rng.standard_normal(shape).astype(np.float32)).resize(
+                (wide, high), Image.Resampling.BICUBIC
+            )
+            for _ in "rgb"
         ]
         out += strength * np.stack([np.asarray(one) for one in noise], axis=2)
     return np.clip(out + np.array((120, 110, 90)), 0, 255).astype(np.uint8)
@@ -38,14 +41,18 @@ def saved(pixels: Any, form: str, **options: Any) -> bytes:
 
 
 def test_the_measure_agrees_with_ssimulacra2() -> None:
-    true = pytest.importorskip("ssimulacra2", reason="ssimulacra2 is not installed").compute_ssimulacra2
+    true = pytest.importorskip(
+        "ssimulacra2", reason="ssimulacra2 is not installed"
+    ).compute_ssimulacra2
     pairs = []
     for seed, form, qualities in ((1, "JPEG", (40, 85)), (2, "WEBP", (60,)), (3, "JPEG", (65,))):
         original = scene(256, 256, seed)
         meter = Fidelity(original)
         for quality in qualities:
             data = saved(original, form, quality=quality)
-            pairs.append((meter(opened(data)), true(io.BytesIO(saved(original, "PNG")), io.BytesIO(data))))
+            pairs.append(
+                (meter(opened(data)), true(io.BytesIO(saved(original, "PNG")), io.BytesIO(data)))
+            )
     ours, theirs = np.array(pairs).T
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
     assert np.abs(ours - theirs).max() < 3  # pictures that the weights were not fitted to
@@ -57,7 +64,10 @@ def test_the_measure_falls_with_every_harm_to_a_photo() -> None:
         original = np.asarray(photo.convert("RGB"))
     meter = Fidelity(original)
     assert meter(original) > 99.99
-    scores = [meter(opened(saved(original, "JPEG", quality=quality))) for quality in (95, 80, 60, 40, 20, 5)]
+    scores = [
+        meter(opened(saved(original, "JPEG", quality=quality)))
+        for quality in (95, 80, 60, 40, 20, 5)
+    ]
     assert scores == sorted(scores, reverse=True)
     assert scores[-1] < 30
     grey = np.repeat(original.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
@@ -117,13 +127,24 @@ def test_a_ladder_keeps_the_smallest_files_that_meet_their_targets() -> None:
             assert decoded.size == (one.width, one.height)
             assert not set(decoded.info) & {"exif", "xmp", "icc_profile", "comment"}
             small = Image.fromarray(master).resize(decoded.size, Image.Resampling.LANCZOS)
-            assert Fidelity(np.asarray(small))(np.asarray(decoded.convert("RGB"))) == pytest.approx(one.score, abs=0.01)
+            assert Fidelity(np.asarray(small))(np.asarray(decoded.convert("RGB"))) == pytest.approx(
+                one.score, abs=0.01
+            )
         assert one.score >= (70 if one.width == 330 else 60)
-    assert sum(len(one.data) for one in made.of("avif")) < sum(len(one.data) for one in made.of("webp"))
+    assert sum(len(one.data) for one in made.of("avif")) < sum(
+        len(one.data) for one in made.of("webp")
+    )
     jpeg = made.fallback
-    smaller = (saved(master, "JPEG", quality=quality, progressive=True, optimize=True, subsampling="4:2:0") for quality in range(20, 98, 4))
+    smaller = (
+        saved(master, "JPEG", quality=quality, progressive=True, optimize=True, subsampling="4:2:0")
+        for quality in range(20, 98, 4)
+    )
     meter = Fidelity(master)
-    assert not [data for data in smaller if len(data) < 0.98 * len(jpeg.data) and meter(opened(data)) >= 70 + image_ladder.MARGIN]
+    assert not [
+        data
+        for data in smaller
+        if len(data) < 0.98 * len(jpeg.data) and meter(opened(data)) >= 70 + image_ladder.MARGIN
+    ]
 
 
 def test_the_same_pixels_give_the_same_bytes_as_an_array_and_as_a_file() -> None:
@@ -139,7 +160,9 @@ def test_pixel_art_stays_exact_where_that_is_smaller() -> None:
     assert not made.of("avif")  # larger than lossless WebP
     for one in (*made.of("webp"), made.fallback):
         with Image.open(io.BytesIO(one.data)) as decoded:
-            assert np.array_equal(np.asarray(decoded.convert("RGB")), art[:: 192 // one.width, :: 192 // one.width])
+            assert np.array_equal(
+                np.asarray(decoded.convert("RGB")), art[:: 192 // one.width, :: 192 // one.width]
+            )
         assert one.score == 100
     assert made.fallback.form == "png"
 
@@ -156,7 +179,12 @@ def test_nothing_is_enlarged() -> None:
 
 
 def test_masters_that_are_none_are_refused() -> None:
-    for wrong in (b"no picture", np.zeros((3, 3), np.uint8), np.zeros((0, 3, 3), np.uint8), np.zeros((3, 3, 3), np.float32)):
+    for wrong in (
+        b"no picture",
+        np.zeros((3, 3), np.uint8),
+        np.zeros((0, 3, 3), np.uint8),
+        np.zeros((3, 3, 3), np.float32),
+    ):
         with pytest.raises(BadInput, match="picture"):
             ladder(wrong)
     clear = np.zeros((2, 2, 4), np.uint8)
@@ -168,7 +196,9 @@ def test_the_placeholder_is_a_tiny_picture_of_the_whole() -> None:
     pixels[:, 40:] = (200, 30, 30)
     text = image_ladder.placeholder(pixels)
     assert len(text) < 300
-    with Image.open(io.BytesIO(base64.b64decode(text.removeprefix("data:image/webp;base64,")))) as small:
+    with Image.open(
+        io.BytesIO(base64.b64decode(text.removeprefix("data:image/webp;base64,")))
+    ) as small:
         assert small.size == (16, 8)
         left, right = small.convert("RGB").getpixel((2, 4)), small.convert("RGB").getpixel((13, 4))
     assert isinstance(left, tuple)
@@ -178,7 +208,11 @@ def test_the_placeholder_is_a_tiny_picture_of_the_whole() -> None:
 
 def test_oklab_is_that_of_css() -> None:
     """CSS Color 4, section 9.2 and its sample code: red, lime and white."""
-    wanted = {(255, 0, 0): (0.62796, 0.22486, 0.12585), (0, 255, 0): (0.86644, -0.23389, 0.1795), (255, 255, 255): (1, 0, 0)}
+    wanted = {
+        (255, 0, 0): (0.62796, 0.22486, 0.12585),
+        (0, 255, 0): (0.86644, -0.23389, 0.1795),
+        (255, 255, 255): (1, 0, 0),
+    }
     for rgb, lab in wanted.items():
         assert colours.oklab(np.array(rgb, np.uint8)) == pytest.approx(lab, abs=2e-4)
         assert tuple(colours.srgb(np.array(lab))) == rgb
@@ -198,4 +232,9 @@ def test_the_animal_comes_ahead_of_its_background() -> None:
     assert (first.name, second.name) == ("ochre", "fern green")
     assert first.share == pytest.approx(35 * 45 / 12_000, abs=0.02)
     assert first.share + second.share == pytest.approx(1, abs=0.02)
-    assert np.abs(np.frombuffer(bytes.fromhex(first.hex[1:]), np.uint8).astype(int) - (190, 130, 40)).max() < 12
+    assert (
+        np.abs(
+            np.frombuffer(bytes.fromhex(first.hex[1:]), np.uint8).astype(int) - (190, 130, 40)
+        ).max()
+        < 12
+    )

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from jungle.encoding import audio_files, xmp
-from jungle.encoding.provenance import MOST, TRAINED, Facts, cleaned, packet, read, select, stamp, tags
+from jungle.encoding.provenance import (
+    MOST,
+    TRAINED,
+    Facts,
+    cleaned,
+    packet,
+    read,
+    select,
+    stamp,
+    tags,
+)
 from jungle.errors import BadInput
 from jungle.mastering.dither import dithered
 
@@ -39,11 +49,17 @@ EXIFTOOL = {
     "DigitalSourceType": "source", "CreatorTool": "software", "AISystemUsed": "engine", "AISystemVersionUsed": "model",
     "AIPromptInformation": "prompt", "Seed": "seed", "Mix": "mix", "Rights": "rights", "WebStatement": "licence",
 }  # fmt: skip
-PIXELS = np.random.default_rng(5).integers(0, 255, (6, 9, 3)).astype(np.uint8).repeat(5, 0).repeat(5, 1)
+PIXELS = (
+    np.random.default_rng(5).integers(0, 255, (6, 9, 3)).astype(np.uint8).repeat(5, 0).repeat(5, 1)
+)
 SOUND = (0.2 * np.sin(np.arange(9600) / 9)).astype(np.float32)[:, None]
 PICTURES, SOUNDS = ("PNG", "JPEG", "WEBP", "AVIF"), ("wav", "flac", "opus", "m4a")
-needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="ExifTool is not installed")
-needs_ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="FFprobe is not installed")
+needs_exiftool = pytest.mark.skipif(
+    shutil.which("exiftool") is None, reason="ExifTool is not installed"
+)
+needs_ffprobe = pytest.mark.skipif(
+    shutil.which("ffprobe") is None, reason="FFprobe is not installed"
+)
 
 
 def picture(form: str, **options: Any) -> bytes:
@@ -81,12 +97,16 @@ def test_exiftool_reads_all_facts_the_credit_or_nothing(tmp_path: Path) -> None:
     for form in ("wav", "m4a"):
         for level in ("full", "credit", "none"):
             (tmp_path / f"{level}.{form}").write_bytes(sound(form, select(FACTS, level)))
-    done = subprocess.run(["exiftool", "-j", "-G1", str(tmp_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["exiftool", "-j", "-G1", str(tmp_path)], capture_output=True, text=True, check=False
+    )
     found = {Path(one["SourceFile"]).name: one for one in json.loads(done.stdout)}
     assert len(found) == 18
     for name, one in found.items():
         assert not {"ExifTool:Error", "ExifTool:Warning"} & set(one), name
-        told = {key.split(":")[1]: str(value) for key, value in one.items() if key.startswith("XMP-")}
+        told = {
+            key.split(":")[1]: str(value) for key, value in one.items() if key.startswith("XMP-")
+        }
         level = name.split(".")[0]
         wanted = {tag: getattr(FACTS, fact) for tag, fact in EXIFTOOL.items()}
         if level == "credit":
@@ -94,7 +114,10 @@ def test_exiftool_reads_all_facts_the_credit_or_nothing(tmp_path: Path) -> None:
         assert told == ({} if level == "none" else wanted), name
         everything = json.dumps(one, ensure_ascii=False)
         if level != "full":
-            assert not any(word in everything for word in ("4711", "roar", "jungle 9.8", "0123456789abcdef", "trainedAlgorithmic")), name
+            assert not any(
+                word in everything
+                for word in ("4711", "roar", "jungle 9.8", "0123456789abcdef", "trainedAlgorithmic")
+            ), name
         if level == "none":
             assert "jungle" not in everything.replace(str(tmp_path), ""), name
 
@@ -103,21 +126,37 @@ def test_exiftool_reads_all_facts_the_credit_or_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", SOUNDS)
 def test_ffprobe_reads_all_facts_the_credit_or_nothing(form: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{form}"
-    technical = {"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"}  # of M4A
+    technical = {
+        "major_brand",
+        "minor_version",
+        "compatible_brands",
+        "language",
+        "handler_name",
+        "vendor_id",
+    }  # of M4A
     path.write_bytes(sound(form, FACTS))
     told = ffprobe(path)
     assert told["title"] == FACTS.title
     assert told["artist"] == FACTS.credit
     assert told["copyright"] == FACTS.rights
     if form in ("flac", "opus"):
-        assert {key: told[key] for key in ("seed", "mix", "prompt", "model", "engine", "source", "software")} == {
-            key: getattr(FACTS, key) for key in ("seed", "mix", "prompt", "model", "engine", "source", "software")
+        assert {
+            key: told[key]
+            for key in ("seed", "mix", "prompt", "model", "engine", "source", "software")
+        } == {
+            key: getattr(FACTS, key)
+            for key in ("seed", "mix", "prompt", "model", "engine", "source", "software")
         }
-        assert (told["license"], told["comment"]) == (FACTS.licence, FACTS.description)  # FFmpeg calls DESCRIPTION a comment
+        assert (told["license"], told["comment"]) == (
+            FACTS.licence,
+            FACTS.description,
+        )  # FFmpeg calls DESCRIPTION a comment
     else:
         assert json.loads(told["comment"]) == tags(FACTS)
     path.write_bytes(sound(form, select(FACTS, "credit")))
-    assert {key: value for key, value in ffprobe(path).items() if key not in technical} == {"artist": FACTS.credit}
+    assert {key: value for key, value in ffprobe(path).items() if key not in technical} == {
+        "artist": FACTS.credit
+    }
     path.write_bytes(sound(form, select(FACTS, "none")))
     assert not set(ffprobe(path)) - technical
     assert not re.search(rb"Lavf|Lavc|jungle|ICMT|LIST", path.read_bytes())
@@ -129,7 +168,9 @@ def test_a_stamp_touches_no_pixel_and_can_be_taken_off(form: str) -> None:
     once = stamp(plain, FACTS)
     assert read(once) == FACTS
     assert np.array_equal(pixels(once), pixels(plain))
-    assert stamp(once, FACTS) == once == stamp(plain, FACTS)  # again: the same bytes, not a second packet
+    assert (
+        stamp(once, FACTS) == once == stamp(plain, FACTS)
+    )  # again: the same bytes, not a second packet
     bare = stamp(once, Facts())
     assert bare == stamp(plain, Facts())
     assert read(bare) == Facts()
@@ -152,7 +193,9 @@ def test_foreign_metadata_goes_and_the_profile_stays() -> None:
     info.add_text("Comment", "a secret place")
     info.add_itxt("XML:com.adobe.xmp", xmp.packet({"title": "old"}).decode(), zip=True)
     for form in PICTURES:
-        more: dict[str, Any] = {"pnginfo": info} if form == "PNG" else {"xmp": xmp.packet({"title": "old"})}
+        more: dict[str, Any] = (
+            {"pnginfo": info} if form == "PNG" else {"xmp": xmp.packet({"title": "old"})}
+        )
         told = picture(form, exif=exif, icc_profile=profile, **more)
         assert read(told).title == "old", form
         new = stamp(told, Facts(credit="new"))
@@ -169,7 +212,10 @@ def test_transparency_survives(form: str) -> None:
     buffer = io.BytesIO()
     Image.fromarray(clear).save(buffer, form, lossless=True)
     for facts in (FACTS, Facts()):
-        with Image.open(io.BytesIO(stamp(buffer.getvalue(), facts))) as new, Image.open(buffer) as old:
+        with (
+            Image.open(io.BytesIO(stamp(buffer.getvalue(), facts))) as new,
+            Image.open(buffer) as old,
+        ):
             assert np.array_equal(np.asarray(new), np.asarray(old))
             assert new.mode == "RGBA"
 
@@ -181,7 +227,10 @@ def test_hostile_words_are_cleaned_once_and_the_same_everywhere() -> None:
     assert facts.prompt.startswith("[31mred evil 🦁‍🔥 ]]> <![CDATA[ &🐸")
     assert facts.prompt.endswith("…")
     assert facts.credit == "&" * ((MOST - 3) // 5) + "…"
-    for data in [*(stamp(picture(form), facts) for form in PICTURES), *(sound(form, facts) for form in SOUNDS)]:
+    for data in [
+        *(stamp(picture(form), facts) for form in PICTURES),
+        *(sound(form, facts) for form in SOUNDS),
+    ]:
         assert read(data) == facts
     most = Facts(**dict.fromkeys(Facts.__dataclass_fields__, "&" * 20_000))
     assert len(packet(most)) < xmp.LARGEST
@@ -224,7 +273,10 @@ def test_damaged_pictures_are_refused_and_never_crash(form: str) -> None:
 def test_what_is_no_picture_and_no_level_is_refused() -> None:
     with pytest.raises(BadInput, match="none of them"):
         stamp(b"GIF89a" + bytes(30), FACTS)
-    for other in (b"hello", b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"):
+    for other in (
+        b"hello",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n",
+    ):
         with pytest.raises(BadInput, match="neither a picture nor a sound"):
             read(other)
     with pytest.raises(BadInput, match="full, credit or none"):

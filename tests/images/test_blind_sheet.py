@@ -51,7 +51,11 @@ def test_the_form_tells_nothing_and_old_pages_go(tmp_path: Path) -> None:
     pictures = flat([100] * len(asked), 1)
     pages = write_blind_sheet(tmp_path, cells, pictures, pictures)
     assert len(cells) == 84 > A_PAGE
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["blind_1.png", "blind_2.png"] == [path.name for path in pages]
+    assert (
+        sorted(path.name for path in tmp_path.glob("*.png"))
+        == ["blind_1.png", "blind_2.png"]
+        == [path.name for path in pages]
+    )
     rows = list(csv.reader((tmp_path / "blind_form.csv").read_text(encoding="utf-8").splitlines()))
     assert [row[0] for row in rows[1:]] == [str(number) for number in range(1, 85)]
     assert not any(value for row in rows[1:] for value in row[1:])
@@ -60,7 +64,9 @@ def test_the_form_tells_nothing_and_old_pages_go(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_sheet_and_the_order_tells_nothing() -> None:
     asked = np.repeat(np.arange(3), 6)
     cells = shuffle_cells(asked, asked, CLASSES, 0)
-    assert cells == shuffle_cells(asked, asked, CLASSES, 0) != shuffle_cells(asked, asked, CLASSES, 1)
+    assert (
+        cells == shuffle_cells(asked, asked, CLASSES, 0) != shuffle_cells(asked, asked, CLASSES, 1)
+    )
     assert [cell.kind for cell in cells] != sorted(cell.kind for cell in cells)
     without_kinds = shuffle_cells(np.full(12, -1), asked, CLASSES, 0)
     assert sum(cell.kind == "" for cell in without_kinds) == PER_KIND

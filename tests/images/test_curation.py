@@ -11,7 +11,16 @@ from PIL import Image, ImageDraw
 from jungle.config.recipes import Recipe, find, override
 from jungle.data.folders import File, Found
 from jungle.images import curation, dataset, dataset_report
-from jungle.images.curation import DRAWN, EMPTY, Look, examine, judge, look_at, place_window, read_small
+from jungle.images.curation import (
+    DRAWN,
+    EMPTY,
+    Look,
+    examine,
+    judge,
+    look_at,
+    place_window,
+    read_small,
+)
 from jungle.images.decode import CENTRE, open_photo
 from jungle.images.efficientnet import shipped_lite0
 
@@ -95,14 +104,25 @@ def test_photos_that_cannot_be_read_do_not_count() -> None:
 
 def test_training_leaves_out_what_is_no_animal(tmp_path: Path, looked: list[Path]) -> None:
     data = dataset.load(zoo(tmp_path), RECIPE, tmp_path / "cache")
-    assert [Path(path).stem for path in data.paths] == [f"cat{n}" for n in range(8)] + ["dog1", "toy1", "toy2"]
-    assert {(skip.path, skip.reason.split(";")[0]) for skip in data.skipped} == {("cat/toy1.png", DRAWN), ("cat/wall1.png", EMPTY)}
+    assert [Path(path).stem for path in data.paths] == [f"cat{n}" for n in range(8)] + [
+        "dog1",
+        "toy1",
+        "toy2",
+    ]
+    assert {(skip.path, skip.reason.split(";")[0]) for skip in data.skipped} == {
+        ("cat/toy1.png", DRAWN),
+        ("cat/wall1.png", EMPTY),
+    }
     assert all("-o curate=no" in skip.reason for skip in data.skipped)
     assert "2 of 3 photos of dog" in data.notes[0]
     assert len(looked) == 13
 
     again = dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
-    assert (again.notes, again.skipped, again.fingerprint) == (data.notes, data.skipped, data.fingerprint)
+    assert (again.notes, again.skipped, again.fingerprint) == (
+        data.notes,
+        data.skipped,
+        data.fingerprint,
+    )
     dataset.load(tmp_path / "zoo", dataclasses.replace(RECIPE, image_size=48), tmp_path / "cache")
     assert len(looked) == 13  # every size shares one pass
 
@@ -120,12 +140,16 @@ def test_what_was_seen_follows_the_content_of_a_photo(tmp_path: Path, looked: li
     assert len(changed) == 12
 
 
-def test_curate_no_looks_at_nothing_and_keeps_the_caches_of_before(tmp_path: Path, looked: list[Path]) -> None:
+def test_curate_no_looks_at_nothing_and_keeps_the_caches_of_before(
+    tmp_path: Path, looked: list[Path]
+) -> None:
     plain = override(RECIPE, {"curate": "no"})
     data = dataset.load(zoo(tmp_path), plain, tmp_path / "cache")
     assert len(data) == 13
     assert not looked
-    assert data.fingerprint != dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache").fingerprint
+    assert (
+        data.fingerprint != dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache").fingerprint
+    )
 
 
 def test_a_damaged_photo_is_skipped_with_its_own_reason(tmp_path: Path, looked: list[Path]) -> None:
@@ -137,16 +161,29 @@ def test_a_damaged_photo_is_skipped_with_its_own_reason(tmp_path: Path, looked: 
 
 def test_inspect_ranks_what_will_be_left_out(tmp_path: Path, looked: list[Path]) -> None:
     report = dataset_report.inspect(zoo(tmp_path), RECIPE, tmp_path / "cache")
-    assert [(photo.path, photo.animals) for photo in report.left_out] == [("cat/wall1.png", 0.01), ("cat/toy1.png", 0.3)]
+    assert [(photo.path, photo.animals) for photo in report.left_out] == [
+        ("cat/wall1.png", 0.01),
+        ("cat/toy1.png", 0.3),
+    ]
     text = report.to_text()
     assert "Left out in training: 2 photos (cat 2); -o curate=no uses them." in text
     assert f"cat/wall1.png: {EMPTY} (1% animal)" in text
     assert "2 of 3 photos of dog" in text
-    assert dataset_report.inspect(tmp_path / "zoo", override(RECIPE, {"curate": "no"}), tmp_path / "cache").left_out == ()
+    assert (
+        dataset_report.inspect(
+            tmp_path / "zoo", override(RECIPE, {"curate": "no"}), tmp_path / "cache"
+        ).left_out
+        == ()
+    )
 
 
 def test_recipes_from_before_curation_and_the_exact_ones_have_none() -> None:
-    assert [find(name).curate for name in ("tiny", "quick", "photo64", "faithful")] == ["no", "yes", "yes", "no"]
+    assert [find(name).curate for name in ("tiny", "quick", "photo64", "faithful")] == [
+        "no",
+        "yes",
+        "yes",
+        "no",
+    ]
     assert find("faithful").crop == "squash"
     old = find("faithful")
     assert "curate" not in old.to_json()  # so that a run begun before goes on
@@ -160,9 +197,16 @@ def test_recipes_from_before_curation_and_the_exact_ones_have_none() -> None:
 def test_a_window_goes_where_the_animal_is_and_stays_in_the_middle_otherwise() -> None:
     wide = Look(0.9, 0.0, 2.0, (1.0, 0.2, 0.1, 0.0), (1.0, 1.0))
     assert place_window(wide, (64, 64)) == (0.0, 0.5)
-    assert place_window(dataclasses.replace(wide, across=(0.0, 0.1, 0.2, 1.0)), (64, 64)) == (1.0, 0.5)
-    assert place_window(dataclasses.replace(wide, across=(0.0, 0.0, 0.0, 0.0)), (64, 64))[0] == pytest.approx(0.5, abs=0.01)
-    assert place_window(dataclasses.replace(wide, across=(1.0, 1.0, 1.0, 1.0)), (64, 64))[0] == pytest.approx(0.5, abs=0.01)
+    assert place_window(dataclasses.replace(wide, across=(0.0, 0.1, 0.2, 1.0)), (64, 64)) == (
+        1.0,
+        0.5,
+    )
+    assert place_window(dataclasses.replace(wide, across=(0.0, 0.0, 0.0, 0.0)), (64, 64))[
+        0
+    ] == pytest.approx(0.5, abs=0.01)
+    assert place_window(dataclasses.replace(wide, across=(1.0, 1.0, 1.0, 1.0)), (64, 64))[
+        0
+    ] == pytest.approx(0.5, abs=0.01)
     tall = Look(0.9, 0.0, 0.5, (1.0, 1.0), (0.0, 0.0, 0.2, 1.0))
     assert place_window(tall, (64, 64)) == (0.5, 1.0)
     assert place_window(tall, (64, 96)) == (0.5, 1.0)
@@ -170,8 +214,12 @@ def test_a_window_goes_where_the_animal_is_and_stays_in_the_middle_otherwise() -
     assert place_window(None, (64, 64)) == CENTRE
 
 
-@pytest.mark.parametrize(("side", "low", "high"), [("left", 0.0, 0.25), ("middle", 0.35, 0.65), ("right", 0.75, 1.0)])
-def test_an_animal_on_a_plain_ground_is_followed(real_photos: Path, tmp_path: Path, side: str, low: float, high: float) -> None:
+@pytest.mark.parametrize(
+    ("side", "low", "high"), [("left", 0.0, 0.25), ("middle", 0.35, 0.65), ("right", 0.75, 1.0)]
+)
+def test_an_animal_on_a_plain_ground_is_followed(
+    real_photos: Path, tmp_path: Path, side: str, low: float, high: float
+) -> None:
     path = sorted((real_photos / "panda").iterdir())[0]
     with Image.open(path) as opened:
         animal = opened.convert("RGB").resize((160, 160))
@@ -182,29 +230,39 @@ def test_an_animal_on_a_plain_ground_is_followed(real_photos: Path, tmp_path: Pa
     turned = canvas.transpose(Image.Transpose.TRANSPOSE)
     turned.save(tmp_path / "tall.png")
 
-    wide, tall = (examine(shipped_lite0(), *read_small(tmp_path / name)) for name in ("wide.png", "tall.png"))
+    wide, tall = (
+        examine(shipped_lite0(), *read_small(tmp_path / name)) for name in ("wide.png", "tall.png")
+    )
     assert low <= place_window(wide, (64, 64))[0] <= high
     assert low <= place_window(tall, (64, 64))[1] <= high
 
 
-def test_crop_animal_cuts_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: list[Path]) -> None:
+def test_crop_animal_cuts_the_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: list[Path]
+) -> None:
     ramp = np.broadcast_to(np.arange(120, dtype=np.uint8)[None, :, None] * 2, (40, 120, 3))
     for number in range(2):
         (tmp_path / "zoo" / "owl").mkdir(parents=True, exist_ok=True)
         Image.fromarray(ramp + np.uint8(number)).save(tmp_path / "zoo" / "owl" / f"{number}.png")
     left = Look(0.9, 0.0, 3.0, (1.0, 0.0, 0.0), (1.0,))
     monkeypatch.setattr(curation, "examine", lambda net, x, path: left)
-    follow = dataset.load(tmp_path / "zoo", override(RECIPE, {"crop": "animal"}), tmp_path / "cache")
+    follow = dataset.load(
+        tmp_path / "zoo", override(RECIPE, {"crop": "animal"}), tmp_path / "cache"
+    )
     middle = dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     assert follow.images[0].max() < 85  # columns 0 to 39
     assert 75 < middle.images[0].min() < middle.images[0].max() < 165  # columns 40 to 79
-    np.testing.assert_array_equal(middle.images[0], open_photo(tmp_path / "zoo" / "owl" / "0.png", (32, 32)))
+    np.testing.assert_array_equal(
+        middle.images[0], open_photo(tmp_path / "zoo" / "owl" / "0.png", (32, 32))
+    )
 
 
 def test_the_network_takes_a_page_of_text_for_one(tmp_path: Path) -> None:
     page = Image.new("RGB", (320, 320), "white")
     for row in range(14):
-        ImageDraw.Draw(page).text((10, 8 + 22 * row), "Lorem ipsum dolor sit amet consectetur", fill="black", font_size=17)
+        ImageDraw.Draw(page).text(
+            (10, 8 + 22 * row), "Lorem ipsum dolor sit amet consectetur", fill="black", font_size=17
+        )
     page.save(tmp_path / "page.png")
     (look,) = look_at([tmp_path / "page.png"], [""], tmp_path / "cache")
     assert look is not None
@@ -219,7 +277,9 @@ def test_the_network_sees_pandas(real_photos: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    assert look_at([tmp_path / "bad.jpg", tmp_path / "missing.jpg"], ["", ""], tmp_path / "cache") == [None, None]
+    assert look_at(
+        [tmp_path / "bad.jpg", tmp_path / "missing.jpg"], ["", ""], tmp_path / "cache"
+    ) == [None, None]
 
 
 def test_found_photos_are_as_good_as_their_folder(tmp_path: Path, looked: list[Path]) -> None:

@@ -46,23 +46,33 @@ def noise(count: int, side: int = 32) -> np.ndarray:
 
 def test_kid_equals_the_sum_over_all_pairs() -> None:
     source = np.random.default_rng(0)
-    x, y = (source.normal(shift, 1, (count, 5)).astype(np.float32) for shift, count in ((0.3, 7), (0.0, 9)))
+    x, y = (
+        source.normal(shift, 1, (count, 5)).astype(np.float32)
+        for shift, count in ((0.3, 7), (0.0, 9))
+    )
 
     def kernel(a: np.ndarray, b: np.ndarray) -> float:
         return float((a @ b / 5 + 1) ** 3)
 
-    within = [np.mean([kernel(a, b) for a, b in itertools.permutations(rows, 2)]) for rows in (x, y)]
+    within = [
+        np.mean([kernel(a, b) for a, b in itertools.permutations(rows, 2)]) for rows in (x, y)
+    ]
     expected = sum(within) - 2 * np.mean([kernel(a, b) for a, b in itertools.product(x, y)])
     assert metrics.KernelDistance(y)(x)[0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_kid_is_unbiased_and_its_error_is_the_spread_of_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kid_is_unbiased_and_its_error_is_the_spread_of_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(metrics, "BLOCK", 64)  # several blocks
     source = np.random.default_rng(1)
     for shift, low, high in ((0.0, 1.0, 2.5), (0.5, 0.7, 1.4)):  # cautious where the sets are alike
         found = []
         for seed in range(40):
-            x, y = source.normal(shift, 1, (60, 8)).astype(np.float32), source.normal(0, 1, (200, 8)).astype(np.float32)
+            x, y = (
+                source.normal(shift, 1, (60, 8)).astype(np.float32),
+                source.normal(0, 1, (200, 8)).astype(np.float32),
+            )
             found.append(metrics.KernelDistance(y, seed)(x))
         values, errors = np.array(found).T
         assert low < errors.mean() / values.std() < high
@@ -72,10 +82,15 @@ def test_kid_is_unbiased_and_its_error_is_the_spread_of_repeats(monkeypatch: pyt
 
 def test_frechet_equals_scipy_and_the_closed_form() -> None:
     source = np.random.default_rng(2)
-    x, y = source.normal(0, 1, (300, 6)) @ source.normal(0, 1, (6, 6)), source.normal(0.5, 1, (400, 6))
+    x, y = (
+        source.normal(0, 1, (300, 6)) @ source.normal(0, 1, (6, 6)),
+        source.normal(0.5, 1, (400, 6)),
+    )
     a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
     expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * linalg.sqrtm(a @ b).real)
-    assert metrics.frechet(x.astype(np.float32), y.astype(np.float32)) == pytest.approx(expected, rel=1e-4)
+    assert metrics.frechet(x.astype(np.float32), y.astype(np.float32)) == pytest.approx(
+        expected, rel=1e-4
+    )
     wide, narrow = (source.normal(0, scale, (200_000, 2)).astype(np.float32) for scale in (3, 1))
     assert metrics.frechet(wide, narrow) == pytest.approx(2 * (3 - 1) ** 2, rel=0.02)
 
@@ -91,12 +106,17 @@ def test_leading_components_hold_what_varies_most() -> None:
     assert project(rows).shape == (4000, 2)
     every = metrics.LeadingComponents(rows, 128)
     other = rows[:1000] + 0.5
-    assert metrics.frechet(every(other), every(rows)) == pytest.approx(metrics.frechet(other, rows), rel=1e-3)
+    assert metrics.frechet(every(other), every(rows)) == pytest.approx(
+        metrics.frechet(other, rows), rel=1e-3
+    )
 
 
 def test_nearest_equals_a_tree() -> None:
     source = np.random.default_rng(3)
-    queries, keys = source.normal(0, 1, (30, 4)).astype(np.float32), source.normal(0, 1, (101, 4)).astype(np.float32)
+    queries, keys = (
+        source.normal(0, 1, (30, 4)).astype(np.float32),
+        source.normal(0, 1, (101, 4)).astype(np.float32),
+    )
     distance, index = metrics.nearest(queries, (keys[i : i + 7] for i in range(0, 101, 7)), k=5)
     expected, where = cKDTree(keys).query(queries, k=5)
     assert np.array_equal(index, where)
@@ -110,7 +130,10 @@ def test_nearest_equals_a_tree() -> None:
 
 def test_precision_and_recall_equal_brute_force() -> None:
     source = np.random.default_rng(4)
-    photos, pictures = source.normal(0, 1, (90, 3)).astype(np.float32), source.normal(1.5, 0.8, (70, 3)).astype(np.float32)
+    photos, pictures = (
+        source.normal(0, 1, (90, 3)).astype(np.float32),
+        source.normal(1.5, 0.8, (70, 3)).astype(np.float32),
+    )
     for points, centres in ((pictures, photos), (photos, pictures)):
         radius = np.sort(cdist(centres, centres), axis=1)[:, 3]  # column 0 is the centre itself
         expected = (cdist(points, centres) <= radius).any(axis=1).mean()
@@ -124,11 +147,21 @@ def test_precision_and_recall_equal_brute_force() -> None:
 def test_planted_copies_are_found_and_new_pictures_are_not() -> None:
     photos = clouds(200, seed=0)
     grain = np.random.default_rng(5).normal(0, 6, photos[3].shape)
-    planted = [photos[0], photos[1][:, ::-1], photos[2] // 2 + 40, (photos[3] + grain).clip(0, 255).astype(np.uint8)]
+    planted = [
+        photos[0],
+        photos[1][:, ::-1],
+        photos[2] // 2 + 40,
+        (photos[3] + grain).clip(0, 255).astype(np.uint8),
+    ]
     pictures = np.concatenate([clouds(20, seed=1), np.stack(planted)])
     space = Patches()
     found = memorisation.closest(pictures, photos, space, space.features(photos))
-    assert {(match.picture, match.photo) for match in found if match.copy} == {(20, 0), (21, 1), (22, 2), (23, 3)}
+    assert {(match.picture, match.photo) for match in found if match.copy} == {
+        (20, 0),
+        (21, 1),
+        (22, 2),
+        (23, 3),
+    }
     assert [match.closeness for match in found] == sorted(match.closeness for match in found)
     assert len(found) == 24
 
@@ -137,8 +170,14 @@ def test_photos_that_are_there_twice_do_not_hide_a_copy() -> None:
     photos = clouds(60, seed=0)
     photos = np.concatenate([photos, photos[:1]])
     space = Patches()
-    noisy = (photos[:1] + np.random.default_rng(6).normal(0, 4, photos[:1].shape)).clip(0, 255).astype(np.uint8)
-    found = memorisation.closest(np.concatenate([noisy, clouds(9, seed=1)]), photos, space, space.features(photos))
+    noisy = (
+        (photos[:1] + np.random.default_rng(6).normal(0, 4, photos[:1].shape))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
+    found = memorisation.closest(
+        np.concatenate([noisy, clouds(9, seed=1)]), photos, space, space.features(photos)
+    )
     assert [match.picture for match in found if match.copy] == [0]
 
 
@@ -156,7 +195,12 @@ def test_sheet_frames_the_copies() -> None:
 def turned(pictures: np.ndarray) -> np.ndarray:
     """Turned by up to 15 degrees on black, as the leaking augmentation does."""
     angles = np.random.default_rng(7).uniform(-15, 15, len(pictures))
-    return np.stack([ndimage.rotate(picture, angle, reshape=False, order=1) for picture, angle in zip(pictures, angles, strict=True)])
+    return np.stack(
+        [
+            ndimage.rotate(picture, angle, reshape=False, order=1)
+            for picture, angle in zip(pictures, angles, strict=True)
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +208,12 @@ def turned(pictures: np.ndarray) -> np.ndarray:
     [
         (noise(50), "noise"),
         (noise(50, side=64), "noise"),
-        ((clouds(50, 0, 64) + np.random.default_rng(8).normal(0, 60, (50, 64, 64, 3))).clip(0, 255).astype(np.uint8), "noise"),
+        (
+            (clouds(50, 0, 64) + np.random.default_rng(8).normal(0, 60, (50, 64, 64, 3)))
+            .clip(0, 255)
+            .astype(np.uint8),
+            "noise",
+        ),
         (np.full((50, 32, 32, 3), 128, dtype=np.uint8), "flat"),
         (np.full((50, 32, 32, 3), 60, dtype=np.uint8) + noise(50) // 64, "flat"),
         (turned(clouds(50, 0, 64)), "corners"),
@@ -177,7 +226,9 @@ def test_wrong_pictures_are_named(pictures: np.ndarray, word: str) -> None:
     assert word in sentence
 
 
-def test_sound_pictures_are_not_called_wrong(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
+def test_sound_pictures_are_not_called_wrong(
+    real_animals: tuple[np.ndarray, np.ndarray, list[str]],
+) -> None:
     for pictures in (clouds(50, 0), clouds(50, 0, 64), *np.split(real_animals[0], 3)):
         assert quality_checks.looks_wrong(pictures) is None
 
@@ -186,7 +237,9 @@ def test_an_animal_on_black_has_no_dark_corners() -> None:
     on_black = np.zeros((1, 64, 64, 3), dtype=np.uint8)
     on_black[:, 16:48, 16:48] = 180
     grey = np.full((1, 64, 64, 3), 128, dtype=np.uint8)
-    assert quality_checks.dark_corners(np.concatenate([on_black, grey, turned(np.repeat(grey, 5, 0))])).tolist()[:2] == [False, False]
+    assert quality_checks.dark_corners(
+        np.concatenate([on_black, grey, turned(np.repeat(grey, 5, 0))])
+    ).tolist()[:2] == [False, False]
     corners = grey.copy()
     for rows, columns in itertools.product((slice(6), slice(-6, None)), repeat=2):
         corners[:, rows, columns] = 0
@@ -198,7 +251,9 @@ def test_an_animal_on_black_has_no_dark_corners() -> None:
 
 def test_scores_are_ordered_and_told_in_words_and_json() -> None:
     photos, space = clouds(300, seed=0), Patches()
-    like, unlike = (evaluate.evaluate(pictures, photos, space) for pictures in (clouds(100, seed=1), noise(100)))
+    like, unlike = (
+        evaluate.evaluate(pictures, photos, space) for pictures in (clouds(100, seed=1), noise(100))
+    )
     assert like.kid.value < 3 * (like.kid.error or 0) < unlike.kid.value
     assert unlike.recall.value < 0.3 < like.recall.value
     assert like.frechet is not None
@@ -225,7 +280,11 @@ def test_colour_and_corners_are_counted() -> None:
     ours, real = pictures.mean(axis=(1, 2)), photos.mean(axis=(1, 2))
     expected = (ours.mean(axis=0) - real.mean(axis=0)) / real.std(axis=0, ddof=1)
     np.testing.assert_allclose([one.shift for one in found.colour[:3]], expected, atol=1e-6)
-    np.testing.assert_allclose([one.spread for one in found.colour[:3]], ours.std(0, ddof=1) / real.std(0, ddof=1) - 1, atol=1e-6)
+    np.testing.assert_allclose(
+        [one.spread for one in found.colour[:3]],
+        ours.std(0, ddof=1) / real.std(0, ddof=1) - 1,
+        atol=1e-6,
+    )
     assert [one.channel for one in found.colour] == ["red", "green", "blue", "saturation"]
     assert found.colour[0].shift > 3 * found.colour[0].shift_floor > 0
     assert found.corners == 3
@@ -233,8 +292,12 @@ def test_colour_and_corners_are_counted() -> None:
 
 def test_saturation_is_that_of_hsv() -> None:
     pictures = clouds(3, seed=2)
-    expected = [np.asarray(Image.fromarray(one).convert("HSV"))[..., 1].mean() / 255 for one in pictures]
-    np.testing.assert_allclose(channel_means(pictures)[:, 3], expected, atol=0.003)  # Pillow rounds to steps of 1 / 255
+    expected = [
+        np.asarray(Image.fromarray(one).convert("HSV"))[..., 1].mean() / 255 for one in pictures
+    ]
+    np.testing.assert_allclose(
+        channel_means(pictures)[:, 3], expected, atol=0.003
+    )  # Pillow rounds to steps of 1 / 255
     grey = np.repeat(pictures[..., :1], 3, axis=3)
     assert channel_means(grey)[:, 3].max() == 0
 
@@ -245,10 +308,14 @@ def test_too_few_pictures_are_refused() -> None:
             evaluate.evaluate(clouds(pictures, 0), clouds(photos, 1), Patches())
 
 
-def test_real_animals_reach_the_floor_and_are_named(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
+def test_real_animals_reach_the_floor_and_are_named(
+    real_animals: tuple[np.ndarray, np.ndarray, list[str]],
+) -> None:
     photos, kinds, classes = real_animals
     judge = classifier.shipped_judge()
-    asked = evaluate.Asked(kinds[:40], kinds[40:], classes)  # 70 photos say what is usual: few, and enough to tell
+    asked = evaluate.Asked(
+        kinds[:40], kinds[40:], classes
+    )  # 70 photos say what is usual: few, and enough to tell
     real = evaluate.evaluate(photos[:40], photos[40:], judge, asked=asked)
     wrong = evaluate.evaluate(noise(40, 64), photos[40:], judge, asked=asked)
     assert real.kid.value < 0.1 * wrong.kid.value
@@ -269,13 +336,21 @@ def test_real_animals_reach_the_floor_and_are_named(real_animals: tuple[np.ndarr
     assert "kind " in real.to_text()
 
 
-def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(real_animals: tuple[np.ndarray, np.ndarray, list[str]]) -> None:
+def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(
+    real_animals: tuple[np.ndarray, np.ndarray, list[str]],
+) -> None:
     photos, kinds, classes = real_animals
     judge = classifier.shipped_judge()
     plain = evaluate.Asked(kinds[:12], kinds[20:], classes)
     more = evaluate.Asked(kinds[:12], kinds[20:], classes, photos[12:20], kinds[12:20])
-    without, with_more = (evaluate.evaluate(photos[:12], photos[20:], judge, asked=asked) for asked in (plain, more))
-    assert (without.kid, without.named, without.animal) == (with_more.kid, with_more.named, with_more.animal)
+    without, with_more = (
+        evaluate.evaluate(photos[:12], photos[20:], judge, asked=asked) for asked in (plain, more)
+    )
+    assert (without.kid, without.named, without.animal) == (
+        with_more.kid,
+        with_more.named,
+        with_more.animal,
+    )
     assert sum(kind.pictures for kind in without.kinds.values()) == 12
     assert sum(kind.pictures for kind in with_more.kinds.values()) == 20
 
@@ -287,7 +362,9 @@ def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(real_animals
 def test_dino_reads_a_saved_model(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    config = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14)
+    config = transformers.Dinov2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14
+    )
     transformers.Dinov2Model(config).save_pretrained(tmp_path / "toy")
     space = feature_spaces.Dino.load(tmp_path / "toy", size=28)
     assert space.name == "dinov2-toy-28"

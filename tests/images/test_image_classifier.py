@@ -30,7 +30,10 @@ def test_the_weights_say_what_they_are_and_come_with_card_and_licence() -> None:
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
     assert about["licence"] == "Apache-2.0"
-    assert classifier.shipped_judge().name == f"lite0-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]} at 160 pixels"
+    assert (
+        classifier.shipped_judge().name
+        == f"lite0-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]} at 160 pixels"
+    )
     card = shipped("lite0.md").read_text(encoding="utf-8")
     assert all(word in card for word in ("Apache-2.0", "ImageNet", "8 bits", "not"))
     assert "Apache License" in shipped("LICENSE-lite0.txt").read_text(encoding="utf-8")
@@ -42,7 +45,9 @@ def test_a_folded_normalisation_is_the_normalisation() -> None:
     norm = torch.nn.BatchNorm2d(32, eps=1e-3).eval()
     for value in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
         value.data.copy_(torch.rand(32, generator=source) + 0.5)  # type: ignore[union-attr]
-    published = {f"_conv_stem.{name}": value.detach() for name, value in convolution.state_dict().items()}
+    published = {
+        f"_conv_stem.{name}": value.detach() for name, value in convolution.state_dict().items()
+    }
     published |= {f"_bn0.{name}": value.detach() for name, value in norm.state_dict().items()}
     published |= {"_fc.weight": torch.zeros(1000, 1280), "_fc.bias": torch.zeros(1000)}
     folded = efficientnet.fold_batch_norm(published)
@@ -82,7 +87,10 @@ def test_squares_stay_in_range_and_large_pictures_are_averaged() -> None:
     edges = np.zeros((1, 8, 8, 3), dtype=np.uint8)
     edges[:, :, 4:] = 255
     enlarged = square(edges, 64)
-    assert (enlarged.min(), enlarged.max()) == (-1, 1)  # cubic interpolation overshoots without the limit
+    assert (enlarged.min(), enlarged.max()) == (
+        -1,
+        1,
+    )  # cubic interpolation overshoots without the limit
     np.testing.assert_allclose(square(edges, 1).numpy(), 0, atol=1e-6)
 
 
@@ -98,9 +106,13 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 
 def test_checks_are_no_animals_and_noise_is_surely_none() -> None:
     judge, (y, x) = classifier.shipped_judge(), np.mgrid[:64, :64]
-    checks = [np.repeat(((x // size + y // size) % 2 * 255)[..., None], 3, 2) for size in range(2, 10)]
+    checks = [
+        np.repeat(((x // size + y // size) % 2 * 255)[..., None], 3, 2) for size in range(2, 10)
+    ]
     assert not judge.look(np.stack(checks).astype(np.uint8)).animal.any()
-    look = judge.look(noise(8))  # its best guess for grains is a worm, at a tenth: only a probability tells
+    look = judge.look(
+        noise(8)
+    )  # its best guess for grains is a worm, at a tenth: only a probability tells
     assert not look.sure.any()
     assert look.probabilities[:, : efficientnet.ANIMALS].sum(axis=1).max() < 0.6
 
@@ -117,7 +129,9 @@ def test_photos_of_animals_are_named(real_animals: RealAnimals) -> None:
 
 def test_labels_below_398_are_animals_and_sure_is_above_a_half() -> None:
     probabilities = np.full((4, 1000), 0.0001, dtype=np.float32)
-    for row, (label, value) in enumerate(((TENCH, 0.9), (PUFFER, 0.4), (PUFFER + 1, 0.9), (SNOWMOBILE, 0.4))):
+    for row, (label, value) in enumerate(
+        ((TENCH, 0.9), (PUFFER, 0.4), (PUFFER + 1, 0.9), (SNOWMOBILE, 0.4))
+    ):
         probabilities[row, label] = value
     look = classifier.Look(np.zeros((4, 1280), np.float32), probabilities)
     assert look.animal.tolist() == [True, True, False, False]
@@ -128,7 +142,9 @@ def test_labels_below_398_are_animals_and_sure_is_above_a_half() -> None:
 
 
 def test_usual_labels_are_those_of_a_twentieth_and_more_where_a_kind_has_many() -> None:
-    top = np.array([7] * 50 + [8] * 44 + [9] * 4 + [3] * 2 + [5] * 5)  # the last five are of another kind
+    top = np.array(
+        [7] * 50 + [8] * 44 + [9] * 4 + [3] * 2 + [5] * 5
+    )  # the last five are of another kind
     kinds = np.array([0] * 100 + [1] * 5)
     assert imagenet_labels.usual_labels(top, kinds, 3) == [{7: 0.5, 8: 0.44}, {5: 1.0}, {}]
 
@@ -136,7 +152,9 @@ def test_usual_labels_are_those_of_a_twentieth_and_more_where_a_kind_has_many() 
     none = np.zeros(100, dtype=np.int64)
     assert imagenet_labels.usual_labels(breeds, none, 1, cover=0) == [{}]
     assert len(imagenet_labels.usual_labels(breeds, none, 1)[0]) == 25
-    assert imagenet_labels.usual_labels(np.arange(40), none[:40], 1) == [{}]  # a label that one photo gets is an accident
+    assert imagenet_labels.usual_labels(np.arange(40), none[:40], 1) == [
+        {}
+    ]  # a label that one photo gets is an accident
 
 
 def test_pictures_are_named_as_photos_of_their_kind() -> None:
@@ -150,10 +168,24 @@ def test_pictures_are_named_as_photos_of_their_kind() -> None:
     assert imagenet_labels.naming(look, np.full(4, -1), usual).named is None
     assert imagenet_labels.naming(look, None, usual).named is None
 
-    table = imagenet_labels.kinds_of(look, np.array([0, 1, 1, -1]), look, np.array([0, 0, 1, 1]), ("panda", "fish"))
-    assert (table["panda"].named, table["panda"].pictures, table["panda"].photos_named) == (1.0, 1, 1.0)
-    assert (table["fish"].named, table["fish"].animal, table["fish"].photos_animal) == (0.0, 1.0, 0.5)
-    assert [line.split()[0] for line in imagenet_labels.table_of_kinds(table)] == ["kind", "panda", "fish"]
+    table = imagenet_labels.kinds_of(
+        look, np.array([0, 1, 1, -1]), look, np.array([0, 0, 1, 1]), ("panda", "fish")
+    )
+    assert (table["panda"].named, table["panda"].pictures, table["panda"].photos_named) == (
+        1.0,
+        1,
+        1.0,
+    )
+    assert (table["fish"].named, table["fish"].animal, table["fish"].photos_animal) == (
+        0.0,
+        1.0,
+        0.5,
+    )
+    assert [line.split()[0] for line in imagenet_labels.table_of_kinds(table)] == [
+        "kind",
+        "panda",
+        "fish",
+    ]
 
 
 # The best of many

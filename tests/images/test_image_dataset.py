@@ -20,10 +20,14 @@ from jungle.images.decode import Unreadable, open_photo
 from jungle.storage import hashing
 
 SIZE = (32, 32)
-RECIPE = dataclasses.replace(find("quick"), image_size=32, curate="no")  # curation has tests of its own
+RECIPE = dataclasses.replace(
+    find("quick"), image_size=32, curate="no"
+)  # curation has tests of its own
 
 
-def picture(colour: tuple[int, int, int] = (200, 100, 50), size: tuple[int, int] = (48, 40)) -> Image.Image:
+def picture(
+    colour: tuple[int, int, int] = (200, 100, 50), size: tuple[int, int] = (48, 40)
+) -> Image.Image:
     return Image.new("RGB", size, colour)
 
 
@@ -53,7 +57,14 @@ def labelled(folder: Path) -> list[tuple[str, str]]:
 
 
 def test_italian_classes_are_shown_in_english_and_keep_their_path_order(tmp_path: Path) -> None:
-    fill(tmp_path, "raw-img/gatto/1.jpeg", "raw-img/cane/2.JPG", "raw-img/cane/10.png", "raw-img/ragno/a.webp", "translate/.hidden/x.png")
+    fill(
+        tmp_path,
+        "raw-img/gatto/1.jpeg",
+        "raw-img/cane/2.JPG",
+        "raw-img/cane/10.png",
+        "raw-img/ragno/a.webp",
+        "translate/.hidden/x.png",
+    )
     (tmp_path / "translate.py").write_text("translate = {}")
     assert labelled(tmp_path) == [
         ("raw-img/cane/10.png", "dog"),
@@ -75,13 +86,19 @@ def test_italian_classes_are_shown_in_english_and_keep_their_path_order(tmp_path
         (["__MACOSX/owl/._a.png", "owl/a.png", ".cache/b.png"], {"owl"}),
     ],
 )
-def test_classes_are_the_sub_folders_of_the_deepest_folder_that_holds_all(tmp_path: Path, paths: list[str], classes: set[str]) -> None:
+def test_classes_are_the_sub_folders_of_the_deepest_folder_that_holds_all(
+    tmp_path: Path, paths: list[str], classes: set[str]
+) -> None:
     assert {name for _, name in labelled(fill(tmp_path / "zoo", *paths))} == classes
 
 
 def test_a_download_cache_does_not_name_the_class(tmp_path: Path) -> None:
-    assert labelled(fill(tmp_path / "owner" / "owls" / "versions" / "3", "a.png")) == [("a.png", "owls")]
-    assert labelled(fill(tmp_path / "datasets--me--foxes" / "snapshots" / ("0f" * 20), "a.png")) == [("a.png", "foxes")]
+    assert labelled(fill(tmp_path / "owner" / "owls" / "versions" / "3", "a.png")) == [
+        ("a.png", "owls")
+    ]
+    assert labelled(
+        fill(tmp_path / "datasets--me--foxes" / "snapshots" / ("0f" * 20), "a.png")
+    ) == [("a.png", "foxes")]
 
 
 def test_loose_photos_are_listed_and_wrong_names_are_found_by_content(tmp_path: Path) -> None:
@@ -107,21 +124,38 @@ def sixteen_bits(path: Path) -> Path:
 
 
 def animated(path: Path) -> Path:
-    return save(picture((250, 10, 10)), path, save_all=True, append_images=[picture((10, 10, 250))] * 2)
+    return save(
+        picture((250, 10, 10)), path, save_all=True, append_images=[picture((10, 10, 250))] * 2
+    )
 
 
 ODD = {
     "grey": (lambda d: save(Image.new("L", (48, 40), 90), d / "a.png"), (90, 90, 90)),
     "one bit": (lambda d: save(Image.new("1", (48, 40), 1), d / "a.png"), (255, 255, 255)),
     "palette": (lambda d: save(picture().quantize(4), d / "a.png"), (200, 100, 50)),
-    "cmyk": (lambda d: save(picture((255, 0, 0)).convert("CMYK"), d / "a.jpg", quality=95), (254, 0, 0)),
+    "cmyk": (
+        lambda d: save(picture((255, 0, 0)).convert("CMYK"), d / "a.jpg", quality=95),
+        (254, 0, 0),
+    ),
     "cmyk tiff": (lambda d: save(picture().convert("CMYK"), d / "a.tif"), (200, 100, 50)),
     "16 bits": (lambda d: sixteen_bits(d / "a.png"), (156, 156, 156)),
     "16 bit tiff": (lambda d: sixteen_bits(d / "a.tiff"), (156, 156, 156)),
-    "32 bits": (lambda d: save(Image.fromarray(np.full((40, 48), 0.5, np.float32)), d / "a.tif"), (128, 128, 128)),
-    "half transparent": (lambda d: save(Image.new("RGBA", (48, 40), (255, 0, 0, 128)), d / "a.png"), (128, 0, 127)),
-    "grey, transparent": (lambda d: save(Image.new("LA", (48, 40), (90, 0)), d / "a.png"), (0, 0, 255)),
-    "palette, transparent": (lambda d: save(picture().quantize(4), d / "a.gif", transparency=0), (0, 0, 255)),
+    "32 bits": (
+        lambda d: save(Image.fromarray(np.full((40, 48), 0.5, np.float32)), d / "a.tif"),
+        (128, 128, 128),
+    ),
+    "half transparent": (
+        lambda d: save(Image.new("RGBA", (48, 40), (255, 0, 0, 128)), d / "a.png"),
+        (128, 0, 127),
+    ),
+    "grey, transparent": (
+        lambda d: save(Image.new("LA", (48, 40), (90, 0)), d / "a.png"),
+        (0, 0, 255),
+    ),
+    "palette, transparent": (
+        lambda d: save(picture().quantize(4), d / "a.gif", transparency=0),
+        (0, 0, 255),
+    ),
     "animated gif": (lambda d: animated(d / "a.gif"), (250, 10, 10)),
     "animated webp": (lambda d: animated(d / "a.webp"), (250, 10, 10)),
     "wrong suffix": (lambda d: save(picture(), d / "a.png").rename(d / "a.jpg"), (200, 100, 50)),
@@ -148,7 +182,9 @@ def test_exif_rotation_is_undone(tmp_path: Path, orientation: int) -> None:
     upright = Image.new("RGB", (96, 64), "white")
     ImageDraw.Draw(upright).rectangle((0, 0, 31, 31), fill="red")
     inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose of the stored picture
-    stored = upright.transpose(Image.Transpose(inverse[orientation])) if orientation > 1 else upright
+    stored = (
+        upright.transpose(Image.Transpose(inverse[orientation])) if orientation > 1 else upright
+    )
     exif = Image.Exif()
     exif[0x0112] = orientation
     pixels = open_photo(save(stored, tmp_path / "a.jpg", exif=exif, quality=95), (64, 96))
@@ -163,15 +199,24 @@ def broken(folder: Path) -> dict[str, Path]:
         "cut short": whole[: len(whole) // 2],
         "not a picture": b"<html>404</html>" * 20,
         "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200),
-        "damaged": save(noise(0), folder / "whole.png").read_bytes()[:41] + b"\xff" * 5000,  # in the pixels
-        "pixels": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0",
+        "damaged": save(noise(0), folder / "whole.png").read_bytes()[:41]
+        + b"\xff" * 5000,  # in the pixels
+        "pixels": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+        + (60_000).to_bytes(4, "big") * 2
+        + b"\x08\x02\0\0\0",
     }
     suffixes = {"HEIC": ".heic", "pixels": ".png", "damaged": ".png"}
     header = files["pixels"][12:]
-    files["pixels"] += zlib.crc32(header).to_bytes(4, "big") + b"\0\0\0\0IDAT" + zlib.crc32(b"IDAT").to_bytes(4, "big")
+    files["pixels"] += (
+        zlib.crc32(header).to_bytes(4, "big")
+        + b"\0\0\0\0IDAT"
+        + zlib.crc32(b"IDAT").to_bytes(4, "big")
+    )
     paths = {}
     for reason, data in files.items():
-        paths[reason] = folder / "broken" / (reason.replace(" ", "_") + suffixes.get(reason, ".jpg"))
+        paths[reason] = (
+            folder / "broken" / (reason.replace(" ", "_") + suffixes.get(reason, ".jpg"))
+        )
         paths[reason].parent.mkdir(exist_ok=True)
         paths[reason].write_bytes(data)
     return paths
@@ -187,7 +232,9 @@ def test_broken_files_are_refused_with_a_reason(tmp_path: Path) -> None:
         open_photo(tmp_path / "nowhere.jpg", SIZE)
 
 
-def test_a_moderate_bomb_is_refused_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moderate_bomb_is_refused_without_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = save(Image.new("1", (9500, 9500)), tmp_path / "a.png")
     with pytest.raises(Unreadable, match="pixels"):
         open_photo(path, SIZE)
@@ -203,7 +250,10 @@ def test_crop_keeps_proportions_and_squash_is_what_torchvision_does(tmp_path: Pa
     path = save(image, tmp_path / "a.png")
     dark = open_photo(path, (60, 60), "crop")[..., 0] < 128
     assert abs(int(dark.any(0).sum()) - int(dark.any(1).sum())) <= 1
-    np.testing.assert_array_equal(open_photo(path, (64, 64), "squash"), np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR)))
+    np.testing.assert_array_equal(
+        open_photo(path, (64, 64), "squash"),
+        np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR)),
+    )
 
 
 def test_fast_jpeg_decoding_gives_almost_the_same_picture(tmp_path: Path) -> None:
@@ -221,14 +271,28 @@ def test_limit_keeps_photos_by_path_by_class_in_turn_or_by_seed() -> None:
     names = ["dog"] * 5 + ["cat"] * 2 + ["owl"] * 3
     assert dataset.choose(names, 0, "shuffled", 0) == list(range(10))
     assert dataset.choose(names, 4, "path", 0) == [0, 1, 2, 3]
-    assert [names[i] for i in dataset.choose(names, 7, "balanced", 0)] == ["cat", "dog", "owl", "cat", "dog", "owl", "dog"]
+    assert [names[i] for i in dataset.choose(names, 7, "balanced", 0)] == [
+        "cat",
+        "dog",
+        "owl",
+        "cat",
+        "dog",
+        "owl",
+        "dog",
+    ]
     shuffled = dataset.choose(names, 6, "shuffled", 1)
-    assert shuffled == dataset.choose(names, 6, "shuffled", 1) != dataset.choose(names, 6, "shuffled", 2)
+    assert (
+        shuffled
+        == dataset.choose(names, 6, "shuffled", 1)
+        != dataset.choose(names, 6, "shuffled", 2)
+    )
     assert len(set(shuffled)) == 6
 
 
 def zoo(folder: Path) -> Path:
-    return fill(folder / "zoo", *(f"{name}/{n}.png" for name in ("cane", "gatto") for n in range(6)))
+    return fill(
+        folder / "zoo", *(f"{name}/{n}.png" for name in ("cane", "gatto") for n in range(6))
+    )
 
 
 def test_photos_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Path) -> None:
@@ -243,10 +307,17 @@ def test_photos_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Path) -
     assert {skip.path.split("/")[0] for skip in first.skipped} == {"cane"}
     assert first.labels.tolist() == [1] * 6 + [0] * 7  # path order: cane before gatto
     for index in (0, 7, 12):
-        np.testing.assert_array_equal(first.images[index], open_photo(folder / first.paths[index], SIZE))
+        np.testing.assert_array_equal(
+            first.images[index], open_photo(folder / first.paths[index], SIZE)
+        )
     assert isinstance(first.images, np.memmap)
     again = dataset.load(folder, RECIPE, cache, lambda done, total: pytest.fail("decoded twice"))
-    assert (again.fingerprint, again.paths, again.skipped, again.enlarged) == (first.fingerprint, first.paths, first.skipped, 1)
+    assert (again.fingerprint, again.paths, again.skipped, again.enlarged) == (
+        first.fingerprint,
+        first.paths,
+        first.skipped,
+        1,
+    )
     assert not [path for path in (cache / "photos").iterdir() if path.name != first.fingerprint]
 
 
@@ -265,10 +336,14 @@ def test_the_cache_follows_content_not_names_of_places_or_times(tmp_path: Path) 
     assert len(prints | {changed.fingerprint}) == len(others()) + 1
 
 
-def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_files_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, cache, read = zoo(tmp_path), tmp_path / "cache", []
     original = hashing.digest_file
-    monkeypatch.setattr(hashing, "digest_file", lambda path: read.append(path.name) or original(path))
+    monkeypatch.setattr(
+        hashing, "digest_file", lambda path: read.append(path.name) or original(path)
+    )
     dataset.load(folder, RECIPE, cache)
     assert len(read) == 12
     save(noise(50), folder / "cane" / "4.png")
@@ -277,7 +352,13 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
 
 
 def others() -> list[Recipe]:
-    changes = [{"image_size": 48}, {"aspect": "3:2"}, {"crop": "squash"}, {"limit": 4}, {"limit": 4, "order": "path"}]
+    changes = [
+        {"image_size": 48},
+        {"aspect": "3:2"},
+        {"crop": "squash"},
+        {"limit": 4},
+        {"limit": 4, "order": "path"},
+    ]
     changes += [{"limit": 4, "order": "shuffled", "seed": seed} for seed in (1, 2)]
     return [dataclasses.replace(RECIPE, **change) for change in changes]
 
@@ -314,7 +395,9 @@ def test_too_few_photos_is_one_sentence_with_reasons(tmp_path: Path) -> None:
     for path in broken(tmp_path).values():
         assert path.exists()
     save(picture(), tmp_path / "broken" / "good.png")
-    with pytest.raises(BadInput, match=r"1 usable photo, at least 2 are needed \(6 skipped: .*; \.\.\.\)"):
+    with pytest.raises(
+        BadInput, match=r"1 usable photo, at least 2 are needed \(6 skipped: .*; \.\.\.\)"
+    ):
         dataset.load(tmp_path / "broken", RECIPE, tmp_path / "cache")
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written|Cannot"):
@@ -325,33 +408,56 @@ def test_too_few_photos_is_one_sentence_with_reasons(tmp_path: Path) -> None:
 
 
 def test_the_report_counts_classes_sizes_and_twins(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "zoo", *(f"owl/{n}.png" for n in range(40)), *(f"fox/{n}.png" for n in range(5)))
+    folder = fill(
+        tmp_path / "zoo", *(f"owl/{n}.png" for n in range(40)), *(f"fox/{n}.png" for n in range(5))
+    )
     (folder / "owl" / "copy.png").write_bytes((folder / "owl" / "3.png").read_bytes())
-    save(Image.open(folder / "owl" / "7.png").resize((90, 75)), folder / "fox" / "near.jpg", quality=60)
+    save(
+        Image.open(folder / "owl" / "7.png").resize((90, 75)),
+        folder / "fox" / "near.jpg",
+        quality=60,
+    )
     save(picture(size=(20, 24)), folder / "fox" / "tiny.gif")
     (folder / "owl" / "bad.jpg").write_bytes(b"")
-    report = dataset_report.inspect(folder, RECIPE, tmp_path / "cache", images_per_second=10, memory_bytes=3 * 10**9)
+    report = dataset_report.inspect(
+        folder, RECIPE, tmp_path / "cache", images_per_second=10, memory_bytes=3 * 10**9
+    )
     # fill() numbers the pictures from 0 to 44 across both classes, so only the planted ones are alike.
     assert report.classes == {"owl": 41, "fox": 7}
     assert report.duplicates == (("owl/3.png", "owl/copy.png"),)
     assert report.near == report.disputed == (("fox/near.jpg", "owl/7.png"),)
-    assert (report.smallest, report.median, report.largest, report.enlarged) == ((20, 24), 40, (90, 75), 1)
+    assert (report.smallest, report.median, report.largest, report.enlarged) == (
+        (20, 24),
+        40,
+        (90, 75),
+        1,
+    )
     assert report.formats == {"PNG": 46, "JPEG": 1, "GIF": 1}
     assert report.small_classes == ("fox",)
     assert report.cache_bytes == 48 * 32 * 32 * 3
     assert report.images == 48 * 30
     text = report.to_text()
-    for words in ("48 photos of 2 classes", "owl/bad.jpg: empty file (0 bytes)", "fox/near.jpg = owl/7.png", "2 minutes", "3.0 GB"):
+    for words in (
+        "48 photos of 2 classes",
+        "owl/bad.jpg: empty file (0 bytes)",
+        "fox/near.jpg = owl/7.png",
+        "2 minutes",
+        "3.0 GB",
+    ):
         assert words in text
     assert json.loads(report.to_json())["small_classes"] == ["fox"]
 
 
 def test_the_report_of_nothing_says_so(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
-    assert "too few" in dataset_report.inspect(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+    assert (
+        "too few" in dataset_report.inspect(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+    )
 
 
-def test_bucketed_search_finds_what_comparing_all_pairs_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucketed_search_finds_what_comparing_all_pairs_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     source = np.random.default_rng(0)
     hashes = source.integers(0, 2**64, 3000, dtype=np.uint64)
     for index in range(0, 300, 3):  # planted: pairs that differ in three bits

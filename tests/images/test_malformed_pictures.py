@@ -253,24 +253,68 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def build(world: Path) -> None:
     """All broken things of this file, and the few whole ones they need."""
     drawn = io.BytesIO()
-    Image.fromarray(np.random.default_rng(2).integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(drawn, "PNG")
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(
+        drawn, "PNG"
+    )
     photo = drawn.getvalue()
-    files: dict[str, bytes] = {"ok.pth": saved(content()), "file.txt": b"hello", "photo.png": photo, "cut.png": photo[:200]}
+    files: dict[str, bytes] = {
+        "ok.pth": saved(content()),
+        "file.txt": b"hello",
+        "photo.png": photo,
+        "cut.png": photo[:200],
+    }
     files |= {f"photos/{name}/{number}.png": photo for name in CLASSES for number in range(2)}
     files |= {f"toml/{name}/jungle.toml": data for name, (data, _) in (TOMLS | TRAIN_TOMLS).items()}
-    files |= {"mine/jungle.toml": b"[[species]]\nslug = 'good'\nmix = { bar = 1 }\n[[species]]\nslug = 'odd'\nmix = { unicorn = 1 }\n"}
-    files |= {"mine/late.toml": b"", "zero/jungle.toml": b"[[species]]\nslug = 'nought'\nmix = { bar = 0 }\n"}
-    files |= {"one/photo.png": photo, "flat/readme.txt": b"hello", "unreadable/a/1.jpg": b"", "unreadable/a/2.jpg": b"noise"}
-    files |= {"unreadable/b/3.png": photo[:50], "almost/a/1.png": photo, "almost/a/2.png": photo[:80], "page.zip": b"<html>"}
-    files |= {"cut.zip": zipped({"a/1.png": photo, "a/2.png": photo})[:-40], "slip.zip": zipped({"../1.png": photo, "a/2.png": photo})}
-    files |= {"root.zip": zipped({"/tmp/1.png": photo}), "none.zip": zipped({"a.txt": b"x"}), "nothing.zip": zipped({}), "empty.zip": b""}
-    files |= {"bomb.zip": zipped({"a/1.png": bytes(80 << 20)}), "single.zip": zipped({"a/1.png": photo})}
+    files |= {
+        "mine/jungle.toml": b"[[species]]\nslug = 'good'\nmix = { bar = 1 }\n[[species]]\nslug = 'odd'\nmix = { unicorn = 1 }\n"
+    }
+    files |= {
+        "mine/late.toml": b"",
+        "zero/jungle.toml": b"[[species]]\nslug = 'nought'\nmix = { bar = 0 }\n",
+    }
+    files |= {
+        "one/photo.png": photo,
+        "flat/readme.txt": b"hello",
+        "unreadable/a/1.jpg": b"",
+        "unreadable/a/2.jpg": b"noise",
+    }
+    files |= {
+        "unreadable/b/3.png": photo[:50],
+        "almost/a/1.png": photo,
+        "almost/a/2.png": photo[:80],
+        "page.zip": b"<html>",
+    }
+    files |= {
+        "cut.zip": zipped({"a/1.png": photo, "a/2.png": photo})[:-40],
+        "slip.zip": zipped({"../1.png": photo, "a/2.png": photo}),
+    }
+    files |= {
+        "root.zip": zipped({"/tmp/1.png": photo}),
+        "none.zip": zipped({"a.txt": b"x"}),
+        "nothing.zip": zipped({}),
+        "empty.zip": b"",
+    }
+    files |= {
+        "bomb.zip": zipped({"a/1.png": bytes(80 << 20)}),
+        "single.zip": zipped({"a/1.png": photo}),
+    }
     corrupt = zipped({"a/1.png": photo, "a/2.png": photo})
-    files |= {"corrupt.zip": corrupt[:100] + bytes(255 - one for one in corrupt[100:130]) + corrupt[130:]}
+    files |= {
+        "corrupt.zip": corrupt[:100] + bytes(255 - one for one in corrupt[100:130]) + corrupt[130:]
+    }
     other = saved({"key": "another run"})
-    files |= {"run-cut/animal_diffusion_model.state": other[:300], "run-text/animal_diffusion_model.state": b"hello"}
-    files |= {"run-other/animal_diffusion_model.state": other, "run-other/animal_diffusion_model.pth": b"a model of mine"}
-    files |= {"run-page/animal_diffusion_model.state": b"<html>", "theirs/animal_diffusion_model.pth": b"somebody's model"}
+    files |= {
+        "run-cut/animal_diffusion_model.state": other[:300],
+        "run-text/animal_diffusion_model.state": b"hello",
+    }
+    files |= {
+        "run-other/animal_diffusion_model.state": other,
+        "run-other/animal_diffusion_model.pth": b"a model of mine",
+    }
+    files |= {
+        "run-page/animal_diffusion_model.state": b"<html>",
+        "theirs/animal_diffusion_model.pth": b"somebody's model",
+    }
     files |= {"beside.pth": saved({"conv_in.weight": torch.zeros(2)}), "beside.json": b"{"}
     for name, data in files.items():
         (world / name).parent.mkdir(parents=True, exist_ok=True)
@@ -278,7 +322,13 @@ def build(world: Path) -> None:
     (world / "bad").mkdir()
     for name, data in models(world).items():
         (world / "bad" / name).write_bytes(data)
-    for folder in ("nobody", "hidden/.git", "toml/folder/jungle.toml", "folder.pth", "folder.safetensors"):
+    for folder in (
+        "nobody",
+        "hidden/.git",
+        "toml/folder/jungle.toml",
+        "folder.pth",
+        "folder.safetensors",
+    ):
         (world / folder).mkdir(parents=True)
     (world / "hidden" / ".git" / "a.png").write_bytes(photo)
     (world / "loop").symlink_to("loop")
@@ -416,7 +466,9 @@ CASES = (
 
 
 @pytest.mark.parametrize(("arguments", "word"), CASES)
-def test_one_sentence(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_sentence(
+    world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refuse(world, arguments, word, command, monkeypatch)
 
 
@@ -427,8 +479,14 @@ def broken_models() -> list[str]:
 
 @pytest.mark.parametrize("verb", ["images", "inspect"])
 @pytest.mark.parametrize("name", broken_models())
-def test_broken_model(world: Path, name: str, verb: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = ["images", "--model", f"bad/{name}", "--out", "new", "-n", "1"] if verb == "images" else ["inspect", f"bad/{name}"]
+def test_broken_model(
+    world: Path, name: str, verb: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = (
+        ["images", "--model", f"bad/{name}", "--out", "new", "-n", "1"]
+        if verb == "images"
+        else ["inspect", f"bad/{name}"]
+    )
     refuse(world, told, "", command, monkeypatch)
     assert not (world / "EXECUTED").exists()
 
@@ -438,8 +496,20 @@ def test_enough_cases() -> None:
     assert len(CASES) + 2 * len(broken_models()) >= 200
 
 
-@pytest.mark.parametrize("line", [PAINT, f"{TRAIN} -o seed=1", "inspect ok.pth", "inspect photo.png", "inspect photos", "doctor"])
-def test_without_the_mistake_it_works(world: Path, line: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        PAINT,
+        f"{TRAIN} -o seed=1",
+        "inspect ok.pth",
+        "inspect photo.png",
+        "inspect photos",
+        "doctor",
+    ],
+)
+def test_without_the_mistake_it_works(
+    world: Path, line: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The control: the commands that the cases above break are whole."""
     copy = tmp_path / "world"
     shutil.copytree(world, copy, symlinks=True)
@@ -449,7 +519,9 @@ def test_without_the_mistake_it_works(world: Path, line: str, tmp_path: Path, co
     assert done.out
 
 
-def test_without_quiet_the_sentence_comes_last(world: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_quiet_the_sentence_comes_last(
+    world: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(world)
     done = command(["train", "almost", "--recipe", "tiny", "--out", "new"])
     assert done.code == 2
@@ -479,7 +551,9 @@ def test_json_and_a_mistake(world: Path, command: Command, monkeypatch: pytest.M
         "inspect secret.png": "secret.png",
     }.items(),
 )
-def test_no_permission(line: str, word: str, world: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_permission(
+    line: str, word: str, world: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to others
     try:
         shutil.copy(world / "ok.pth", folder)
@@ -487,7 +561,11 @@ def test_no_permission(line: str, word: str, world: Path, command: Command, monk
         shutil.copytree(world / "photos", folder / "unread")
         for name in ("secret.pth", "secret.png", "unread/bar/0.png"):
             shutil.copy(world / "photo.png", folder / name)
-        for path in [folder / "secret.pth", folder / "secret.png", *(folder / "unread").rglob("*.png")]:
+        for path in [
+            folder / "secret.pth",
+            folder / "secret.png",
+            *(folder / "unread").rglob("*.png"),
+        ]:
             path.chmod(0)
         for name, mode in (("locked", 0o555), ("closed", 0), ("cache", 0o777)):
             (folder / name).mkdir()

@@ -47,7 +47,10 @@ def script() -> ModuleType:
 
 def test_crisp_repeats_pixels_and_smooth_is_pillows_lanczos() -> None:
     pictures = soft_pictures(12, 17, 2)
-    np.testing.assert_array_equal(enlarge(pictures, 3, "crisp").numpy(), pictures.repeat_interleave(3, 2).repeat_interleave(3, 3).numpy())
+    np.testing.assert_array_equal(
+        enlarge(pictures, 3, "crisp").numpy(),
+        pictures.repeat_interleave(3, 2).repeat_interleave(3, 3).numpy(),
+    )
     ours = levels(enlarge(pictures, (30, 42), "smooth"))
     for picture, large in zip(levels(pictures).round().astype(np.uint8), ours, strict=True):
         theirs = np.asarray(Image.fromarray(picture).resize((42, 30), Image.Resampling.LANCZOS))
@@ -56,9 +59,17 @@ def test_crisp_repeats_pixels_and_smooth_is_pillows_lanczos() -> None:
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(
-    ("shape", "to", "size"), [((16, 24), 4, (64, 96)), ((9, 14), (30, 47), (30, 47)), ((1, 1), 8, (8, 8)), ((5, 3), 1, (5, 3))]
+    ("shape", "to", "size"),
+    [
+        ((16, 24), 4, (64, 96)),
+        ((9, 14), (30, 47), (30, 47)),
+        ((1, 1), 8, (8, 8)),
+        ((5, 3), 1, (5, 3)),
+    ],
 )
-def test_any_size_in_any_look(look: Look, shape: tuple[int, int], to: int | tuple[int, int], size: tuple[int, int]) -> None:
+def test_any_size_in_any_look(
+    look: Look, shape: tuple[int, int], to: int | tuple[int, int], size: tuple[int, int]
+) -> None:
     result = enlarge(soft_pictures(*shape, 2), to, look)
     assert result.shape == (2, 3, *size)
     assert result.dtype == torch.float32
@@ -66,7 +77,16 @@ def test_any_size_in_any_look(look: Look, shape: tuple[int, int], to: int | tupl
 
 
 def test_the_networks_are_applied_until_the_picture_is_large_enough() -> None:
-    assert [steps(ratio) for ratio in (1, 1.5, 2, 2.5, 4, 5, 8, 16)] == [[], [2], [2], [4], [4], [4, 2], [4, 2], [4, 2, 2]]
+    assert [steps(ratio) for ratio in (1, 1.5, 2, 2.5, 4, 5, 8, 16)] == [
+        [],
+        [2],
+        [2],
+        [4],
+        [4],
+        [4, 2],
+        [4, 2],
+        [4, 2, 2],
+    ]
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -79,7 +99,9 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(look: Look) -> None:
 
 def test_flat_colours_stay_flat_and_keep_their_colour() -> None:
     """No colour shift, no checkerboard, and nothing at the edge of the picture."""
-    colours = torch.tensor([[-1, -1, -1], [1, 1, 1], [0, 0, 0], [0.6, -0.5, -0.7], [-0.6, 0.3, -0.4], [-0.3, 0.1, 0.8]])
+    colours = torch.tensor(
+        [[-1, -1, -1], [1, 1, 1], [0, 0, 0], [0.6, -0.5, -0.7], [-0.6, 0.3, -0.4], [-0.3, 0.1, 0.8]]
+    )
     result = levels(enlarge(colours[:, :, None, None].expand(-1, 3, 16, 16), 8))
     expected = ((colours + 1) * 127.5)[:, None, None].double().numpy()
     assert np.abs(result - expected).max() < 3
@@ -106,17 +128,30 @@ def test_what_was_added_averages_out() -> None:
     assert (levels(back) - levels(pictures)).std() < 3
 
 
-def test_better_than_lanczos_on_photos_kept_from_training(real_photos: Path, script: ModuleType, tmp_path: Path) -> None:
+def test_better_than_lanczos_on_photos_kept_from_training(
+    real_photos: Path, script: ModuleType, tmp_path: Path
+) -> None:
     score = pytest.importorskip("ssimulacra2").compute_ssimulacra2
     kept = [path for path in sorted(real_photos.glob("*/*")) if script.held_out(path)][::130]
     better = 0
     for path in kept:
         photo = Image.open(path).convert("RGB").resize((128, 128), Image.Resampling.BOX)
-        small = torch.from_numpy(np.asarray(photo.resize((32, 32), Image.Resampling.BOX)).copy()).permute(2, 0, 1)[None] / 127.5 - 1
+        small = (
+            torch.from_numpy(
+                np.asarray(photo.resize((32, 32), Image.Resampling.BOX)).copy()
+            ).permute(2, 0, 1)[None]
+            / 127.5
+            - 1
+        )
         photo.save(tmp_path / "photo.png")
         for look in LOOKS:
-            Image.fromarray(levels(enlarge(small, 4, look)).round().astype(np.uint8)[0]).save(tmp_path / f"{look}.png")
-        lanczos, ours = (score(str(tmp_path / "photo.png"), str(tmp_path / f"{look}.png")) for look in ("smooth", "painterly"))
+            Image.fromarray(levels(enlarge(small, 4, look)).round().astype(np.uint8)[0]).save(
+                tmp_path / f"{look}.png"
+            )
+        lanczos, ours = (
+            score(str(tmp_path / "photo.png"), str(tmp_path / f"{look}.png"))
+            for look in ("smooth", "painterly")
+        )
         better += ours > lanczos
     assert len(kept) >= 7
     assert better >= 0.8 * len(kept)
@@ -185,7 +220,12 @@ def test_a_file_that_is_no_enlarger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.safetensors").write_text("no weights at all")
     save_file({"x4.stem.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
-    for path in (*tmp_path.glob("*.safetensors"), shipped("photo64.safetensors"), shipped("lite0.safetensors"), tmp_path / "missing"):
+    for path in (
+        *tmp_path.glob("*.safetensors"),
+        shipped("photo64.safetensors"),
+        shipped("lite0.safetensors"),
+        tmp_path / "missing",
+    ):
         with pytest.raises(BadCheckpoint) as caught:
             enlarge(torch.zeros(1, 3, 8, 8), 2, compute=choose("cpu"), weights=path)
         is_one_sentence(str(caught.value))
@@ -197,7 +237,9 @@ def test_kuwahara_by_its_definition(script: ModuleType) -> None:
     x[:, :, :, 6:] = 0.8
     torch.testing.assert_close(script.kuwahara(x, 2), x, atol=1e-3, rtol=0)  # an ideal edge stays
     blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    assert script.kuwahara(blurred, 2).diff(dim=3).max() > 1.3 * blurred.diff(dim=3).max()  # a soft one becomes sharper
+    assert (
+        script.kuwahara(blurred, 2).diff(dim=3).max() > 1.3 * blurred.diff(dim=3).max()
+    )  # a soft one becomes sharper
     noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert script.kuwahara(noise).std() < 0.75 * noise.std()
 
@@ -210,12 +252,19 @@ def test_small_copies_for_training_are_worn_reductions(script: ModuleType) -> No
     assert apart.min() < 0.01 < 0.02 < apart.max() < 0.1  # some are almost clean
 
 
-def test_an_interrupted_training_ends_with_the_same_file(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_ends_with_the_same_file(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"PATCH": 40, "BATCH": 1, "SAVE": 1, "EDGE": 4}.items():
         monkeypatch.setattr(script, name, value)
     parts = [script.Part(2, 1, False), script.Part(2, 2, True)]
     monkeypatch.setattr(script, "schedule", lambda scale: parts)
-    photos = [torch.randint(0, 256, (3, 44, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(n)) for n in range(3)]
+    photos = [
+        torch.randint(
+            0, 256, (3, 44, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(n)
+        )
+        for n in range(3)
+    ]
     script.train(photos, tmp_path / "whole.safetensors", 1.0, 0)
     update, calls = script.Fit.update, 0
 
@@ -232,4 +281,6 @@ def test_an_interrupted_training_ends_with_the_same_file(script: ModuleType, tmp
         script.train(photos, tmp_path / "broken.safetensors", 1.0, 0)
     script.train(photos, tmp_path / "broken.safetensors", 1.0, 0)
     assert calls == 4
-    assert (tmp_path / "broken.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert (tmp_path / "broken.safetensors").read_bytes() == (
+        tmp_path / "whole.safetensors"
+    ).read_bytes()

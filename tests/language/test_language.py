@@ -36,7 +36,9 @@ from jungle.seeds import Dice
 
 KNOWN = concepts()
 ALL = [(voice, kind) for voice in VOICES for kind in KINDS]
-CELLS = [cell for place, cell in enumerate(ALL) if place % 4 != 3]  # every voice, every kind; not every pair, for the sake of time
+CELLS = [
+    cell for place, cell in enumerate(ALL) if place % 4 != 3
+]  # every voice, every kind; not every pair, for the sake of time
 
 
 @cache
@@ -85,7 +87,14 @@ def random_meaning(dice: Dice) -> Meaning:
     first = random_clause(dice) if not call or dice.random() < 0.9 else None
     second = random_clause(dice) if first and dice.random() < 0.4 else None
     to = random_np(dice) if dice.random() < 0.4 else None
-    return Meaning(call, 1 + dice.below(3) if call else 0, to, first, dice.choice(names("C")) if second else "", second)
+    return Meaning(
+        call,
+        1 + dice.below(3) if call else 0,
+        to,
+        first,
+        dice.choice(names("C")) if second else "",
+        second,
+    )
 
 
 MEANINGS = [random_meaning(Dice("meanings", number)) for number in range(60)]
@@ -148,7 +157,10 @@ def test_glosses_follow_leipzig_and_plans_fit_a_breath(voice: str, kind: str) ->
 def test_the_last_syllable_of_a_question_rises_and_moods_differ() -> None:
     spoken = language("primate", "agglutinating")
     words = spoken.phrase(0).words
-    asked, told = (make_plan(words, spoken.voice, "calm", spoken.phonology.letters, question=question) for question in (True, False))
+    asked, told = (
+        make_plan(words, spoken.voice, "calm", spoken.phonology.letters, question=question)
+        for question in (True, False)
+    )
     assert asked.syllables[-1].pitch > told.syllables[-1].pitch
     assert asked.syllables[:-1] == told.syllables[:-1]
     clause = Meaning(first=Clause("come", actor=NP("hawk")))
@@ -163,7 +175,9 @@ def test_english_reads_like_english() -> None:
     assert not [sentence for sentence in drawn if re.search(r"\b(\w+) \1\b", sentence)]
     for sentence in [*drawn, *map(english.sentence, MEANINGS)]:
         assert re.fullmatch(r"[A-Z][A-Za-z',:. !?]*[.!?]", sentence), sentence
-        assert not re.search(r"  | [.,!?]|,,|[.!?]{2}|\ba [aeiou]|\ban [^aeiou]", sentence), sentence
+        assert not re.search(r"  | [.,!?]|,,|[.!?]{2}|\ba [aeiou]|\ban [^aeiou]", sentence), (
+            sentence
+        )
         assert all(part[0].isupper() for part in re.split(r"[.!?] ", sentence)), sentence
 
 
@@ -171,20 +185,43 @@ def test_english_reads_like_english() -> None:
     ("meaning", "sentence"),
     [
         (
-            Clause("circle", source="AUD", actor=NP("hawk"), relation="over", place=NP("nest", owner="I")),
+            Clause(
+                "circle",
+                source="AUD",
+                actor=NP("hawk"),
+                relation="over",
+                place=NP("nest", owner="I"),
+            ),
             "I hear a hawk circling over my nest.",
         ),
-        (Clause("hunt", tense="PST", source="REP", actor=NP("wolf", "two"), patient=NP("I")), "Two wolves hunted me, they say."),
+        (
+            Clause("hunt", tense="PST", source="REP", actor=NP("wolf", "two"), patient=NP("I")),
+            "Two wolves hunted me, they say.",
+        ),
         (Clause("see", "Q", source="", actor=NP("you"), patient=NP("what")), "What do you see?"),
         (Clause("hungry", negative=True, actor=NP("I")), "I'm not hungry."),
-        (Clause("hide", "URG", "", "", relation="under", place=NP("leaf", "PL")), "Hide under the leaves, quick!"),
-        (Clause("lead", tense="FUT", actor=NP("mother"), patient=NP("child", "PL", "young")), "Mother will lead young children."),
-        (Clause("seek", actor=NP("elder", "PL"), patient=NP("fruit", "many", "ripe")), "The old ones are looking for many ripe fruits."),
+        (
+            Clause("hide", "URG", "", "", relation="under", place=NP("leaf", "PL")),
+            "Hide under the leaves, quick!",
+        ),
+        (
+            Clause("lead", tense="FUT", actor=NP("mother"), patient=NP("child", "PL", "young")),
+            "Mother will lead young children.",
+        ),
+        (
+            Clause("seek", actor=NP("elder", "PL"), patient=NP("fruit", "many", "ripe")),
+            "The old ones are looking for many ripe fruits.",
+        ),
     ],
 )
 def test_english_of_known_sentences(meaning: Clause, sentence: str) -> None:
     said = English(KNOWN).sentence(Meaning(first=meaning))
-    for one, other in (("I can hear", "I hear"), ("I am not", "I'm not"), ("I am told", "They say"), ("Word has it that", "They say")):
+    for one, other in (
+        ("I can hear", "I hear"),
+        ("I am not", "I'm not"),
+        ("I am told", "They say"),
+        ("Word has it that", "They say"),
+    ):
         said = said.replace(one, other)  # wordings that the meaning decides between
     assert said == sentence
 
@@ -207,7 +244,9 @@ def test_texts_that_are_no_phrases_are_refused() -> None:
         with pytest.raises(NotInLanguage) as caught:
             spoken.parse(text)
         assert len(str(caught.value)) < 300
-    for one in range(len(words)):  # words left out or put elsewhere: refused, or read as what they now mean
+    for one in range(
+        len(words)
+    ):  # words left out or put elsewhere: refused, or read as what they now mean
         for mutant in (words[:one] + words[one + 1 :], words[one:] + words[:one]):
             try:
                 read = spoken.parse(" ".join(mutant))
@@ -234,7 +273,12 @@ print(hashlib.sha256(text.encode()).hexdigest())
 def test_the_same_bytes_under_any_hash_seed() -> None:
     found = set()
     for seed in ("1", "2"):
-        run = subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+        )
         assert not run.stderr
         found.add(run.stdout)
     assert len(found) == 1
@@ -263,7 +307,9 @@ def test_files_of_a_language(tmp_path) -> None:
     words = json.loads((tmp_path / "a" / "lexicon.json").read_text("utf-8"))["words"]
     assert len(words) == len(KNOWN)
     grammar = (tmp_path / "a" / "grammar.md").read_text("utf-8")
-    assert all(phrase.gloss.split()[0] in grammar and phrase.english in grammar for phrase in phrases)
+    assert all(
+        phrase.gloss.split()[0] in grammar and phrase.english in grammar for phrase in phrases
+    )
     assert re.search(r"(?m)^\| PRS ", grammar)
 
 
@@ -277,11 +323,19 @@ def test_speak_refuses_what_it_cannot() -> None:
 
 
 def test_a_change_of_sound_is_regular() -> None:
-    assert Change("t", "d", "between vowels").apply(("t", "a", "t", "a", "t")) == ("t", "a", "d", "a", "t")
+    assert Change("t", "d", "between vowels").apply(("t", "a", "t", "a", "t")) == (
+        "t",
+        "a",
+        "d",
+        "a",
+        "t",
+    )
     assert Change("a", "o", "at the end").apply(("a", "t", "a")) == ("a", "t", "o")
 
 
-@pytest.mark.parametrize(("kind", "voice"), [("agglutinating", "rodent"), ("fusional", "songbird"), ("isolating", "cat")])
+@pytest.mark.parametrize(
+    ("kind", "voice"), [("agglutinating", "rodent"), ("fusional", "songbird"), ("isolating", "cat")]
+)
 def test_dialects_are_kin_and_as_sound_as_any_language(kind: str, voice: str) -> None:
     family = language("rodent", kind)
     dialect = make_dialect(family, 1, VOICES[voice])
@@ -293,7 +347,9 @@ def test_dialects_are_kin_and_as_sound_as_any_language(kind: str, voice: str) ->
         assert spoken.parse(spoken.say(meaning).text) == meaning
     if voice == "rodent":
         assert dialect.shared(family) > 0.6
-        assert kinship(family, spoken) > 0.5 > 0.25 > kinship(family, language("rodent", "isolating"))
+        assert (
+            kinship(family, spoken) > 0.5 > 0.25 > kinship(family, language("rodent", "isolating"))
+        )
 
 
 def test_alarms_cannot_be_misheard() -> None:
@@ -306,9 +362,16 @@ def test_alarms_cannot_be_misheard() -> None:
 
 
 def test_no_two_syllables_share_a_glyph() -> None:
-    syllables = [(*onset, vowel, *coda) for onset in [(), *((c,) for c in CONSONANTS)] for vowel in VOWELS for coda in [(), ("m",), ("s",)]]
+    syllables = [
+        (*onset, vowel, *coda)
+        for onset in [(), *((c,) for c in CONSONANTS)]
+        for vowel in VOWELS
+        for coda in [(), ("m",), ("s",)]
+    ]
     syllables += [("k", second, "a" + mark) for second in CONSONANTS for mark in TONES]
-    assert len({glyph(one, stressed=stressed) for one in syllables for stressed in (False, True)}) == 2 * len(syllables)
+    assert len(
+        {glyph(one, stressed=stressed) for one in syllables for stressed in (False, True)}
+    ) == 2 * len(syllables)
 
 
 def test_the_script_is_decodable() -> None:
@@ -368,7 +431,9 @@ def test_a_measured_voice_lies_between() -> None:
 
 def test_concepts_and_intents_can_be_added_and_are_checked() -> None:
     more = "kettle\tN\t4\tkettle\tthing\t\n"
-    intent = '[tea]\nmood = "glad"\nsay = ["verb=want tense=PRS source=VIS actor=I patient=kettle"]\n'
+    intent = (
+        '[tea]\nmood = "glad"\nsay = ["verb=want tense=PRS source=VIS actor=I patient=kettle"]\n'
+    )
     spoken = Language(1, VOICES["primate"], more_concepts=more, more_intents=intent)
     phrase = next(one for one in map(spoken.phrase, range(60)) if one.intent == "tea")
     assert phrase.english == "I want a kettle."
@@ -386,19 +451,43 @@ def test_concepts_and_intents_can_be_added_and_are_checked() -> None:
 
 
 def test_the_command_writes_the_same_files_twice(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "jungle", "language", "--seed", "1", "-n", "16", "--voice", "frog", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "jungle",
+        "language",
+        "--seed",
+        "1",
+        "-n",
+        "16",
+        "--voice",
+        "frog",
+        "--json",
+    ]
     for hash_seed, out in (("0", "one"), ("7", "two")):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        done = subprocess.run([*command, "--out", out], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, "--out", out],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
     names = ["animal_language.txt", "grammar.md", "lexicon.json", "phrases.json"]
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == names
-    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
+    assert all(
+        (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        for name in names
+    )
     phrases = json.loads((tmp_path / "one" / "animal_language.txt").read_text(encoding="utf-8"))
     assert len(phrases) == len(set(phrases)) == 16
 
 
-@pytest.mark.parametrize("wrong", ["-n 0", "-n 10000000", "--voice yeti", "-o steps=3", "--out file.txt/x"])
+@pytest.mark.parametrize(
+    "wrong", ["-n 0", "-n 10000000", "--voice yeti", "-o steps=3", "--out file.txt/x"]
+)
 def test_a_wrong_language_is_one_sentence(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "file.txt").write_text("here")
     command = [sys.executable, "-m", "jungle", "language", *wrong.split()]

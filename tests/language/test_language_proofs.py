@@ -72,8 +72,16 @@ def test_without_any_package_the_files_are_the_golden_ones(tmp_path: Path) -> No
 @pytest.mark.parametrize("version", ["3.12", "3.13"])
 def test_other_pythons_write_the_golden_files(tmp_path: Path, version: str) -> None:
     versions = Path.home() / ".pyenv" / "versions"
-    found = [shutil.which(f"python{version}"), *map(str, versions.glob(f"{version}*/bin/python{version}"))]
-    able = [python for python in found if python and subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0]
+    found = [
+        shutil.which(f"python{version}"),
+        *map(str, versions.glob(f"{version}*/bin/python{version}")),
+    ]
+    able = [
+        python
+        for python in found
+        if python
+        and subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0
+    ]
     if not able:
         pytest.skip(f"no Python {version} on this machine")
     assert digests(able[0], tmp_path, "3") == GOLDEN
@@ -101,12 +109,22 @@ def test_other_pythons_write_the_golden_files(tmp_path: Path, version: str) -> N
 )  # fmt: skip
 def test_english_is_idiomatic(meaning: Meaning, sentence: str) -> None:
     said = ENGLISH.sentence(meaning)
-    assert re.sub(r"(Old friend|My friend|Friend),", "FRIEND,", said).replace("I can hear", "I hear") == sentence
+    assert (
+        re.sub(r"(Old friend|My friend|Friend),", "FRIEND,", said).replace("I can hear", "I hear")
+        == sentence
+    )
     assert said == English(concepts()).sentence(meaning)
 
 
 def test_articles() -> None:
-    assert [article(word) for word in ("owl", "hawk", "old wolf", "unicorn", "hour", "eagle")] == ["an", "a", "an", "a", "an", "an"]
+    assert [article(word) for word in ("owl", "hawk", "old wolf", "unicorn", "hour", "eagle")] == [
+        "an",
+        "a",
+        "an",
+        "a",
+        "an",
+        "an",
+    ]
 
 
 def test_english_names_what_is_meant() -> None:
@@ -119,8 +137,13 @@ def test_english_names_what_is_meant() -> None:
             for np in (clause.actor, clause.patient, clause.place) if clause else ():
                 if np and np.noun not in ENGLISH.alone:
                     words = {ENGLISH.plain[np.noun], ENGLISH.many[np.noun]}
-                    assert any(re.search(rf"\b{word.lower()}\b", said) for word in words), (np, phrase.english)
-                    assert not np.quality or f" {ENGLISH.plain[np.quality]} " in said, phrase.english
+                    assert any(re.search(rf"\b{word.lower()}\b", said) for word in words), (
+                        np,
+                        phrase.english,
+                    )
+                    assert not np.quality or f" {ENGLISH.plain[np.quality]} " in said, (
+                        phrase.english
+                    )
 
 
 def test_phrases_are_varied_and_short() -> None:
@@ -139,7 +162,12 @@ def test_every_place_suits_its_relation() -> None:
         for template in (*intent.say, *intent.then):
             for relation, place in template.places:
                 assert (relation == "") == (place is None)
-                assert place is None or (relation, place.noun) not in {("under", "cave"), ("over", "home"), ("in", "rock"), ("on", "sky")}
+                assert place is None or (relation, place.noun) not in {
+                    ("under", "cave"),
+                    ("over", "home"),
+                    ("in", "rock"),
+                    ("on", "sky"),
+                }
 
 
 TABLE = """
@@ -204,7 +232,9 @@ def test_a_name_is_written_and_read() -> None:
         for number in range(3):
             name = own_name(spoken, number)
             drawing = drawn(name.words)
-            assert read(drawing["paths"], spoken.phonology) == [list(word.syllables) for word in name.words]
+            assert read(drawing["paths"], spoken.phonology) == [
+                list(word.syllables) for word in name.words
+            ]
             for path in drawing["paths"]:
                 assert re.fullmatch(r"[ML0-9. -]+", path)
                 points = [float(one) for one in re.findall(r"-?[\d.]+", path)]

@@ -23,7 +23,8 @@ PROGRAM = Path(sys.executable).with_name("transformers")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not all(map(find_spec, NEEDED)) or not PROGRAM.exists(), reason="needs  pip install 'transformers[serving]'  for a real server"
+        not all(map(find_spec, NEEDED)) or not PROGRAM.exists(),
+        reason="needs  pip install 'transformers[serving]'  for a real server",
     ),
 ]
 CHAT = "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}{% endfor %}"
@@ -36,8 +37,14 @@ def make_model(folder: Path, tongue: Language) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     tokens = ByteLevelBPETokenizer()
-    tokens.train_from_iterator([phrase.text for phrase in tongue.phrases(50)], vocab_size=400, special_tokens=["<s>", "</s>"])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens._tokenizer, bos_token="<s>", eos_token="</s>", chat_template=CHAT)
+    tokens.train_from_iterator(
+        [phrase.text for phrase in tongue.phrases(50)],
+        vocab_size=400,
+        special_tokens=["<s>", "</s>"],
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tokens._tokenizer, bos_token="<s>", eos_token="</s>", chat_template=CHAT
+    )
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -67,8 +74,23 @@ def server(tmp_path_factory: pytest.TempPathFactory, tongue: Language) -> Iterat
     make_model(folder, tongue)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [str(PROGRAM), "serve", str(folder), "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
+    command = [
+        str(PROGRAM),
+        "serve",
+        str(folder),
+        "--device",
+        "cpu",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(folder / "home"),
+        "OMP_NUM_THREADS": "1",
+    }
     log = (folder / "log").open("wb")
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:

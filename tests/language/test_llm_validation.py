@@ -42,21 +42,33 @@ def test_accept_repair_and_reject(kind: str) -> None:
     mended = 0
     for index in range(40):
         phrase, other = spoken.phrase(index), spoken.phrase(index + 1000)
-        right = gate.decide(Item(f" {phrase.text.capitalize()}! ", other.gloss))  # right phrase, wrong gloss: the phrase counts
+        right = gate.decide(
+            Item(f" {phrase.text.capitalize()}! ", other.gloss)
+        )  # right phrase, wrong gloss: the phrase counts
         assert right[:2] in ((phrase.meaning, "model"), (None, ""))
         assert gate.decide(Item(phrase.text)).reason.startswith("This was said already")
         gate.said.clear()
-        assert gate.decide(Item("what ever", phrase.gloss))[:2] == (phrase.meaning, "model, repaired")  # wrong phrase, right gloss
+        assert gate.decide(Item("what ever", phrase.gloss))[:2] == (
+            phrase.meaning,
+            "model, repaired",
+        )  # wrong phrase, right gloss
         gate.said.clear()
-        assert gate.decide(Item("what ever", phrase.gloss.replace("-", ".").lower())).meaning == phrase.meaning
+        assert (
+            gate.decide(Item("what ever", phrase.gloss.replace("-", ".").lower())).meaning
+            == phrase.meaning
+        )
         gate.said.clear()
         assert gate.decide(Item(phrase.parts)).meaning == phrase.meaning  # with its hyphens
         gate.said.clear()
         longest = max(phrase.text.split(), key=len)
-        misspelled = gate.decide(Item(phrase.text.replace(longest, longest[:2] + "ж" + longest[3:])))
+        misspelled = gate.decide(
+            Item(phrase.text.replace(longest, longest[:2] + "ж" + longest[3:]))
+        )
         assert misspelled.provenance in ("model, repaired", "")
         mended += misspelled.meaning == phrase.meaning
-        assert "is not in the lexicon" in gate.decide(Item("qexu zzyx wwww", "no such gloss")).reason
+        assert (
+            "is not in the lexicon" in gate.decide(Item("qexu zzyx wwww", "no such gloss")).reason
+        )
     assert mended > 5
 
 
@@ -67,7 +79,9 @@ def test_what_is_said_fits_into_a_breath() -> None:
     meaning = next(one.meaning for one in map(spoken.phrase, range(99)) if one.meaning.second)
     assert meaning.first
     wordy = meaning._replace(to=meaning.first.actor, second=meaning.first, link="and")
-    text = spoken.grammar.text(wordy._replace(second=wordy.first._replace(adverb="forever") if wordy.first else None))
+    text = spoken.grammar.text(
+        wordy._replace(second=wordy.first._replace(adverb="forever") if wordy.first else None)
+    )
     verdict = Gate(spoken).decide(Item(text))
     assert verdict.meaning or "too long" in verdict.reason or verdict.reason
 
@@ -82,14 +96,26 @@ def test_an_intent_is_found_for_what_a_model_says() -> None:
 @pytest.mark.parametrize(
     ("text", "phrases", "formal"),
     [
-        ('{"phrases":[{"phrase":"ka mo","gloss":"a b","meaning":"x"}],"words":[{"concept":"dew","form":"ka"}]}', ["ka mo"], True),
+        (
+            '{"phrases":[{"phrase":"ka mo","gloss":"a b","meaning":"x"}],"words":[{"concept":"dew","form":"ka"}]}',
+            ["ka mo"],
+            True,
+        ),
         ('<think>{"phrases": ["no"]}</think>\n["yes ka"]', ["yes ka"], True),
-        ('Sure:\n```json\n{"phrases": [{"phrase": "ka"}, {"phrase": "mo"}]}\n```', ["ka", "mo"], True),
+        (
+            'Sure:\n```json\n{"phrases": [{"phrase": "ka"}, {"phrase": "mo"}]}\n```',
+            ["ka", "mo"],
+            True,
+        ),
         ('{"phrases":[{"phrase":"ka mo","gloss":"a"},{"phrase":"pi', ["ka mo"], True),
         ('{"phrase":"ka"}\n{"phrase":"mo"}', ["ka", "mo"], True),
         ('{"list": ["ka", ["mo"], 7, null]}', ["ka", "mo"], True),
         ('{"phrases": [1, 2, {"phrase": 7}]}', [], True),
-        ("1. **ka mo** - hello\n2) “pi ra” (bye)\n- `so lo`: x\n| ru ra | x |\n> tu", ["ka mo", "pi ra", "so lo", "ru ra", "tu"], False),
+        (
+            "1. **ka mo** - hello\n2) “pi ra” (bye)\n- `so lo`: x\n| ru ra | x |\n> tu",
+            ["ka mo", "pi ra", "so lo", "ru ra", "tu"],
+            False,
+        ),
         ("", [], False),
         ('{"a":' * 50_000, [], False),
         ('{"' * 50_000, [], False),
@@ -118,26 +144,40 @@ def test_a_coined_word_enters_only_if_it_fits(kind: str) -> None:
         for b in spoken.phonology.consonants
         for text in [spoken.phonology.spell((a, "a", b, "a"))]
         if coins(spoken, [{"concept": "dew drop", "form": text}])
-        and "dew.drop" in grown(spoken, coins(spoken, [{"concept": "dew drop", "form": text}])).known
+        and "dew.drop"
+        in grown(spoken, coins(spoken, [{"concept": "dew drop", "form": text}])).known
     )
-    (coin,) = coins(spoken, [{"concept": "dew drop", "form": form}, {"concept": "dew drop", "form": form}])
+    (coin,) = coins(
+        spoken, [{"concept": "dew drop", "form": form}, {"concept": "dew drop", "form": form}]
+    )
     richer = grown(spoken, [coin])
     assert "dew.drop" not in spoken.known
     assert len(richer.grammar.table.reading) > len(table.reading)
     for phrase in map(spoken.phrase, range(20)):  # what was there stays
         assert richer.parse(phrase.text) == phrase.meaning
         assert richer.grammar.text(phrase.meaning) == phrase.text
-    example = next(one.meaning for one in map(spoken.phrase, range(99)) if one.meaning.first and one.meaning.first.actor)
+    example = next(
+        one.meaning
+        for one in map(spoken.phrase, range(99))
+        if one.meaning.first and one.meaning.first.actor
+    )
     assert example.first
     assert example.first.actor
-    meaning = example._replace(first=example.first._replace(actor=example.first.actor._replace(noun="dew.drop", number="PL", owner="")))
+    meaning = example._replace(
+        first=example.first._replace(
+            actor=example.first.actor._replace(noun="dew.drop", number="PL", owner="")
+        )
+    )
     if not faults(meaning, richer.known):
         assert richer.parse(richer.say(meaning).text) == meaning
         assert "dew drop" in richer.say(meaning).english
     assert {"concept": "dew.drop", "tags": ["coined"]}.items() <= next(
         row for row in richer.lexicon() if row["concept"] == "dew.drop"
     ).items()
-    assert "hawk.two" not in grown(spoken, coins(spoken, [{"concept": "hawk two", "form": taken}])).known  # a homophone
+    assert (
+        "hawk.two"
+        not in grown(spoken, coins(spoken, [{"concept": "hawk two", "form": taken}])).known
+    )  # a homophone
     for concept, bad in [
         ("hawk", form),
         ("Dew", form),
@@ -155,19 +195,32 @@ def test_a_coined_word_enters_only_if_it_fits(kind: str) -> None:
     ]:
         assert not coins(spoken, [{"concept": concept, "form": bad}]), (concept, bad)
     assert not coins(spoken, [{"concept": "dew", "form": form, "class": "verb"}])
-    many = [{"concept": f"dew {name}", "form": form} for name in ("kettle", "lamp", "mote", "nook", "orb", "plume")]
+    many = [
+        {"concept": f"dew {name}", "form": form}
+        for name in ("kettle", "lamp", "mote", "nook", "orb", "plume")
+    ]
     assert len(coins(spoken, many)) == MOST_COINED
 
 
 def test_a_coined_word_is_kept_with_the_phrase_that_uses_it(tmp_path: Path) -> None:
     spoken = tongue()
-    form = next(text for text in ("gaba", "boga", "hapa", "pohy", "gyhy") if coins(spoken, [{"concept": "moss", "form": text}]))
+    form = next(
+        text
+        for text in ("gaba", "boga", "hapa", "pohy", "gyhy")
+        if coins(spoken, [{"concept": "moss", "form": text}])
+    )
     richer = grown(spoken, coins(spoken, [{"concept": "moss", "form": form}]))
     meaning = spoken.phrase(0).meaning._replace(to=None)
-    base = next(one.meaning for one in map(spoken.phrase, range(200)) if one.meaning.first and one.meaning.first.place)
+    base = next(
+        one.meaning
+        for one in map(spoken.phrase, range(200))
+        if one.meaning.first and one.meaning.first.place
+    )
     assert base.first
     assert base.first.place
-    meaning = base._replace(first=base.first._replace(place=base.first.place._replace(noun="moss", quality="")))
+    meaning = base._replace(
+        first=base.first._replace(place=base.first.place._replace(noun="moss", quality=""))
+    )
     rows = [{"phrase": richer.say(meaning).text, "gloss": "", "meaning": ""}]
     words = [{"concept": "moss", "form": form}, {"concept": "ember", "form": form[::-1]}]
     answer = json.dumps({"phrases": rows, "words": words})
@@ -193,8 +246,16 @@ def test_any_plan_is_a_phrase_or_nothing() -> None:
     for _ in range(300):
         row: dict[str, Any] = {}
         for name, slot in slots.items():
-            values = shared[slot["$ref"].rpartition("/")[2]]["enum"] if "$ref" in slot else slot.get("enum", [True, False])
-            row[name] = dice.choice([*values, None, 7, "<b>"]) if dice.random() < 0.1 else dice.choice(values)
+            values = (
+                shared[slot["$ref"].rpartition("/")[2]]["enum"]
+                if "$ref" in slot
+                else slot.get("enum", [True, False])
+            )
+            row[name] = (
+                dice.choice([*values, None, 7, "<b>"])
+                if dice.random() < 0.1
+                else dice.choice(values)
+            )
         meaning = planned(row, spoken.known)
         if meaning:
             said += 1
@@ -224,7 +285,10 @@ def drawing(rules: dict[str, str], dice: random.Random) -> Callable[[], str]:
             ways[-1].append(node)
         return "any", ways
 
-    trees = {name: read(re.findall(r'"(?:[^"\\]|\\.)*"|[a-z0-9]+|[()?|]', rule)) for name, rule in rules.items()}
+    trees = {
+        name: read(re.findall(r'"(?:[^"\\]|\\.)*"|[a-z0-9]+|[()?|]', rule))
+        for name, rule in rules.items()
+    }
 
     def draw(node: Any) -> str:
         if isinstance(node, str):
@@ -248,7 +312,9 @@ def test_whatever_the_exported_grammar_allows_is_of_the_language(kind: str) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_engine_of_a_real_server_reads_the_exported_grammar(kind: str) -> None:
-    llguidance = pytest.importorskip("llguidance", reason="needs  pip install llguidance, which holds models to grammars in vLLM")
+    llguidance = pytest.importorskip(
+        "llguidance", reason="needs  pip install llguidance, which holds models to grammars in vLLM"
+    )
     from llguidance.gbnf_to_lark import gbnf_to_lark
 
     spoken = tongue(kind)
@@ -272,7 +338,9 @@ def test_the_engine_of_a_real_server_reads_the_exported_grammar(kind: str) -> No
 def test_an_independent_parser_reads_the_exported_grammar() -> None:
     spoken = tongue("fusional")
     reader = lark.Lark(Rules(spoken).lark(), parser="earley", lexer="dynamic")
-    plain = [one.text for one in map(spoken.phrase, range(60)) if not re.search(r"\bPOSS\b", one.gloss)][:6]
+    plain = [
+        one.text for one in map(spoken.phrase, range(60)) if not re.search(r"\bPOSS\b", one.gloss)
+    ][:6]
     accepted = 0
     for text in plain:
         try:
@@ -312,10 +380,13 @@ EVIL = [
     "e\u0301\u0301\u0301\u0301\u0301vil",
 ]
 MARKS = re.compile(
-    r"evil|<|javascript|[\u0400-\u04ff\u200b-\u200f\u202a-\u202e\ud800-\udfff\U000e0000-\U000e007f\uff00-\uffef\x00\x1b]", re.I
+    r"evil|<|javascript|[\u0400-\u04ff\u200b-\u200f\u202a-\u202e\ud800-\udfff\U000e0000-\U000e007f\uff00-\uffef\x00\x1b]",
+    re.I,
 )
 
-LETTERS = re.compile(r"(?=.{1,80}$)(?!(?i:.*(ignore|script|previous)))[A-Za-zÀ-ÖØ-öø-ňŌ-žḀ-ỹ]['A-Za-zÀ-ÖØ-öø-ňŌ-žḀ-ỹ ,.!?…-]*")
+LETTERS = re.compile(
+    r"(?=.{1,80}$)(?!(?i:.*(ignore|script|previous)))[A-Za-zÀ-ÖØ-öø-ňŌ-žḀ-ỹ]['A-Za-zÀ-ÖØ-öø-ňŌ-žḀ-ỹ ,.!?…-]*"
+)
 
 
 @cache
@@ -353,8 +424,15 @@ def hostile(number: int) -> str:
         "to": dice.choice(EVIL),
         "class": dice.choice(["noun", "evil"]),
     }
-    words = [{"concept": dice.choice(EVIL), "form": "gaba"}, {"concept": "moss", "form": dice.choice(EVIL)}]
-    value = {"phrases": [row() for _ in range(3)], "words": words, dice.choice(EVIL): dice.choice(EVIL)}
+    words = [
+        {"concept": dice.choice(EVIL), "form": "gaba"},
+        {"concept": "moss", "form": dice.choice(EVIL)},
+    ]
+    value = {
+        "phrases": [row() for _ in range(3)],
+        "words": words,
+        dice.choice(EVIL): dice.choice(EVIL),
+    }
     if number % 100 == 0:
         value["phrases"].append("evil" * 250_000)
     text = json.dumps(value, ensure_ascii=dice.random() < 0.5)
@@ -364,7 +442,9 @@ def hostile(number: int) -> str:
     if wrapping == 1:
         return "\n".join(f"{place}. **{phrase()}** - {dice.choice(EVIL)}" for place in range(3))
     if wrapping == 2:
-        return "\n".join(f'{place}. "{phrase()}" - said by {dice.choice(EVIL)}' for place in range(3))
+        return "\n".join(
+            f'{place}. "{phrase()}" - said by {dice.choice(EVIL)}' for place in range(3)
+        )
     return text[: dice.randrange(len(text))] if wrapping == 3 else text
 
 
@@ -372,18 +452,29 @@ def sent(text: str, number: int) -> bytes:
     """The text as a server sends it: JSON, raw bytes, or events."""
     if number % 7 == 0:
         return events(delta(text, "stop")).partition(b"\r\n\r\n")[2]
-    return json.dumps(completion(text)).encode() if number % 5 else text.encode("utf-8", "surrogatepass")
+    return (
+        json.dumps(completion(text)).encode()
+        if number % 5
+        else text.encode("utf-8", "surrogatepass")
+    )
 
 
 def conversed(
-    answers: list[str], folder: Path, count: int = 3, told: list[str] | None = None, number: int = 1, **wishes: Any
+    answers: list[str],
+    folder: Path,
+    count: int = 3,
+    told: list[str] | None = None,
+    number: int = 1,
+    **wishes: Any,
 ) -> Conversation:
     replies: Iterator[str] = iter(answers)
     last = answers[-1]
 
     def post(*_: object) -> Reply:
         data = sent(next(replies, last), number)[:1_000_000]
-        return Reply(200, "text/event-stream" if data.startswith(b"data:") else "application/json", data, 0.0)
+        return Reply(
+            200, "text/event-stream" if data.startswith(b"data:") else "application/json", data, 0.0
+        )
 
     wanted = LlmWishes(base_url="http://127.0.0.1:1/v1", model="m", deadline=60, **wishes)
     heard = [] if told is None else told
@@ -414,12 +505,18 @@ def hostile_run(numbers: range, folder: Path) -> None:
         told: list[str] = []
         mode = "grammar" if number % 25 == 0 else ("auto", "list", "plan")[number % 3]
         place, is_faithful = folder / str(number), number % 8 == 0
-        conversation = conversed([hostile(number)], place, told=told, number=number, mode=mode, faithful=is_faithful)
+        conversation = conversed(
+            [hostile(number)], place, told=told, number=number, mode=mode, faithful=is_faithful
+        )
         paths = write_conversation(place / "out", conversation) if number % 12 == 0 else []
         assert len(conversation.lines) == 3
         assert {line.provenance for line in conversation.lines} <= {*PROVENANCES, "engine"}
         for line in conversation.lines:
-            assert LETTERS.fullmatch(line.text) if line.phrase is None else conversation.tongue.parse(line.text) == line.phrase.meaning
+            assert (
+                LETTERS.fullmatch(line.text)
+                if line.phrase is None
+                else conversation.tongue.parse(line.text) == line.phrase.meaning
+            )
         shown = "\n".join([*told, *conversation.warnings, *map(str, paths)])
         assert shown.isascii()
         assert not MARKS.search(shown.replace(str(folder), ""))
@@ -442,7 +539,9 @@ def test_faithful_phrases_are_letters_in_words() -> None:
     for phrase, _ in original_request.EXAMPLES:
         assert original_request.vetted([f"{phrase[:-1]} oh{phrase[-1]}"])
     good = ["Kå-mo tŷ!", "Ohé, ohé… na?", "Ka'mo la", "Ŝiru ñato."]
-    assert original_request.vetted([*good, good[0].upper(), " ka-mo TY", good[1].replace(",", "")]) == [*good, "ka-mo TY"]
+    assert original_request.vetted(
+        [*good, good[0].upper(), " ka-mo TY", good[1].replace(",", "")]
+    ) == [*good, "ka-mo TY"]
     bad = [
         "Ka <b>mo</b>",
         "kа mo",
@@ -457,7 +556,18 @@ def test_faithful_phrases_are_letters_in_words() -> None:
         "𝐤𝐚",
         "ka\nmo",
     ]
-    bad += ["I will eat you", "a" * 30, "k\u0301\u0301\u0301a", "kA mO", "", " ", "...", "ka\x1b[0m", "x" * 10**6, "Oru mela oru tai"]
+    bad += [
+        "I will eat you",
+        "a" * 30,
+        "k\u0301\u0301\u0301a",
+        "kA mO",
+        "",
+        " ",
+        "...",
+        "ka\x1b[0m",
+        "x" * 10**6,
+        "Oru mela oru tai",
+    ]
     assert original_request.vetted([*bad, 7, None, ["ka"]]) == []
     listed = '17. "Ka mo!" - a\n18. **“Pi ra lo.”** - b\n- «Ru sa» "no no"\n„Wo hu“\n"Ka mo",\n["Ha lu", 3]'
     assert original_request.quoted(listed) == ["Ka mo!", "Pi ra lo.", "Ru sa", "Wo hu", "Ha lu"]
@@ -466,4 +576,7 @@ def test_faithful_phrases_are_letters_in_words() -> None:
 
 def test_items_of_the_stub_are_accepted() -> None:
     gate = Gate(tongue())
-    assert all(gate.decide(Item(one["phrase"], one["gloss"])).provenance == "model" for one in items(tongue(), 20))
+    assert all(
+        gate.decide(Item(one["phrase"], one["gloss"])).provenance == "model"
+        for one in items(tongue(), 20)
+    )

@@ -8,7 +8,17 @@ from scipy import signal
 
 from jungle.mastering.chain import master
 from jungle.mastering.clean import Cleaning, clean
-from jungle.mastering.equaliser import CENTRES, TARGET, TOLERANCE, Q, corrections, equalised, levels, peak, sections
+from jungle.mastering.equaliser import (
+    CENTRES,
+    TARGET,
+    TOLERANCE,
+    Q,
+    corrections,
+    equalised,
+    levels,
+    peak,
+    sections,
+)
 
 av = pytest.importorskip("av")
 
@@ -24,9 +34,13 @@ def voice(colour: Any, seconds: float = 2.4, pause: float = 0.2) -> Any:
     count = round(seconds * RATE)
     spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(count))
     hertz = np.fft.rfftfreq(count, 1 / RATE)
-    density = TARGET + colour - 10 * np.log10(CENTRES)  # a wider band holds more of the same density
+    density = (
+        TARGET + colour - 10 * np.log10(CENTRES)
+    )  # a wider band holds more of the same density
     density = np.interp(np.log2(np.maximum(hertz, 1)), np.log2(CENTRES), density)
-    shaped = np.fft.irfft(spectrum * 10 ** (density / 20) * ((hertz > 44) & (hertz < 11_300)), count)
+    shaped = np.fft.irfft(
+        spectrum * 10 ** (density / 20) * ((hertz > 44) & (hertz < 11_300)), count
+    )
     place = np.arange(count) / RATE % (0.4 + pause)
     shaped *= np.sin(np.pi * np.minimum(place / 0.4, 1)) ** 2
     return (0.3 * shaped / np.abs(shaped).max()).astype(np.float32)[:, None]
@@ -43,8 +57,13 @@ def test_a_peak_is_that_of_ffmpeg(centre: float, gain: float) -> None:
     """FFmpeg's filter ``equalizer`` is the same recipe of the Audio EQ Cookbook."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 4800)
     graph = av.filter.Graph()
-    source = graph.add("abuffer", f"time_base=1/{RATE}:sample_rate={RATE}:sample_fmt=dbl:channel_layout=mono")
-    middle, sink = graph.add("equalizer", f"f={centre}:t=q:w={Q}:g={gain}:r=f64"), graph.add("abuffersink")
+    source = graph.add(
+        "abuffer", f"time_base=1/{RATE}:sample_rate={RATE}:sample_fmt=dbl:channel_layout=mono"
+    )
+    middle, sink = (
+        graph.add("equalizer", f"f={centre}:t=q:w={Q}:g={gain}:r=f64"),
+        graph.add("abuffersink"),
+    )
     source.link_to(middle)
     middle.link_to(sink)
     graph.configure()
@@ -52,14 +71,22 @@ def test_a_peak_is_that_of_ffmpeg(centre: float, gain: float) -> None:
     frame.sample_rate, frame.pts = RATE, 0
     graph.push(frame)
     theirs = graph.pull().to_ndarray()[0]
-    np.testing.assert_allclose(signal.sosfilt(peak(centre, gain, RATE)[None], noise), theirs, atol=1e-6)
+    np.testing.assert_allclose(
+        signal.sosfilt(peak(centre, gain, RATE)[None], noise), theirs, atol=1e-6
+    )
 
 
 def test_overlapping_peaks_add_up_to_what_is_wanted() -> None:
-    for wanted in (np.array([3, 3, 3, 0, 0, -3, -3, -3.0]), np.array([0, 0, 3, -3, 3, -3, 0, 0.0]), np.full(8, 3.0)):
+    for wanted in (
+        np.array([3, 3, 3, 0, 0, -3, -3, -3.0]),
+        np.array([0, 0, 3, -3, 3, -3, 0, 0.0]),
+        np.full(8, 3.0),
+    ):
         _, response = signal.sosfreqz(sections(wanted, RATE), CENTRES, fs=RATE)
         np.testing.assert_allclose(2 * 20 * np.log10(np.abs(response)), wanted, atol=0.15)
-    _, response = signal.sosfreqz(sections(np.full(8, 3.0), RATE), np.geomspace(20, 20_000, 500), fs=RATE)
+    _, response = signal.sosfreqz(
+        sections(np.full(8, 3.0), RATE), np.geomspace(20, 20_000, 500), fs=RATE
+    )
     assert 40 * np.log10(np.abs(response)).max() < 3.3  # nor is there a hump between the centres
 
 
@@ -96,7 +123,9 @@ def test_a_band_of_noise_is_never_raised() -> None:
     """Without treble of its own, the steady hiss of a recorder there stays as it is; the call's treble below it is raised."""
     audio = voice(np.array([0, 0, 0, 0, 0, -12, -FAR, -60]))
     hiss = np.random.default_rng(2).standard_normal(len(audio))
-    hiss = signal.sosfiltfilt(signal.butter(4, 6_000, "highpass", fs=RATE, output="sos"), hiss)[:, None]
+    hiss = signal.sosfiltfilt(signal.butter(4, 6_000, "highpass", fs=RATE, output="sos"), hiss)[
+        :, None
+    ]
     noisy = (audio + 1e-3 * hiss).astype(np.float32)
     wanted = corrections(noisy, RATE, 3.0)
     assert wanted[6] > 1
@@ -107,7 +136,9 @@ def test_a_band_of_noise_is_never_raised() -> None:
 
 def test_nothing_is_raised_under_a_high_voice() -> None:
     """A bird has no bass to raise, only the echo of the wood."""
-    wanted = corrections(voice(np.array([-30, -30, -30, -30, -30, 0, 12, -9 - TOLERANCE])), RATE, 3.0)
+    wanted = corrections(
+        voice(np.array([-30, -30, -30, -30, -30, 0, 12, -9 - TOLERANCE])), RATE, 3.0
+    )
     assert np.all(wanted[:6] <= 0)
     assert np.all(corrections(voice(np.array([-40, -40, -40, -25, 0, 0, 0, 0])), RATE, 3.0) == 0)
 
@@ -125,7 +156,9 @@ def test_no_phase_is_turned() -> None:
     click = np.zeros((RATE, 1), np.float32)
     click[RATE // 2] = 1
     out = signal.sosfiltfilt(sections(np.array([3, 0, 0, 0, 0, 0, -3, -3.0]), RATE), click, axis=0)
-    np.testing.assert_allclose(out[RATE // 2 - 5000 : RATE // 2, 0], out[RATE // 2 + 5000 : RATE // 2 : -1, 0], atol=1e-9)
+    np.testing.assert_allclose(
+        out[RATE // 2 - 5000 : RATE // 2, 0], out[RATE // 2 + 5000 : RATE // 2 : -1, 0], atol=1e-9
+    )
 
 
 def test_cleaning_uses_it_and_can_do_without() -> None:

@@ -16,7 +16,17 @@ from jungle.mastering.chain import MasterSettings, master
 from jungle.mastering.clean import Audio, Cleaning, clean
 from jungle.mastering.dither import dithered
 from jungle.mastering.loop import Loop, Looping, bake, find_loop, seam
-from jungle.mastering.loudness import REPEATED, STANDARD, Levels, level, level_set, limit, loudness, peaks, true_peak
+from jungle.mastering.loudness import (
+    REPEATED,
+    STANDARD,
+    Levels,
+    level,
+    level_set,
+    limit,
+    loudness,
+    peaks,
+    true_peak,
+)
 
 av = pytest.importorskip("av")
 soundfile = pytest.importorskip("soundfile")
@@ -33,7 +43,9 @@ TAGS = {
 }
 
 
-def tone(frequency: float, seconds: float, amplitude: float = 0.5, phase: float = 0.0, rate: int = RATE) -> Audio:
+def tone(
+    frequency: float, seconds: float, amplitude: float = 0.5, phase: float = 0.0, rate: int = RATE
+) -> Audio:
     t = np.arange(round(seconds * rate)) / rate
     return (amplitude * np.sin(2 * np.pi * frequency * t + phase)).astype(np.float32)[:, None]
 
@@ -42,14 +54,21 @@ def bark(seconds: float = 0.4, seed: int = 0) -> Audio:
     """A burst that dies away at once."""
     t = np.arange(round(seconds * RATE)) / RATE
     noise = np.random.default_rng(seed).standard_normal(len(t))
-    return (0.4 * np.exp(-t / 0.06) * np.minimum(t / 0.003, 1) * (np.sin(2 * np.pi * 500 * t) + 0.3 * noise)).astype(np.float32)[:, None]
+    return (
+        0.4
+        * np.exp(-t / 0.06)
+        * np.minimum(t / 0.003, 1)
+        * (np.sin(2 * np.pi * 500 * t) + 0.3 * noise)
+    ).astype(np.float32)[:, None]
 
 
 def moo(seconds: float = 3.0, pitch: float = 110.0) -> Audio:
     """A steady harmonic call with a slow vibrato."""
     t = np.arange(round(seconds * RATE)) / RATE
     phase = 2 * np.pi * pitch * t + 1.5 * np.sin(2 * np.pi * 3 * t)
-    wave = sum(np.sin(k * phase) / k for k in range(1, 12)) * np.minimum(1, np.minimum(t, seconds - t) / 0.1)
+    wave = sum(np.sin(k * phase) / k for k in range(1, 12)) * np.minimum(
+        1, np.minimum(t, seconds - t) / 0.1
+    )
     return (0.2 * np.asarray(wave)).astype(np.float32)[:, None]
 
 
@@ -57,11 +76,15 @@ def trill(seconds: float = 2.5) -> Audio:
     """A bird: chirps up and down around 4 kHz, twelve a second."""
     t = np.arange(round(seconds * RATE)) / RATE
     phase = 2 * np.pi * 4000 * t + 60 * np.sin(2 * np.pi * 12 * t)
-    return (0.3 * np.sin(phase) * (0.6 - 0.4 * np.cos(2 * np.pi * 12 * t))).astype(np.float32)[:, None]
+    return (0.3 * np.sin(phase) * (0.6 - 0.4 * np.cos(2 * np.pi * 12 * t))).astype(np.float32)[
+        :, None
+    ]
 
 
 def hiss(seconds: float, amplitude: float, seed: int = 5) -> Audio:
-    return (amplitude * np.random.default_rng(seed).standard_normal((round(seconds * RATE), 1))).astype(np.float32)
+    return (
+        amplitude * np.random.default_rng(seed).standard_normal((round(seconds * RATE), 1))
+    ).astype(np.float32)
 
 
 def rms(x: Any) -> float:
@@ -72,12 +95,16 @@ def ebur128(audio: Audio, rate: int = RATE) -> tuple[float, float]:
     """Integrated loudness (LUFS) and true peak (dBTP) by FFmpeg."""
     layout = {1: "mono", 2: "stereo"}[audio.shape[1]]
     graph = av.filter.Graph()
-    source = graph.add("abuffer", f"time_base=1/{rate}:sample_rate={rate}:sample_fmt=flt:channel_layout={layout}")
+    source = graph.add(
+        "abuffer", f"time_base=1/{rate}:sample_rate={rate}:sample_fmt=flt:channel_layout={layout}"
+    )
     meter, sink = graph.add("ebur128", "peak=true:metadata=1"), graph.add("abuffersink")
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio.reshape(1, -1), dtype=np.float32), format="flt", layout=layout)
+    frame = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(audio.reshape(1, -1), dtype=np.float32), format="flt", layout=layout
+    )
     frame.sample_rate, frame.pts = rate, 0
     graph.push(frame)
     graph.push(None)
@@ -95,7 +122,9 @@ def decoded(content: bytes) -> tuple[Any, dict[str, str]]:
     """Samples (n, 1) and tags, keys in small letters, by FFmpeg."""
     with av.open(io.BytesIO(content)) as container:
         stream = container.streams.audio[0]
-        samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in container.decode(stream)])
+        samples = np.concatenate(
+            [frame.to_ndarray().reshape(-1) for frame in container.decode(stream)]
+        )
         tags = dict(container.metadata) | dict(stream.metadata)
     return samples[:, None], {key.lower(): value for key, value in tags.items()}
 
@@ -106,7 +135,10 @@ def chunks(content: bytes) -> dict[bytes, bytes]:
     assert struct.unpack("<I", content[4:8])[0] == len(content) - 8
     found, place = {}, 12
     while place < len(content):
-        name, length = content[place : place + 4], struct.unpack("<I", content[place + 4 : place + 8])[0]
+        name, length = (
+            content[place : place + 4],
+            struct.unpack("<I", content[place + 4 : place + 8])[0],
+        )
         found[name] = content[place + 8 : place + 8 + length]
         place += 8 + length + length % 2
     assert place == len(content)
@@ -127,7 +159,14 @@ def test_a_calibrated_tone_reads_as_the_standard_says() -> None:
 @pytest.mark.parametrize("rate", [44_100, RATE])
 def test_loudness_and_true_peak_agree_with_ffmpeg(rate: int) -> None:
     pauses = np.concatenate([moo(1), np.zeros((RATE, 1), np.float32), 0.1 * trill(1.33)])
-    for clip in (moo(), trill(), bark(0.73), hiss(1.25, 0.1), pauses, np.concatenate([trill(), -0.5 * trill()], axis=1)):
+    for clip in (
+        moo(),
+        trill(),
+        bark(0.73),
+        hiss(1.25, 0.1),
+        pauses,
+        np.concatenate([trill(), -0.5 * trill()], axis=1),
+    ):
         integrated, peak = ebur128(clip, rate)
         assert loudness(clip, rate)[0] == pytest.approx(integrated, abs=0.05)
         assert true_peak(clip) - peak > -0.1
@@ -151,13 +190,22 @@ def test_short_clips_are_repeated_and_say_so() -> None:
 
 def test_quiet_clips_have_a_loudness_too() -> None:
     """Under the standard's gate of -70 LUFS, and with all sound in the last, incomplete block: never minus infinity."""
-    assert loudness(moo() * np.float32(1e-3), RATE)[0] == pytest.approx(loudness(moo(), RATE)[0] - 60, abs=0.05)
+    assert loudness(moo() * np.float32(1e-3), RATE)[0] == pytest.approx(
+        loudness(moo(), RATE)[0] - 60, abs=0.05
+    )
     late = np.concatenate([np.zeros((RATE, 1), np.float32), bark(0.05)])
     assert -60 < loudness(late, RATE)[0] < 0
 
 
 def test_a_set_comes_to_one_loudness_by_the_foreign_meter() -> None:
-    clips = [moo(), 0.01 * trill(), np.tile(bark(0.2), (6, 1)), hiss(1.5, 0.5), 0.2 * tone(60, 1), 3 * moo(0.5)]
+    clips = [
+        moo(),
+        0.01 * trill(),
+        np.tile(bark(0.2), (6, 1)),
+        hiss(1.5, 0.5),
+        0.2 * tone(60, 1),
+        3 * moo(0.5),
+    ]
     for done in level_set(clips, RATE):
         integrated, peak = ebur128(done.audio)
         assert integrated == pytest.approx(-16, abs=0.3)
@@ -211,8 +259,12 @@ def test_steady_noise_is_lowered_gently_and_evenly() -> None:
     before, after = noise[: RATE // 2, 0], cleaned[: RATE // 2, 0]
     assert 6 < lowered <= 10
     assert 20 * np.log10(rms(before) / rms(after)) == pytest.approx(lowered, abs=1)
-    assert rms(cleaned[RATE : 2 * RATE] - call[RATE : 2 * RATE]) < 1.1 * rms(noise)  # the call itself is not touched
-    blocks = after[: len(after) // 480 * 480].reshape(-1, 480)  # musical noise is peaky: kurtosis far above the Gaussian 3
+    assert rms(cleaned[RATE : 2 * RATE] - call[RATE : 2 * RATE]) < 1.1 * rms(
+        noise
+    )  # the call itself is not touched
+    blocks = after[: len(after) // 480 * 480].reshape(
+        -1, 480
+    )  # musical noise is peaky: kurtosis far above the Gaussian 3
     assert np.mean(after**4) / np.mean(after**2) ** 2 < 4
     assert np.ptp(20 * np.log10(np.sqrt(np.mean(blocks**2, axis=1)))) < 6
 
@@ -234,13 +286,18 @@ def test_what_is_clean_or_cannot_be_told_from_noise_is_left_alone(kind: str) -> 
 
 def test_dead_air_goes_and_pauses_stay() -> None:
     gap = np.zeros((RATE // 2, 1), np.float32)
-    cut, seconds = cleaning.without_dead_air(np.concatenate([gap, tone(400, 0.5), gap, tone(400, 0.5), gap, gap]), RATE, 45, 0.02)
+    cut, seconds = cleaning.without_dead_air(
+        np.concatenate([gap, tone(400, 0.5), gap, tone(400, 0.5), gap, gap]), RATE, 45, 0.02
+    )
     assert len(cut) / RATE == pytest.approx(1.5 + 0.04, abs=0.021)
     assert seconds == pytest.approx(1.5 - 0.04, abs=0.021)
     ends = cleaning.faded(cut + 1, RATE, 0.005)
     assert ends[0] == ends[-1] == 0
     assert np.array_equal(ends[300:-300], cut[300:-300] + 1)
-    assert np.abs(np.diff(cleaning.faded(np.ones((1000, 1), np.float32), RATE, 0.005), axis=0)).max() < 0.01  # no click
+    assert (
+        np.abs(np.diff(cleaning.faded(np.ones((1000, 1), np.float32), RATE, 0.005), axis=0)).max()
+        < 0.01
+    )  # no click
 
 
 def test_a_stereo_clip_never_cancels() -> None:
@@ -263,7 +320,9 @@ def test_any_rate_becomes_48_khz(rate: int) -> None:
 # Loops
 
 
-@pytest.mark.parametrize("clip", [moo(), moo(2.2, 90), trill(), hiss(3, 0.1)], ids=["moo", "low moo", "trill", "hiss"])
+@pytest.mark.parametrize(
+    "clip", [moo(), moo(2.2, 90), trill(), hiss(3, 0.1)], ids=["moo", "low moo", "trill", "hiss"]
+)
 def test_sustained_sounds_loop_inside_themselves(clip: Audio) -> None:
     found = find_loop(clip, RATE, Looping())
     assert found is not None
@@ -272,8 +331,15 @@ def test_sustained_sounds_loop_inside_themselves(clip: Audio) -> None:
     step, ordinary = seam(baked, found.start, found.end)
     assert step < ordinary
     round_trip = np.concatenate([baked[found.start : found.end]] * 3)[:, 0]
-    frames = np.sqrt(np.mean(np.square(round_trip[: len(round_trip) // 2400 * 2400]).reshape(-1, 2400), axis=1))
-    own = np.sqrt(np.mean(np.square(clip[4800:-4800, 0][: (len(clip) - 9600) // 2400 * 2400]).reshape(-1, 2400), axis=1))
+    frames = np.sqrt(
+        np.mean(np.square(round_trip[: len(round_trip) // 2400 * 2400]).reshape(-1, 2400), axis=1)
+    )
+    own = np.sqrt(
+        np.mean(
+            np.square(clip[4800:-4800, 0][: (len(clip) - 9600) // 2400 * 2400]).reshape(-1, 2400),
+            axis=1,
+        )
+    )
     assert frames.min() > 0.8 * own.min()  # no hole and no bump at the seam
     assert frames.max() < 1.25 * own.max()
     steps = np.abs(np.diff(baked[:, 0]))
@@ -315,7 +381,9 @@ def test_dither_saves_what_rounding_loses() -> None:
     whisper = tone(1000, 4, 0.3 / 32768)  # a third of a step
     pcm = dithered(whisper)
     assert not np.rint(whisper * 32768).any()
-    assert float(np.mean(pcm * whisper) / np.mean(whisper * whisper) / 32768) == pytest.approx(1, abs=0.05)
+    assert float(np.mean(pcm * whisper) / np.mean(whisper * whisper) / 32768) == pytest.approx(
+        1, abs=0.05
+    )
     error = pcm - whisper * 32768
     assert np.var(error) == pytest.approx(1 / 4, rel=0.05)  # 1/12 of rounding and 2/12 of dither
     assert np.array_equal(pcm, dithered(whisper))
@@ -335,9 +403,16 @@ def test_wav_carries_samples_loop_and_tags(bits: int) -> None:
     numbers = struct.unpack("<15I", chunks(content)[b"smpl"])
     assert numbers[2] == 20_833
     assert numbers[7] == 1
-    assert (numbers[11], numbers[12] + 1) == (1000, 20_000)  # the last sample played is part of the loop
+    assert (numbers[11], numbers[12] + 1) == (
+        1000,
+        20_000,
+    )  # the last sample played is part of the loop
     with soundfile.SoundFile(io.BytesIO(content)) as file:
-        assert (file.title, file.artist, file.software) == (TAGS["title"], TAGS["artist"], TAGS["software"])
+        assert (file.title, file.artist, file.software) == (
+            TAGS["title"],
+            TAGS["artist"],
+            TAGS["software"],
+        )
         assert json.loads(file.comment) == TAGS
     samples, tags = decoded(content)
     assert len(samples) == len(pcm)
@@ -350,7 +425,9 @@ def test_flac_is_the_master_bit_for_bit() -> None:
     content = flac(pcm, RATE, (4800, 96_000), TAGS)
     samples, tags = decoded(content)
     assert np.array_equal(samples, pcm)
-    assert np.array_equal(soundfile.read(io.BytesIO(content), dtype="int16", always_2d=True)[0], pcm)
+    assert np.array_equal(
+        soundfile.read(io.BytesIO(content), dtype="int16", always_2d=True)[0], pcm
+    )
     assert {key: tags[key] for key in TAGS} == TAGS
     assert (tags["loopstart"], tags["looplength"]) == ("4800", "91200")
     with soundfile.SoundFile(io.BytesIO(content)) as file:
@@ -397,7 +474,11 @@ def test_a_loop_outside_the_clip_is_refused(write: Any) -> None:
 
 def test_the_chain_says_what_it_did() -> None:
     quiet = np.zeros((RATE, 1), np.float32)
-    clips = [np.concatenate([quiet, moo(2), quiet]), np.concatenate([np.tile(bark(0.15), (3, 1)), quiet]), trill()]
+    clips = [
+        np.concatenate([quiet, moo(2), quiet]),
+        np.concatenate([np.tile(bark(0.15), (3, 1)), quiet]),
+        trill(),
+    ]
     done = master(clips, RATE)
     assert any("1.9 s of dead air" in note or "2.0 s of dead air" in note for note in done[0].notes)
     for clip in done:
@@ -432,12 +513,16 @@ def test_a_clip_under_400_ms_without_a_pause_names_its_method() -> None:
         (moo(1), 100, "sample rate of 100 Hz"),
     ],
 )
-def test_what_cannot_be_mastered_is_refused_with_its_number(clip: Any, rate: int, message: str) -> None:
+def test_what_cannot_be_mastered_is_refused_with_its_number(
+    clip: Any, rate: int, message: str
+) -> None:
     with pytest.raises(BadInput, match=f"Clip {2 if rate == RATE else 1} of 2: .*{message}"):
         master([moo(1), clip], rate)
 
 
-@pytest.mark.parametrize("wrong", [lambda: Cleaning(noise=90), lambda: Looping(window=1), lambda: Levels(target=3)])
+@pytest.mark.parametrize(
+    "wrong", [lambda: Cleaning(noise=90), lambda: Looping(window=1), lambda: Levels(target=3)]
+)
 def test_settings_out_of_range_are_refused(wrong: Any) -> None:
     with pytest.raises(BadInput, match="make no sense"):
         wrong()

@@ -17,10 +17,14 @@ def test_all_pages_are_quiet_and_ask_nobody_else(watched: tuple[Watched, str], s
     for path in (*PAGES, *(f"c/{page.name}" for page in sorted((site / "c").glob("*.html"))[:2])):
         one.page.goto(base + path)
         one.until("!document.documentElement.classList.contains('setting')")
-        one.page.wait_for_load_state("networkidle")  # going on would cut off a lazy picture, which counts as a failed request
+        one.page.wait_for_load_state(
+            "networkidle"
+        )  # going on would cut off a lazy picture, which counts as a failed request
     assert one.wrong == []
     origin = base.split("/site/")[0]
-    assert [address for address in one.asked if not address.startswith((origin, "data:", "blob:"))] == []
+    assert [
+        address for address in one.asked if not address.startswith((origin, "data:", "blob:"))
+    ] == []
 
 
 def test_every_button_of_the_guide_does_something(watched: tuple[Watched, str]) -> None:
@@ -73,7 +77,9 @@ def test_every_button_of_the_guide_does_something(watched: tuple[Watched, str]) 
     assert one.wrong == []
 
 
-def test_sound_comes_after_the_button_and_melts_into_the_next_card(watched: tuple[Watched, str]) -> None:
+def test_sound_comes_after_the_button_and_melts_into_the_next_card(
+    watched: tuple[Watched, str],
+) -> None:
     one, base = watched
     one.page.goto(base + "index.html")
     assert one.page.evaluate("() => JUNGLE.sound.now().state") == "none"
@@ -139,7 +145,9 @@ def test_firefox(site: Path, served: str) -> None:
     if not (node and firefox and (WEB / "node_modules" / "puppeteer-core").is_dir()):
         pytest.skip("no Firefox, no node or no puppeteer-core: run  npm ci  in web/")
     for base in (f"{site.as_uri()}/", served):
-        done = subprocess.run([node, WEB / "firefox.mjs", firefox, base], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [node, WEB / "firefox.mjs", firefox, base], capture_output=True, text=True, timeout=120
+        )
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert report["wrong"] == []

@@ -12,7 +12,9 @@ pytestmark = MARKS
 pytest_plugins = ["browsers"]
 
 
-def test_without_script_every_picture_name_phrase_and_call_is_there(chromium: Any, site: Path) -> None:
+def test_without_script_every_picture_name_phrase_and_call_is_there(
+    chromium: Any, site: Path
+) -> None:
     one = Watched(chromium, java_script_enabled=False)
     one.page.goto(f"{site.as_uri()}/index.html")
     assert one.page.locator("a.postcard img[alt]").count() == COUNT
@@ -22,7 +24,12 @@ def test_without_script_every_picture_name_phrase_and_call_is_there(chromium: An
         card = json.loads(script.read_text("utf-8").split(",", 2)[2].rstrip().removesuffix(");"))
         one.page.goto(f"{site.as_uri()}/c/{card['id']}.html")
         text = one.page.locator("main").inner_text()
-        for wanted in (card["binomial"], card["notes"], card["call_in_words"], *(phrase["english"] for phrase in card["phrases"])):
+        for wanted in (
+            card["binomial"],
+            card["notes"],
+            card["call_in_words"],
+            *(phrase["english"] for phrase in card["phrases"]),
+        ):
             assert wanted in text
         assert one.page.locator("audio[controls] source").count() >= 2
     assert one.wrong == []
@@ -39,10 +46,14 @@ def test_the_dialog_says_what_the_page_says(quiet: tuple[Watched, str]) -> None:
         "(node) => [...node.querySelectorAll('h1, h2, h3, p:not(.actions), ruby, dd, figcaption')]"
         ".map((e) => e.textContent.trim().replace(/\\s+/g, ' '))"
     )
-    shown = [one.page.locator(f"dialog {part}").evaluate(words) for part in (".front", ".back", ".notes")]
+    shown = [
+        one.page.locator(f"dialog {part}").evaluate(words) for part in (".front", ".back", ".notes")
+    ]
     name = one.page.evaluate("() => location.hash.slice(2)")
     one.page.goto(f"{base}c/{name}.html")
-    assert [one.page.locator(f"main {part}").evaluate(words) for part in (".front", ".back", ".notes")] == shown
+    assert [
+        one.page.locator(f"main {part}").evaluate(words) for part in (".front", ".back", ".notes")
+    ] == shown
 
 
 def test_keyboard_alone(quiet: tuple[Watched, str]) -> None:
@@ -57,7 +68,9 @@ def test_keyboard_alone(quiet: tuple[Watched, str]) -> None:
     for _ in range(wanted + 2):
         one.page.keyboard.press("Tab")
         reached.add(
-            one.page.evaluate("() => [...document.querySelectorAll('a[href], button, input, select')].indexOf(document.activeElement)")
+            one.page.evaluate(
+                "() => [...document.querySelectorAll('a[href], button, input, select')].indexOf(document.activeElement)"
+            )
         )
     assert len(reached - {-1}) == wanted
     one.page.locator("a.postcard").nth(1).focus()
@@ -90,7 +103,9 @@ def test_a_letter_lives_in_its_link_and_never_becomes_markup(quiet: tuple[Watche
     one.until("document.querySelector('.writing.read .message')")
     assert one.page.locator(".message").text_content() == text.replace("\u202e", "")
     assert one.page.locator(".letter b, .letter img[src=x], .letter script").count() == 0
-    assert all("read" not in address.split("#")[0] for address in one.asked)  # servers see nothing of it
+    assert all(
+        "read" not in address.split("#")[0] for address in one.asked
+    )  # servers see nothing of it
     one.page.goto("about:blank")
     one.page.goto(f"{base}send.html#/read/nobody/1.AAAA")
     one.until("document.querySelector('.toast').textContent")
@@ -167,6 +182,8 @@ def test_no_rule_of_axe_is_broken(chromium: Any, served: str, site: Path) -> Non
             one.until("document.querySelector('dialog.viewer .leaf')")
             one.page.locator("[data-do=turn]").click()
         one.page.add_script_tag(path=str(axe))
-        found = one.page.evaluate("async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])")
+        found = one.page.evaluate(
+            "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])"
+        )
         assert found == [], path
     one.context.close()

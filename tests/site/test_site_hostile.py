@@ -20,8 +20,17 @@ from jungle.site.views import CardView, Entry, SiteView
 
 ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text(encoding="utf-8"))
 WRAPS = ("{}", '">{}', "'>{}", "x{}x")
-PAYLOADS = tuple(dict.fromkeys(wrap.replace("{}", attack) for wrap in WRAPS for attack in ATTACKS))[:500]
-FIXED = {"slug", "file", "hex", "master", "paths", "plan"}  # checked, not printed: test_site.py has what happens to them
+PAYLOADS = tuple(dict.fromkeys(wrap.replace("{}", attack) for wrap in WRAPS for attack in ATTACKS))[
+    :500
+]
+FIXED = {
+    "slug",
+    "file",
+    "hex",
+    "master",
+    "paths",
+    "plan",
+}  # checked, not printed: test_site.py has what happens to them
 OURS = {
     "href",
     "src",
@@ -52,20 +61,65 @@ def poisoned(value: Any, text: str) -> Any:
         elif isinstance(old, dict):
             found[field.name] = dict.fromkeys([text], 1.0)
         elif isinstance(old, tuple) and field.name not in ("loop",):
-            found[field.name] = tuple(text if isinstance(one, str) else poisoned(one, text) for one in old)
+            found[field.name] = tuple(
+                text if isinstance(one, str) else poisoned(one, text) for one in old
+            )
         elif dataclasses.is_dataclass(old):
             found[field.name] = poisoned(old, text)
     return dataclasses.replace(value, **found)
 
 
 PLAIN = Postcard(
-    species=Species(slug="plain", name="a", seed=1, mix={"a": 1.0}, voice="a", binomial="a", habitat="a", traits=("a",)),
+    species=Species(
+        slug="plain",
+        name="a",
+        seed=1,
+        mix={"a": 1.0},
+        voice="a",
+        binomial="a",
+        habitat="a",
+        traits=("a",),
+    ),
     own_name="a",
     language="a",
     family="a",
-    picture=Picture(file="p.png", width=64, height=64, seed=1, mix={"a": 1.0}, model="a", solver="a", steps=1, guidance=1.0, species="a"),
-    call=Call(file="c.wav", seconds=1.0, rate=48_000, seed=1, take=1, mix={"a": 1.0}, engine="a", model="a", prompt="a", notes=("a",)),
-    phrases=(Phrase(text="a", parts="a", gloss="a", ipa="a", english="a", intent="a", mood="a", plan={}, provenance="a"),),
+    picture=Picture(
+        file="p.png",
+        width=64,
+        height=64,
+        seed=1,
+        mix={"a": 1.0},
+        model="a",
+        solver="a",
+        steps=1,
+        guidance=1.0,
+        species="a",
+    ),
+    call=Call(
+        file="c.wav",
+        seconds=1.0,
+        rate=48_000,
+        seed=1,
+        take=1,
+        mix={"a": 1.0},
+        engine="a",
+        model="a",
+        prompt="a",
+        notes=("a",),
+    ),
+    phrases=(
+        Phrase(
+            text="a",
+            parts="a",
+            gloss="a",
+            ipa="a",
+            english="a",
+            intent="a",
+            mood="a",
+            plan={},
+            provenance="a",
+        ),
+    ),
     stamp=Glyphs(text="a", width=40.0, height=40.0, paths=("M0 0L1 1",)),
     colours=(Colour(name="a", hex="#123456", share=1.0),),
     alt="a",
@@ -73,12 +127,16 @@ PLAIN = Postcard(
     notes="a",
     postmark=("a", "a"),
 )
-LOOKS = Looks(512, 512, 5, "data:image/webp;base64,AA==", (File("avif", 512, 1), File("jpeg", 512, 1)))
+LOOKS = Looks(
+    512, 512, 5, "data:image/webp;base64,AA==", (File("avif", 512, 1), File("jpeg", 512, 1))
+)
 
 
 def site_of(text: str) -> SiteView:
     short, pairs = clean(text, NAME), ((clean(text, LINE), clean(text, MESSAGE)),)
-    entry = Entry(word=short, ipa=short, english=short, kind=short, made_of=clean(text), gloss=short)
+    entry = Entry(
+        word=short, ipa=short, english=short, kind=short, made_of=clean(text), gloss=short
+    )
     return SiteView(
         title=short,
         world=clean(text, MESSAGE),
@@ -133,7 +191,10 @@ class Skeleton(HTMLParser):
 
 def pages(text: str) -> Iterator[tuple[str, bytes]]:
     site, card = site_of(text), view_of(text)
-    yield "card.html", render.page("card.html", site=site, card=card, previous=card, next=card, root="../")
+    yield (
+        "card.html",
+        render.page("card.html", site=site, card=card, previous=card, next=card, root="../"),
+    )
     yield "index.html", render.page("index.html", site=site, sections=[[card]], volume=1, root="")
 
 
@@ -161,22 +222,32 @@ def test_pages_of_the_whole_site_keep_their_bones() -> None:
     for text in PAYLOADS[::10]:
         for name in ("dictionary.html", "about.html", "send.html", "404.html"):
             plain = render.page(name, site=site_of(harmless(clean(text, MESSAGE))), root="")
-            assert Skeleton(render.page(name, site=site_of(text), root="")).bones == Skeleton(plain).bones, (name, text)
+            assert (
+                Skeleton(render.page(name, site=site_of(text), root="")).bones
+                == Skeleton(plain).bones
+            ), (name, text)
 
 
 def test_scripts_parse_back_to_the_text() -> None:
     for text in PAYLOADS:
         card = view_of(text)
-        script = render.put("card", "plain", viewing.card_json(card, "plain", "plain", "index.html"))
+        script = render.put(
+            "card", "plain", viewing.card_json(card, "plain", "plain", "index.html")
+        )
         search = render.put("search", "all", [viewing.search_row(card, "index.html")])
         for data in (script, search):
             assert not {"<", ">", "\u2028", "\u2029"} & set(data.decode())
-        value = json.loads(b"[" + script.removeprefix(b"JUNGLE.put(").removesuffix(b");\n") + b"]")[2]
+        value = json.loads(b"[" + script.removeprefix(b"JUNGLE.put(").removesuffix(b");\n") + b"]")[
+            2
+        ]
         assert value["name"] == clean(text, NAME)
         assert value["notes"] == clean(text, MESSAGE)
         assert value["phrases"][0]["text"] == clean(text, PHRASE)
         assert value["colours"][0]["name"] == clean(text, NAME)
-    assert json.loads(render.script_json("\u2028</script><!--&\U0001f600")) == "\u2028</script><!--&\U0001f600"
+    assert (
+        json.loads(render.script_json("\u2028</script><!--&\U0001f600"))
+        == "\u2028</script><!--&\U0001f600"
+    )
     with pytest.raises(ValueError, match="JSON"):
         render.script_json(float("nan"))
 
@@ -185,7 +256,15 @@ def test_the_feed_stays_xml() -> None:
     for text in PAYLOADS:
         root = ElementTree.fromstring(feed.feed(site_of(text), [view_of(text)]))
         assert root.findtext("{*}entry/{*}title") == clean(text, NAME) or not clean(text, NAME)
-        assert [one.tag.split("}")[1] for one in root] == ["id", "title", "updated", "link", "link", "author", "entry"]
+        assert [one.tag.split("}")[1] for one in root] == [
+            "id",
+            "title",
+            "updated",
+            "link",
+            "link",
+            "author",
+            "entry",
+        ]
 
 
 # ----------------------------------------------------------------------------------------------------------------- a real browser
@@ -196,18 +275,50 @@ pytest_plugins = ["browsers"]
 @pytest.mark.slow
 def test_nothing_runs_and_nothing_overflows_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     texts = PAYLOADS[:: len(PAYLOADS) // 48][:48]
-    cards = [poisoned(card, text) for card, text in zip(make_cards(tmp_path, len(texts), distinct=2, size=160), texts, strict=True)]
+    cards = [
+        poisoned(card, text)
+        for card, text in zip(
+            make_cards(tmp_path, len(texts), distinct=2, size=160), texts, strict=True
+        )
+    ]
     pairs = tuple((text, text) for text in texts)
-    settings = SiteSettings(title=texts[3], world=texts[7], models=pairs, credits=pairs, ledger=pairs, encoder=Fixed(), workers=1)
+    settings = SiteSettings(
+        title=texts[3],
+        world=texts[7],
+        models=pairs,
+        credits=pairs,
+        ledger=pairs,
+        encoder=Fixed(),
+        workers=1,
+    )
     out = tmp_path / "site"
     build_site(tmp_path, cards, out, settings)
     wrong: list[str] = []
     page = chromium.new_page(viewport={"width": 320, "height": 640})
     page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    page.on("console", lambda line: wrong.append(f"console {line.text}") if line.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda line: (
+            wrong.append(f"console {line.text}") if line.type in ("error", "warning") else None
+        ),
+    )
     page.on("pageerror", lambda error: wrong.append(f"error {error}"))
-    page.on("request", lambda one: wrong.append(f"request {one.url}") if not one.url.startswith(("file:", "data:", "blob:")) else None)
-    names = ["index.html", "about.html", "dictionary.html", "send.html", "404.html", *(f"c/{card.species.slug}.html" for card in cards)]
+    page.on(
+        "request",
+        lambda one: (
+            wrong.append(f"request {one.url}")
+            if not one.url.startswith(("file:", "data:", "blob:"))
+            else None
+        ),
+    )
+    names = [
+        "index.html",
+        "about.html",
+        "dictionary.html",
+        "send.html",
+        "404.html",
+        *(f"c/{card.species.slug}.html" for card in cards),
+    ]
     for name in names:
         page.goto((out / name).as_uri())
         page.wait_for_timeout(20)
@@ -217,7 +328,9 @@ def test_nothing_runs_and_nothing_overflows_in_a_browser(chromium: Any, tmp_path
         )
     page.goto((out / "index.html").as_uri())
     for number in range(0, len(cards), 6):
-        page.evaluate("number => document.querySelectorAll('.cards a.postcard')[number].click()", number)
+        page.evaluate(
+            "number => document.querySelectorAll('.cards a.postcard')[number].click()", number
+        )
         page.wait_for_timeout(150)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
         page.keyboard.press("Escape")

@@ -32,10 +32,14 @@ def build(folder: Path) -> Path:
     pairs = Tokenizer(models.BPE())
     pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     pairs.train_from_iterator(TEXTS, trainer)
     made = json.loads(pairs.to_str())["model"]
-    tokenizer = transformers.RobertaTokenizerFast(vocab=made["vocab"], merges=[tuple(pair) for pair in made["merges"]])
+    tokenizer = transformers.RobertaTokenizerFast(
+        vocab=made["vocab"], merges=[tuple(pair) for pair in made["merges"]]
+    )
     extractor = transformers.ClapFeatureExtractor(
         feature_size=16, sampling_rate=RATE, hop_length=64, max_length_s=1, fft_window_size=256, frequency_max=RATE // 2,
         truncation="rand_trunc",
@@ -51,8 +55,12 @@ def build(folder: Path) -> Path:
     }  # fmt: skip
     torch.manual_seed(3)
     transformers.utils.logging.disable_progress_bar()
-    transformers.ClapModel(transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=16)).save_pretrained(folder)
-    transformers.ClapProcessor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
+    transformers.ClapModel(
+        transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=16)
+    ).save_pretrained(folder)
+    transformers.ClapProcessor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(
+        folder
+    )
     return folder
 
 
@@ -73,7 +81,9 @@ def call(seconds: float, pitch: float = 500.0, rate: int = RATE, channels: int =
 
 
 def test_agreement_is_that_of_the_classes_called_directly(toy: Path, clap: Clap) -> None:
-    model, processor = (kind.from_pretrained(toy) for kind in (transformers.ClapModel, transformers.ClapProcessor))
+    model, processor = (
+        kind.from_pretrained(toy) for kind in (transformers.ClapModel, transformers.ClapProcessor)
+    )
     audio = call(0.8)
     words = processor.tokenizer([TEXTS[0]], return_tensors="pt")
     heard = processor.feature_extractor([audio[:, 0]], sampling_rate=RATE, return_tensors="pt")
@@ -85,7 +95,9 @@ def test_agreement_is_that_of_the_classes_called_directly(toy: Path, clap: Clap)
 
 
 def test_prompt_and_call_both_count(clap: Clap) -> None:
-    found = {clap.cosine(text, audio, RATE) for text in TEXTS for audio in (call(0.8), call(0.8, 1500))}
+    found = {
+        clap.cosine(text, audio, RATE) for text in TEXTS for audio in (call(0.8), call(0.8, 1500))
+    }
     assert len(found) == 6
     assert all(-1 <= one <= 1 for one in found)
 
@@ -95,7 +107,9 @@ def test_a_call_is_brought_to_the_models_rate_and_to_mono(clap: Clap) -> None:
     [piece] = clap.pieces(wide, 44_100)
     np.testing.assert_allclose(piece, soxr.resample(wide[:, 0], 44_100, RATE), atol=1e-6)
     assert piece.dtype == np.float32
-    assert clap.cosine(TEXTS[0], wide, 44_100) == pytest.approx(clap.cosine(TEXTS[0], call(0.8), RATE), abs=0.02)
+    assert clap.cosine(TEXTS[0], wide, 44_100) == pytest.approx(
+        clap.cosine(TEXTS[0], call(0.8), RATE), abs=0.02
+    )
 
 
 def test_a_long_call_is_heard_to_its_end_and_always_alike(clap: Clap) -> None:
@@ -106,7 +120,9 @@ def test_a_long_call_is_heard_to_its_end_and_always_alike(clap: Clap) -> None:
     alone = [clap.cosine(TEXTS[1], part, RATE) for part in parts]
     assert clap.cosine(TEXTS[1], whole, RATE) == pytest.approx(np.mean(alone), abs=1e-5)
     assert len({clap.cosine(TEXTS[1], whole, RATE) for _ in range(3)}) == 1
-    assert len(clap.pieces(np.concatenate([parts[0], call(0.05)]), RATE)) == 1  # a crumb at the end is no piece
+    assert (
+        len(clap.pieces(np.concatenate([parts[0], call(0.05)]), RATE)) == 1
+    )  # a crumb at the end is no piece
 
 
 def test_an_endless_prompt_is_cut(clap: Clap) -> None:
@@ -114,7 +130,9 @@ def test_an_endless_prompt_is_cut(clap: Clap) -> None:
 
 
 def test_takes_are_ranked_by_their_prompt(clap: Clap) -> None:
-    takes = [Take(call(0.8, pitch), RATE, seed) for seed, pitch in enumerate((300, 700, 1100, 1900))]
+    takes = [
+        Take(call(0.8, pitch), RATE, seed) for seed, pitch in enumerate((300, 700, 1100, 1900))
+    ]
     fits = [clap.agreement(TEXTS[0], take.audio, RATE) for take in takes]
     judged = judge(takes, {}, Ear.shipped(), None, TEXTS[0], clap)
     sound = [one for one in judged if not one.flags]
@@ -122,7 +140,9 @@ def test_takes_are_ranked_by_their_prompt(clap: Clap) -> None:
     assert [one.fit for one in sound] == pytest.approx([fits[one.take.seed] for one in sound])
     blemishes = {len(one.findings) for one in sound}
     assert blemishes == {len(sound[0].findings)}  # so that nothing but the prompt decides
-    assert [one.fit for one in sound] == sorted((one.fit for one in sound if one.fit is not None), reverse=True)
+    assert [one.fit for one in sound] == sorted(
+        (one.fit for one in sound if one.fit is not None), reverse=True
+    )
     assert f"fits its prompt by {sound[0].fit:.2f}" in sound[0].why
     without = judge(takes, {}, Ear.shipped(), None, TEXTS[0])
     assert all(one.fit is None and "prompt" not in one.why for one in without)
@@ -130,7 +150,9 @@ def test_takes_are_ranked_by_their_prompt(clap: Clap) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other model", "no tokenizer", "nan", "empty"])
-def test_what_is_no_clap_is_refused_when_it_is_opened(toy: Path, tmp_path: Path, damage: str) -> None:
+def test_what_is_no_clap_is_refused_when_it_is_opened(
+    toy: Path, tmp_path: Path, damage: str
+) -> None:
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "bad"
@@ -146,7 +168,10 @@ def test_what_is_no_clap_is_refused_when_it_is_opened(toy: Path, tmp_path: Path,
         for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"):
             (folder / name).unlink(missing_ok=True)
     elif damage == "nan":
-        broken = {name: value * float("nan") if value.is_floating_point() else value for name, value in load_file(weights).items()}
+        broken = {
+            name: value * float("nan") if value.is_floating_point() else value
+            for name, value in load_file(weights).items()
+        }
         save_file(broken, weights, {"format": "pt"})
     else:
         shutil.rmtree(folder)
@@ -155,7 +180,9 @@ def test_what_is_no_clap_is_refused_when_it_is_opened(toy: Path, tmp_path: Path,
         Clap.open(str(folder))
 
 
-def test_without_transformers_or_a_folder_the_sentence_says_so(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_transformers_or_a_folder_the_sentence_says_so(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadInput, match="There is no folder 'nothing here'"):
         Clap.open("nothing here")
     monkeypatch.setitem(sys.modules, "transformers", None)
@@ -169,7 +196,9 @@ def test_a_folder_needs_no_network(toy: Path, monkeypatch: pytest.MonkeyPatch) -
     assert Clap.open(str(toy)).rate == RATE
 
 
-def test_the_command_line_hands_it_to_the_ranking(toy: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_hands_it_to_the_ranking(
+    toy: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With an engine of noise in the place of Stable Audio."""
 
     class Noise:
@@ -181,9 +210,25 @@ def test_the_command_line_hands_it_to_the_ranking(toy: Path, command: Command, t
                     audio = call(0.8, 400 + 300 * number)
                     yield index, Take(audio, RATE, one.seed + number)
 
-    monkeypatch.setattr("jungle.sounds.stable_audio.engine.StableAudioMaker.open", lambda *_, **__: Noise())
+    monkeypatch.setattr(
+        "jungle.sounds.stable_audio.engine.StableAudioMaker.open", lambda *_, **__: Noise()
+    )
     monkeypatch.chdir(tmp_path)
-    line = ["sounds", "--engine", "stable-audio", "-n", "1", "--takes", "3", "--prompt", TEXTS[0], "--clap", str(toy), "--quiet", "--json"]
+    line = [
+        "sounds",
+        "--engine",
+        "stable-audio",
+        "-n",
+        "1",
+        "--takes",
+        "3",
+        "--prompt",
+        TEXTS[0],
+        "--clap",
+        str(toy),
+        "--quiet",
+        "--json",
+    ]
     done = command(line)
     assert done.code == 0, done.err
     assert "fits its prompt by" in done.json["calls"][0]["why"]

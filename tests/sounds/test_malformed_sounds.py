@@ -66,7 +66,9 @@ def saved(kind: Any, classes: tuple[str, ...], **changes: Any) -> bytes:
     """An untrained tiny model as its file holds it; ``changes`` are made in its description."""
     recipe = find("tiny", kind)
     net = model.build(recipe, len(classes), device.choose("cpu:float32")).net
-    weights = {name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()}
+    weights = {
+        name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
+    }
     made = checkpoint.Checkpoint(recipe, classes, 20, "data", weights, {})
     whole = made.about() | {"weights": weights, "ema": {}}
     buffer = io.BytesIO()
@@ -83,7 +85,12 @@ def reference(names: Any = ("a", "b"), **changes: Any) -> bytes:
         "lengths": np.full(2, frames, np.int32),
     }
     kept = {key: value for key, value in (parts | changes).items() if value is not ...}
-    return packed(kept, None if names is None else {"names": names if isinstance(names, str) else json.dumps(names)})
+    return packed(
+        kept,
+        None
+        if names is None
+        else {"names": names if isinstance(names, str) else json.dumps(names)},
+    )
 
 
 REFERENCES: dict[str, bytes] = {
@@ -146,19 +153,43 @@ def build(world: Path) -> None:
         "cut": good[:30], "clipped": wav(np.sign(call(1.0))),
     }  # fmt: skip
     files |= {f"{name}/a/{number}.wav": data for name, data in bad.items() for number in range(2)}
-    files |= {f"recordings/{name}/{number}.wav": wav(call(pitch=300 + 90 * number)) for name in ANIMALS for number in range(2)}
-    files |= {f"many/{name}/{number}.wav": wav(call(0.2, 200 + 40 * number)) for name in ANIMALS for number in range(10)}
-    files |= {f"strangers/{name}/{number}.wav": files[f"many/frog/{number}.wav"] for name in ("frog", "yeti") for number in range(10)}
+    files |= {
+        f"recordings/{name}/{number}.wav": wav(call(pitch=300 + 90 * number))
+        for name in ANIMALS
+        for number in range(2)
+    }
+    files |= {
+        f"many/{name}/{number}.wav": wav(call(0.2, 200 + 40 * number))
+        for name in ANIMALS
+        for number in range(10)
+    }
+    files |= {
+        f"strangers/{name}/{number}.wav": files[f"many/frog/{number}.wav"]
+        for name in ("frog", "yeti")
+        for number in range(10)
+    }
     files |= {f"photos/{name}/{number}.png": photo for name in ANIMALS for number in range(2)}
-    files |= {f"toml/{name}/jungle.toml": data for name, (data, _) in (TOMLS | OWN_MODELS | LEARNING_TOMLS).items()}
-    files |= {"tiny/jungle.toml": b"recipe = 'tiny'", "mine/jungle.toml": b"[[species]]\nslug = 'good'\nmix = { frog = 1 }\n"}
+    files |= {
+        f"toml/{name}/jungle.toml": data
+        for name, (data, _) in (TOMLS | OWN_MODELS | LEARNING_TOMLS).items()
+    }
+    files |= {
+        "tiny/jungle.toml": b"recipe = 'tiny'",
+        "mine/jungle.toml": b"[[species]]\nslug = 'good'\nmix = { frog = 1 }\n",
+    }
     files |= {"taken/animal_sound_1.wav": b"mine"}
     files |= {f"beside/{name}/call.reference": data for name, data in REFERENCES.items()}
     files |= {f"beside/{name}/call.pth": files["call.pth"] for name in REFERENCES}
     for name, data in files.items():
         (world / name).parent.mkdir(parents=True, exist_ok=True)
         (world / name).write_bytes(data)
-    for folder in ("nobody", "a-folder.wav", "stands/animal_sound_1.wav", "lies/sounds.json", "hidden/.git"):
+    for folder in (
+        "nobody",
+        "a-folder.wav",
+        "stands/animal_sound_1.wav",
+        "lies/sounds.json",
+        "hidden/.git",
+    ):
         (world / folder).mkdir(parents=True)
     (world / "hidden" / ".git" / "a.wav").write_bytes(good)
     (world / "loop").symlink_to("loop")
@@ -308,26 +339,42 @@ CASES = (
 
 
 @pytest.mark.parametrize(("arguments", "word"), CASES)
-def test_one_sentence(world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_sentence(
+    world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refuse(world, arguments, word, command, monkeypatch)
 
 
 @pytest.mark.parametrize("library", ["diffusers", "transformers"])
-def test_stable_audio_without_its_libraries(world: Path, library: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stable_audio_without_its_libraries(
+    world: Path, library: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     refuse(world, PLAY.split(), "jungle[stable-audio]", command, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "line", [SING, f"{SING} --mix frog=2,lion=1 --seconds 1", LEARN, "inspect good.wav", "inspect ../recordings -C tiny"]
+    "line",
+    [
+        SING,
+        f"{SING} --mix frog=2,lion=1 --seconds 1",
+        LEARN,
+        "inspect good.wav",
+        "inspect ../recordings -C tiny",
+    ],
 )
-def test_without_the_mistake_it_works(world: Path, line: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_mistake_it_works(
+    world: Path, line: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The control: the commands that the cases above break are whole."""
     copy = tmp_path / "world"
     shutil.copytree(world, copy, symlinks=True)
     monkeypatch.chdir(copy)
     done = command([*line.split(), "--quiet"])
-    assert (done.code, [text for text in done.err.splitlines() if not text.startswith("animal_sound_1.wav: ")]) == (0, [])
+    assert (
+        done.code,
+        [text for text in done.err.splitlines() if not text.startswith("animal_sound_1.wav: ")],
+    ) == (0, [])
     assert done.out
 
 
@@ -347,15 +394,27 @@ def test_without_the_mistake_it_works(world: Path, line: str, tmp_path: Path, co
         "inspect secret.wav": "secret.wav",
     }.items(),
 )
-def test_no_permission(line: str, word: str, world: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_permission(
+    line: str, word: str, world: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to others
     try:
         for name in ("recordings", "unread"):
             shutil.copytree(world / "recordings", folder / name)
-        for name in ("call.pth", "secret.pth", "secret.wav", "beside/call.pth", "beside/call.reference"):
+        for name in (
+            "call.pth",
+            "secret.pth",
+            "secret.wav",
+            "beside/call.pth",
+            "beside/call.reference",
+        ):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(world / "call.pth", folder / name)
-        for path in [*folder.glob("secret.*"), folder / "beside" / "call.reference", *(folder / "unread").rglob("*.wav")]:
+        for path in [
+            *folder.glob("secret.*"),
+            folder / "beside" / "call.reference",
+            *(folder / "unread").rglob("*.wav"),
+        ]:
             path.chmod(0)
         for name, mode in (("locked", 0o555), ("closed", 0), ("cache", 0o777)):
             (folder / name).mkdir()
@@ -408,5 +467,9 @@ def test_an_empty_list_of_species_makes_room_for_species(tmp_path: Path, line: s
     jungle_toml.write_species(tmp_path, 0, species)
     after = jungle_toml.read(tmp_path)
     assert after.species == species
-    assert (after.seed, after.sounds) == (before.seed, before.sounds) == (4, {"steps": "9"} if "[sounds]" in line else {})
+    assert (
+        (after.seed, after.sounds)
+        == (before.seed, before.sounds)
+        == (4, {"steps": "9"} if "[sounds]" in line else {})
+    )
     assert where.read_text().startswith("# mine\nseed = 4\n")

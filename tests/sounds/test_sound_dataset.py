@@ -30,7 +30,9 @@ RECIPE = find("quick", "recordings")
 RATE = dataset.RATE
 
 
-def chirp(seed: int = 0, rate: int = 16_000, seconds: float = 1.0, channels: int = 1, peak: float = 0.5) -> NDArray[np.float32]:
+def chirp(
+    seed: int = 0, rate: int = 16_000, seconds: float = 1.0, channels: int = 1, peak: float = 0.5
+) -> NDArray[np.float32]:
     """A drawn call: a few gliding tones of three partials. The same seed is the same call at any rate."""
     source, t = np.random.default_rng(seed), np.arange(round(seconds * rate)) / rate
     result = np.zeros_like(t)
@@ -39,8 +41,14 @@ def chirp(seed: int = 0, rate: int = 16_000, seconds: float = 1.0, channels: int
         here = (t >= begin) & (t < begin + 0.16)
         x = t[here] - begin
         for partial in (1, 2, 3):
-            result[here] += np.sin(2 * np.pi * partial * (low * x + glide * x**2)) * np.sin(np.pi * x / 0.16) ** 2 / partial
-    return np.repeat((peak * result / np.abs(result).max()).astype(np.float32)[:, None], channels, axis=1)
+            result[here] += (
+                np.sin(2 * np.pi * partial * (low * x + glide * x**2))
+                * np.sin(np.pi * x / 0.16) ** 2
+                / partial
+            )
+    return np.repeat(
+        (peak * result / np.abs(result).max()).astype(np.float32)[:, None], channels, axis=1
+    )
 
 
 def save(path: Path, audio: NDArray[Any], rate: int = 16_000, **options: Any) -> Path:
@@ -73,7 +81,11 @@ def video(path: Path) -> Path:
         stream.width = stream.height = 32
         stream.pix_fmt = "yuv420p"
         for _ in range(3):
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
+            file.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+                )
+            )
         file.mux(stream.encode(None))
     return path
 
@@ -81,7 +93,14 @@ def video(path: Path) -> Path:
 def riff(coding: int, rate: int, bits: int, data: bytes) -> bytes:
     """A mono WAV by hand: RIFF of Microsoft's Multimedia Programming Interface, format chunk of 18 bytes."""
     form = struct.pack("<HHIIHHH", coding, 1, rate, rate * bits // 8, bits // 8, bits, 0)
-    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    chunks = (
+        b"fmt "
+        + struct.pack("<I", len(form))
+        + form
+        + b"data"
+        + struct.pack("<I", len(data))
+        + data
+    )
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
@@ -107,7 +126,9 @@ EXACT: dict[str, tuple[dict[str, Any], int, float]] = {  # options of soundfile,
 
 @pytest.mark.parametrize("encoding", EXACT)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_lossless_and_old_encodings_give_the_samples_back(tmp_path: Path, encoding: str, channels: int) -> None:
+def test_lossless_and_old_encodings_give_the_samples_back(
+    tmp_path: Path, encoding: str, channels: int
+) -> None:
     options, rate, error = EXACT[encoding]
     audio = chirp(1, rate, 0.5) * np.linspace(1, 0.5, channels, dtype=np.float32)
     read, found, facts = open_recording(save(tmp_path / "a.bin", audio, rate, **options))
@@ -120,17 +141,23 @@ def test_lossless_and_old_encodings_give_the_samples_back(tmp_path: Path, encodi
 
 def test_a_wav_of_8_bits_and_one_of_mu_law_against_the_standards(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(riff(1, 8_000, 8, bytes([0, 64, 128, 192, 255])))
-    np.testing.assert_array_equal(open_recording(tmp_path / "a.wav")[0][:, 0], [-1, -0.5, 0, 0.5, 127 / 128])
+    np.testing.assert_array_equal(
+        open_recording(tmp_path / "a.wav")[0][:, 0], [-1, -0.5, 0, 0.5, 127 / 128]
+    )
     # ITU-T G.711, table 2a: codes 0x80 and 0x00 are +8031 and -8031 of 8192, code 0xFF is 0.
     (tmp_path / "u.wav").write_bytes(riff(7, 8_000, 8, bytes([0x80, 0x00, 0xFF])))
-    np.testing.assert_allclose(open_recording(tmp_path / "u.wav")[0][:, 0], [8031 / 8192, -8031 / 8192, 0], atol=1e-6)
+    np.testing.assert_allclose(
+        open_recording(tmp_path / "u.wav")[0][:, 0], [8031 / 8192, -8031 / 8192, 0], atol=1e-6
+    )
 
 
 LOSSY = {
     "MP3": lambda path, audio: encode(path, audio, 44_100, "libmp3lame", "mp3"),
     "WAV MP3": lambda path, audio: encode(path, audio, 44_100, "libmp3lame", "wav"),
     "Ogg Vorbis": lambda path, audio: save(path, audio, 44_100, format="OGG", subtype="VORBIS"),
-    "Ogg Opus": lambda path, audio: encode(path, signal.resample_poly(audio, 160, 147).astype(np.float32), 48_000, "libopus", "ogg"),
+    "Ogg Opus": lambda path, audio: encode(
+        path, signal.resample_poly(audio, 160, 147).astype(np.float32), 48_000, "libopus", "ogg"
+    ),
     "MP4 AAC": lambda path, audio: encode(path, audio, 44_100, "aac", "ipod"),
     "AAC": lambda path, audio: encode(path, audio, 44_100, "aac", "adts"),
     "WMA WMAV2": lambda path, audio: encode(path, audio, 44_100, "wmav2", "asf"),
@@ -139,7 +166,9 @@ LOSSY = {
 
 def closeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """The highest normalised cross-correlation of two signals of one rate."""
-    return float(np.abs(signal.correlate(a, b, method="fft")).max() / (np.linalg.norm(a) * np.linalg.norm(b)))
+    return float(
+        np.abs(signal.correlate(a, b, method="fft")).max() / (np.linalg.norm(a) * np.linalg.norm(b))
+    )
 
 
 @pytest.mark.parametrize("encoding", LOSSY)
@@ -147,13 +176,17 @@ def test_lossy_encodings_sound_the_same(tmp_path: Path, encoding: str) -> None:
     audio = chirp(2, 44_100, 1.0)
     read, rate, facts = open_recording(LOSSY[encoding](tmp_path / "a.bin", audio), RATE)
     assert (rate, facts.encoding, facts.channels) == (RATE, encoding, 1)
-    assert closeness(read[:, 0], signal.resample_poly(audio[:, 0], 160, 441).astype(np.float32)) > 0.97
+    assert (
+        closeness(read[:, 0], signal.resample_poly(audio[:, 0], 160, 441).astype(np.float32)) > 0.97
+    )
 
 
 def test_resampling_agrees_with_scipy(tmp_path: Path) -> None:
     for rate in (8_000, 11_025, 48_000, 192_000):
         audio = chirp(3, rate, 0.5)
-        read, _, _ = open_recording(save(tmp_path / f"{rate}.wav", audio, rate, subtype="FLOAT"), RATE)
+        read, _, _ = open_recording(
+            save(tmp_path / f"{rate}.wav", audio, rate, subtype="FLOAT"), RATE
+        )
         common = np.gcd(rate, RATE)
         expected = signal.resample_poly(audio.astype(np.float64), RATE // common, rate // common)
         assert abs(len(read) - len(expected)) <= 1
@@ -184,7 +217,10 @@ BROKEN: dict[str, Callable[[Path], Path]] = {
     "not a recording": written("a.mp3", b"<html>404</html>" * 50),
     "damaged (MP3)": written("a.mp3", b"ID3\x04" + bytes(range(256)) * 8),
     "damaged": written("a.flac", b"fLaC" + bytes(range(256)) * 8),
-    "locked by copy protection": written("a.m4a", b"\0\0\0\x18ftypM4P \0\0\0\0M4P mp42" + b"\0\0\0\x20moov\0\0\0\x18trakdrms" + bytes(500)),
+    "locked by copy protection": written(
+        "a.m4a",
+        b"\0\0\0\x18ftypM4P \0\0\0\0M4P mp42" + b"\0\0\0\x20moov\0\0\0\x18trakdrms" + bytes(500),
+    ),
     "a video without sound": lambda folder: video(folder / "a.m4a"),
     "samples that are not numbers (NaN or infinite)": nan,
     "samples far beyond any loudness": huge,
@@ -192,13 +228,17 @@ BROKEN: dict[str, Callable[[Path], Path]] = {
     "is a directory": lambda folder: folder,
     "a sample rate of 5 Hz is damage": written("a.wav", riff(1, 5, 16, bytes(400))),
     "shorter than 0.1 seconds": lambda folder: save(folder / "a.wav", chirp(0)[:1000]),
-    "silent (nothing above -60 dBFS)": lambda folder: save(folder / "a.wav", chirp(0, peak=5e-4), subtype="PCM_24"),
+    "silent (nothing above -60 dBFS)": lambda folder: save(
+        folder / "a.wav", chirp(0, peak=5e-4), subtype="PCM_24"
+    ),
     "nothing but clipping": lambda folder: save(folder / "a.wav", np.clip(chirp(0) * 50, -1, 1)),
 }
 
 
 @pytest.mark.parametrize("reason", BROKEN)
-def test_what_cannot_be_used_has_a_reason(tmp_path: Path, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_used_has_a_reason(
+    tmp_path: Path, reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(Unreadable) as caught:
         dataset.prepare(BROKEN[reason](tmp_path))
     assert caught.value.reason.startswith(reason.removesuffix(" (MP3)"))
@@ -235,9 +275,14 @@ def test_headers_that_lie_about_length_are_not_believed(tmp_path: Path) -> None:
         assert abs(len(open_recording(path)[0]) - len(audio)) <= 4
 
 
-def test_only_the_beginning_of_hours_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_beginning_of_hours_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(decode, "LONGEST", 1.5)
-    for path in (save(tmp_path / "a.wav", chirp(6, seconds=4.0)), encode(tmp_path / "a.m4a", chirp(6, seconds=4.0), RATE, "aac", "ipod")):
+    for path in (
+        save(tmp_path / "a.wav", chirp(6, seconds=4.0)),
+        encode(tmp_path / "a.m4a", chirp(6, seconds=4.0), RATE, "aac", "ipod"),
+    ):
         audio, _, facts = open_recording(path)
         assert (len(audio), facts.seconds) == (24_000, 1.5)
 
@@ -257,12 +302,20 @@ def test_a_clip_is_mono_trimmed_centred_and_of_one_peak(tmp_path: Path) -> None:
     values = as_float(clip)
     assert np.abs(values).max() == pytest.approx(dataset.PEAK, abs=1e-4)
     assert abs(values.mean()) < 1e-3
-    assert 0.9 < len(values) / RATE < 1.12  # the call, a frame and a margin on both sides, of five seconds
+    assert (
+        0.9 < len(values) / RATE < 1.12
+    )  # the call, a frame and a margin on both sides, of five seconds
     assert closeness(values, signal.resample_poly(call[:, 0], 160, 441).astype(np.float32)) > 0.99
 
 
 def test_the_loudest_ten_seconds_of_a_long_recording_are_kept(tmp_path: Path) -> None:
-    audio = np.concatenate([chirp(8, seconds=9.0, peak=0.1), chirp(9, seconds=9.5, peak=0.8), chirp(10, seconds=9.0, peak=0.1)])
+    audio = np.concatenate(
+        [
+            chirp(8, seconds=9.0, peak=0.1),
+            chirp(9, seconds=9.5, peak=0.8),
+            chirp(10, seconds=9.0, peak=0.1),
+        ]
+    )
     clip = dataset.prepare(save(tmp_path / "a.wav", audio))
     assert len(clip.wave) == 10 * RATE
     assert closeness(as_float(clip), chirp(9, seconds=9.5)[:, 0]) > 0.95
@@ -271,13 +324,17 @@ def test_the_loudest_ten_seconds_of_a_long_recording_are_kept(tmp_path: Path) ->
 def test_opposite_channels_do_not_cancel() -> None:
     call = chirp(0)
     np.testing.assert_array_equal(dataset.mono(np.concatenate([call, -call], axis=1)), call[:, 0])
-    np.testing.assert_allclose(dataset.mono(np.concatenate([call, 0 * call], axis=1)), call[:, 0] / 2)
+    np.testing.assert_allclose(
+        dataset.mono(np.concatenate([call, 0 * call], axis=1)), call[:, 0] / 2
+    )
 
 
 def test_clipping_is_told_from_loudness() -> None:
     assert dataset.at_rail(chirp(0, peak=1.0)) < 0.005
     assert dataset.at_rail(chirp(0, peak=0.5)) == 0
-    assert 0.05 < dataset.at_rail(np.clip(chirp(0, peak=3.0), -1, 127 / 128)) < 0.5  # the rails of 8 bits
+    assert (
+        0.05 < dataset.at_rail(np.clip(chirp(0, peak=3.0), -1, 127 / 128)) < 0.5
+    )  # the rails of 8 bits
 
 
 # Twins
@@ -296,8 +353,13 @@ def twins_of(audio: NDArray[np.float32], folder: Path) -> dict[str, Path]:
 
 
 def test_the_same_recording_is_one_group_and_others_are_not(tmp_path: Path) -> None:
-    twins = [dataset.prepare(path).print for path in twins_of(chirp(20, 44_100, 2.0), tmp_path).values()]
-    strangers = [dataset.prepare(save(tmp_path / f"{seed}.wav", chirp(seed, 44_100, 2.0), 44_100)).print for seed in range(30, 40)]
+    twins = [
+        dataset.prepare(path).print for path in twins_of(chirp(20, 44_100, 2.0), tmp_path).values()
+    ]
+    strangers = [
+        dataset.prepare(save(tmp_path / f"{seed}.wav", chirp(seed, 44_100, 2.0), 44_100)).print
+        for seed in range(30, 40)
+    ]
     found = fingerprint.groups(np.stack([*strangers[:5], *twins, *strangers[5:]]))
     assert found.tolist() == [0, 1, 2, 3, 4, *[5] * len(twins), 6, 7, 8, 9, 10]
 
@@ -310,9 +372,14 @@ def test_agreement_is_the_cosine_over_shifts() -> None:
     prints[1], prints[2] = np.roll(prints[0], 3, axis=-1), np.roll(prints[0], 6, axis=-1)
     prints /= np.linalg.norm(prints, axis=(1, 2), keepdims=True)
     shifts = range(-fingerprint.SHIFTS, fingerprint.SHIFTS + 1)
-    expected = [[max(float((np.roll(a, s, axis=-1) * b).sum()) for s in shifts) for b in prints] for a in prints]
+    expected = [
+        [max(float((np.roll(a, s, axis=-1) * b).sum()) for s in shifts) for b in prints]
+        for a in prints
+    ]
     flat = prints.reshape(4, -1)
-    np.testing.assert_allclose(fingerprint.agreement(flat, flat)[:, 0], np.array(expected)[:, 0], atol=1e-5)
+    np.testing.assert_allclose(
+        fingerprint.agreement(flat, flat)[:, 0], np.array(expected)[:, 0], atol=1e-5
+    )
     assert fingerprint.agreement(flat, flat)[0, 1] == pytest.approx(1, abs=1e-5)
     assert fingerprint.agreement(flat, flat)[0, 2] < 0.5
 
@@ -322,7 +389,10 @@ def test_agreement_is_the_cosine_over_shifts() -> None:
 
 def zoo(folder: Path) -> Path:
     for number in range(8):
-        save(folder / "zoo" / ("dog", "cat")[number % 2] / f"{number}.wav", chirp(number, seconds=0.5 + number / 20))
+        save(
+            folder / "zoo" / ("dog", "cat")[number % 2] / f"{number}.wav",
+            chirp(number, seconds=0.5 + number / 20),
+        )
     return folder / "zoo"
 
 
@@ -337,15 +407,22 @@ def test_recordings_are_found_by_suffix_and_content_and_told_from_photos(tmp_pat
     assert kind_of(folder) is PHOTOS
     assert len(scan(folder).files) == 10
     (tmp_path / "none").mkdir()
-    with pytest.raises(BadInput, match=r"holds no photos and no recordings: it needs JPEG.*WAV, FLAC or MP3 files, one sub-folder"):
+    with pytest.raises(
+        BadInput,
+        match=r"holds no photos and no recordings: it needs JPEG.*WAV, FLAC or MP3 files, one sub-folder",
+    ):
         kind_of(tmp_path / "none")
 
 
 def test_first_bytes_tell_recordings_from_everything_else(tmp_path: Path) -> None:
     made = [
-        LOSSY[name](tmp_path / "a.bin", chirp(0, 44_100)).read_bytes()[:16] for name in ("MP3", "WAV MP3", "Ogg Opus", "MP4 AAC", "AAC")
+        LOSSY[name](tmp_path / "a.bin", chirp(0, 44_100)).read_bytes()[:16]
+        for name in ("MP3", "WAV MP3", "Ogg Opus", "MP4 AAC", "AAC")
     ]
-    made += [save(tmp_path / "b.bin", chirp(0), format=name).read_bytes()[:16] for name in ("WAV", "FLAC", "AIFF", "AU", "CAF", "OGG")]
+    made += [
+        save(tmp_path / "b.bin", chirp(0), format=name).read_bytes()[:16]
+        for name in ("WAV", "FLAC", "AIFF", "AU", "CAF", "OGG")
+    ]
     made += [b"ID3\x04" + bytes(12), bytes.fromhex("fffb9064") + bytes(12)]
     assert all(map(is_sound_data, made))
     assert not any(map(is_picture_data, made))
@@ -370,7 +447,10 @@ def test_a_zip_of_recordings_is_unpacked_and_one_of_the_other_kind_refused(tmp_p
     assert kind_of(unpacked) is RECORDINGS
     assert scan(unpacked, RECORDINGS).files == scan(folder, RECORDINGS).files
     assert not list(unpacked.rglob("*.txt"))
-    with pytest.raises(BadInput, match="holds no photos: it needs JPEG, PNG or WebP files, one folder for each animal"):
+    with pytest.raises(
+        BadInput,
+        match="holds no photos: it needs JPEG, PNG or WebP files, one folder for each animal",
+    ):
         unzip(path, tmp_path / "other", PHOTOS)
 
 
@@ -380,8 +460,12 @@ def test_parquet_with_sound_becomes_class_folders(tmp_path: Path) -> None:
 
     calls = [save(tmp_path / f"{n}.wav", chirp(n)).read_bytes() for n in range(3)]
     columns = {"audio": [{"bytes": data, "path": None} for data in calls], "label": [0, 1, 0]}
-    labelled = datasets.Dataset.from_dict(columns).cast_column("label", datasets.ClassLabel(names=["frog", "owl"]))
-    labelled.cast_column("audio", datasets.Audio(decode=False)).to_parquet(str(tmp_path / "a.parquet"))
+    labelled = datasets.Dataset.from_dict(columns).cast_column(
+        "label", datasets.ClassLabel(names=["frog", "owl"])
+    )
+    labelled.cast_column("audio", datasets.Audio(decode=False)).to_parquet(
+        str(tmp_path / "a.parquet")
+    )
     folder = from_parquet([str(tmp_path / "a.parquet")], "zoo/calls", tmp_path / "home")
     assert kind_of(folder) is RECORDINGS
     assert [tuple(file) for file in scan(folder, RECORDINGS).files] == [
@@ -410,7 +494,11 @@ def test_recordings_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Pat
     assert isinstance(first.waves, np.memmap)
     assert first.waves.dtype == np.int16
     again = dataset.load(folder, RECIPE, cache, lambda done, total: pytest.fail("decoded twice"))
-    assert (again.fingerprint, again.paths, again.skipped) == (first.fingerprint, first.paths, first.skipped)
+    assert (again.fingerprint, again.paths, again.skipped) == (
+        first.fingerprint,
+        first.paths,
+        first.skipped,
+    )
     assert [path.name for path in (cache / "clips").iterdir()] == [first.fingerprint]
 
 
@@ -440,11 +528,17 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path, file: str) -> None:
 
 def test_too_few_recordings_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
-    with pytest.raises(BadInput, match="holds no recordings: it needs WAV, FLAC or MP3 files, one sub-folder for each animal"):
+    with pytest.raises(
+        BadInput,
+        match="holds no recordings: it needs WAV, FLAC or MP3 files, one sub-folder for each animal",
+    ):
         dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     save(tmp_path / "zoo" / "a.wav", chirp(0))
     (tmp_path / "zoo" / "b.wav").write_bytes(b"")
-    with pytest.raises(BadInput, match=r"has 1 usable recording, at least 2 are needed \(1 skipped: b.wav: empty file"):
+    with pytest.raises(
+        BadInput,
+        match=r"has 1 usable recording, at least 2 are needed \(1 skipped: b.wav: empty file",
+    ):
         dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written|Cannot"):
@@ -457,17 +551,29 @@ def test_too_few_recordings_is_one_sentence(tmp_path: Path) -> None:
 def test_the_report_counts_what_is_there(tmp_path: Path) -> None:
     folder = zoo(tmp_path)
     (folder / "dog" / "copy.wav").write_bytes((folder / "dog" / "2.wav").read_bytes())
-    save(folder / "cat" / "near.wav", signal.resample_poly(chirp(4, seconds=0.7), 1, 2), 8_000, subtype="PCM_U8")
+    save(
+        folder / "cat" / "near.wav",
+        signal.resample_poly(chirp(4, seconds=0.7), 1, 2),
+        8_000,
+        subtype="PCM_U8",
+    )
     save(folder / "cat" / "loud.wav", np.clip(chirp(50, peak=1.5, channels=2), -1, 1))
     save(folder / "dog" / "faint.wav", chirp(51, peak=0.008), subtype="PCM_24")
     (folder / "dog" / "bad.ogg").write_bytes(b"OggS")
-    report = dataset_report.inspect(folder, RECIPE, tmp_path / "cache", clips_per_second=10, memory_bytes=3 * 10**9)
+    report = dataset_report.inspect(
+        folder, RECIPE, tmp_path / "cache", clips_per_second=10, memory_bytes=3 * 10**9
+    )
     assert report.classes == {"cat": 6, "dog": 6}
     assert report.duplicates == (("dog/2.wav", "dog/copy.wav"),)
     assert report.near == report.disputed == (("cat/near.wav", "dog/4.wav"),)
     assert (report.rates, report.channels) == ({16_000: 11, 8_000: 1}, {1: 11, 2: 1})
     assert report.encodings == {"WAV 16 bit": 10, "WAV 8 bit": 1, "WAV 24 bit": 1}
-    assert (report.clipped, report.quiet, report.dull, report.cut) == (("cat/loud.wav",), ("dog/faint.wav",), 1, 0)
+    assert (report.clipped, report.quiet, report.dull, report.cut) == (
+        ("cat/loud.wav",),
+        ("dog/faint.wav",),
+        1,
+        0,
+    )
     assert (report.shortest, report.longest) == (0.5, 1.0)
     assert report.clips == 12 * RECIPE.epochs
     text = report.to_text()
@@ -485,7 +591,10 @@ def test_the_report_counts_what_is_there(tmp_path: Path) -> None:
 
 def test_the_report_of_nothing_says_so(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
-    assert "0 recordings in" in dataset_report.inspect(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+    assert (
+        "0 recordings in"
+        in dataset_report.inspect(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+    )
 
 
 # Real recordings
@@ -518,6 +627,10 @@ def test_every_odd_recording_opens(odd_calls: Path, tmp_path: Path) -> None:
         assert dataclasses.replace(facts, seconds=0) == dataclasses.replace(ODD[path], seconds=0)
         assert facts.seconds == pytest.approx(ODD[path].seconds, abs=0.1)
         assert 0.1 < np.abs(audio).max() < 2
-    with wave.open(str(odd_calls / "pcm_16_22050_2ch.wav")) as file:  # the standard library as the other reader
+    with wave.open(
+        str(odd_calls / "pcm_16_22050_2ch.wav")
+    ) as file:  # the standard library as the other reader
         expected = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2) / 32768
-    np.testing.assert_array_equal(open_recording(odd_calls / "pcm_16_22050_2ch.wav")[0], expected.astype(np.float32))
+    np.testing.assert_array_equal(
+        open_recording(odd_calls / "pcm_16_22050_2ch.wav")[0], expected.astype(np.float32)
+    )

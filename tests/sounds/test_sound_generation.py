@@ -109,7 +109,9 @@ def test_transform_agrees_with_scipy_and_inverts() -> None:
 
 def test_a_sine_in_the_middle_of_a_bin_has_its_amplitude_as_magnitude() -> None:
     wave = 0.5 * torch.sin(2 * torch.pi * 1000 * torch.arange(8192) / RATE)[None]
-    assert float(spectrogram.transform(wave).abs()[0, 32, 10:50].mean()) == pytest.approx(0.5, rel=1e-3)
+    assert float(spectrogram.transform(wave).abs()[0, 32, 10:50].mean()) == pytest.approx(
+        0.5, rel=1e-3
+    )
 
 
 def test_levels_survive_the_picture() -> None:
@@ -139,7 +141,9 @@ def test_integrated_phases_beat_sixty_rounds_of_griffin_lim_on_a_chirp() -> None
     images = spectrogram.to_images(wave, float(spectrogram.transform(wave).abs().max()))
     plain = convergence(images, spectrogram.to_waves(images, polish=0))
     wanted = spectrogram.magnitudes(images)
-    guess = torch.polar(wanted, 2 * torch.pi * torch.rand(wanted.shape, generator=torch.Generator().manual_seed(0)))
+    guess = torch.polar(
+        wanted, 2 * torch.pi * torch.rand(wanted.shape, generator=torch.Generator().manual_seed(0))
+    )
     assert plain < 0.5 * convergence(images, spectrogram.inverse(guess))
     polished = convergence(images, spectrogram.to_waves(images))
     assert polished < 0.1
@@ -180,27 +184,50 @@ def test_what_weighs_nothing_is_never_drawn(loaded: ClipSet) -> None:
         assert (feed(step, torch.Generator())[1].argmax(dim=1) == 1).all()
 
 
-def test_training_resumes_exactly_and_makes_calls(jungle_command: Command, recordings: Path) -> None:
+def test_training_resumes_exactly_and_makes_calls(
+    jungle_command: Command, recordings: Path
+) -> None:
     """Straight, and stopped by SIGTERM and run again: the same file; and the command that uses it."""
     train = f"train {recordings} --recipe tiny -o steps=6 -o checkpoint_every=2"
     done = jungle_command(f"{train} --out straight")
     assert done.returncode == 0, done.stderr
     assert "Trained on 24 recordings of 3 classes" in done.stdout
     folder = recordings.parent
-    names = {"animal_diffusion_model.pth", "animal_diffusion_model.reference", "preview.png", "preview.wav", "report.txt", "stats.jsonl"}
+    names = {
+        "animal_diffusion_model.pth",
+        "animal_diffusion_model.reference",
+        "preview.png",
+        "preview.wav",
+        "report.txt",
+        "stats.jsonl",
+    }
     assert names <= {path.name for path in (folder / "straight").iterdir()}
-    process = subprocess.Popen([sys.executable, "-m", "jungle", *f"{train} --out stopped".split()], cwd=folder)
-    while not (folder / "stopped" / "animal_diffusion_model.pth").exists() and process.poll() is None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jungle", *f"{train} --out stopped".split()], cwd=folder
+    )
+    while (
+        not (folder / "stopped" / "animal_diffusion_model.pth").exists() and process.poll() is None
+    ):
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert jungle_command(f"{train} --out stopped").returncode == 0
-    first, second = (torch.load(folder / name / "animal_diffusion_model.pth", weights_only=True) for name in ("straight", "stopped"))
-    assert all(torch.equal(value, second["weights"][name]) for name, value in first["weights"].items())
-    done = jungle_command("sounds --model straight/animal_diffusion_model.pth -n 2 --takes 2 -o steps=2 --out calls --json")
+    first, second = (
+        torch.load(folder / name / "animal_diffusion_model.pth", weights_only=True)
+        for name in ("straight", "stopped")
+    )
+    assert all(
+        torch.equal(value, second["weights"][name]) for name, value in first["weights"].items()
+    )
+    done = jungle_command(
+        "sounds --model straight/animal_diffusion_model.pth -n 2 --takes 2 -o steps=2 --out calls --json"
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert [call["file"] for call in answer["calls"]] == ["animal_sound_1.wav", "animal_sound_2.wav"]
+    assert [call["file"] for call in answer["calls"]] == [
+        "animal_sound_1.wav",
+        "animal_sound_2.wav",
+    ]
     assert len(list((folder / "calls" / "takes").glob("*.wav"))) == 4
 
 
@@ -208,7 +235,9 @@ def test_training_resumes_exactly_and_makes_calls(jungle_command: Command, recor
 def jungle_command(recordings: Path) -> Command:
     def run(line: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "jungle", *line.split()]
-        return subprocess.run(command, cwd=recordings.parent, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(
+            command, cwd=recordings.parent, capture_output=True, text=True, check=False, timeout=120
+        )
 
     return run
 
@@ -232,14 +261,20 @@ def test_a_take_depends_on_its_seed_alone(tiny: Model) -> None:
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 3.7, 9.25])
 def test_a_wanted_length_is_exact(tiny: Model, seconds: float) -> None:
-    [(_, take)] = EmbeddedMaker(tiny, FEW).make([CallRequest(seed=3, mix={"frog": 1.0}, seconds=seconds)])
+    [(_, take)] = EmbeddedMaker(tiny, FEW).make(
+        [CallRequest(seed=3, mix={"frog": 1.0}, seconds=seconds)]
+    )
     assert take.audio.shape == (round(seconds * RATE), 1)
     assert np.abs(take.audio).max() > 0
 
 
 def test_wrong_wishes_are_refused(tiny: Model) -> None:
     maker = EmbeddedMaker(tiny, FEW)
-    for wrong in (CallRequest(seed=0, mix={"yeti": 1.0}), CallRequest(seed=0, seconds=-1.0), CallRequest(seed=0, seconds=float("nan"))):
+    for wrong in (
+        CallRequest(seed=0, mix={"yeti": 1.0}),
+        CallRequest(seed=0, seconds=-1.0),
+        CallRequest(seed=0, seconds=float("nan")),
+    ):
         with pytest.raises(BadInput):
             list(maker.make([wrong]))
     photos = Model(tiny.denoiser, find("tiny"), ("cat",), 0, "", "", CPU.device)
@@ -248,7 +283,9 @@ def test_wrong_wishes_are_refused(tiny: Model) -> None:
 
 
 def test_long_calls_repeat_themselves_but_never_exactly() -> None:
-    call = np.concatenate([np.zeros(3000), note(500, 0.5), np.zeros(4000)]).astype(np.float32)[:, None]
+    call = np.concatenate([np.zeros(3000), note(500, 0.5), np.zeros(4000)]).astype(np.float32)[
+        :, None
+    ]
     begin, end = active_part(call, RATE)
     assert begin == pytest.approx(3000, abs=700)
     assert end == pytest.approx(11000, abs=700)
@@ -277,7 +314,10 @@ def test_mel_filters_are_triangles_of_area_one() -> None:
 
 def test_the_ear_hears_no_level_and_any_length(ear: Ear) -> None:
     wave = note(500, 3.0)[:, None]
-    soft, loud = hear(torch.from_numpy(windows(0.01 * wave, RATE))), hear(torch.from_numpy(windows(wave, RATE)))
+    soft, loud = (
+        hear(torch.from_numpy(windows(0.01 * wave, RATE))),
+        hear(torch.from_numpy(windows(wave, RATE))),
+    )
     assert torch.allclose(soft, loud, atol=2e-2)
     assert windows(note(500, 0.1)[:, None], RATE).shape == (1, SAMPLES)
     assert windows(note(500, 60.0)[:, None], RATE).shape == (9, SAMPLES)
@@ -289,10 +329,15 @@ def test_the_ear_hears_no_level_and_any_length(ear: Ear) -> None:
 def test_agreement_is_the_overlap_of_shares() -> None:
     heard = np.array([0.5, 0.3, 0.2], np.float32)
     assert rank.agreement({"cat": 1.0}, ("cat", "cow", "frog"), heard) == pytest.approx(0.5)
-    assert rank.agreement({"cat": 1.0, "cow": 1.0}, ("cat", "cow", "frog"), heard) == pytest.approx(0.8)
+    assert rank.agreement({"cat": 1.0, "cow": 1.0}, ("cat", "cow", "frog"), heard) == pytest.approx(
+        0.8
+    )
     assert rank.agreement({"yeti": 1.0}, ("cat", "cow", "frog"), heard) is None
     assert rank.agreement({}, ("cat", "cow", "frog"), heard) is None
-    assert agreement(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])) == (0.75, pytest.approx((2 / 3 + 1) / 2))
+    assert agreement(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])) == (
+        0.75,
+        pytest.approx((2 / 3 + 1) / 2),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -300,21 +345,34 @@ def reference(loaded: ClipSet, ear: Ear) -> Reference:
     return Reference.of(loaded, ear)
 
 
-def test_copies_are_found_at_any_level_speed_and_shift(loaded: ClipSet, reference: Reference) -> None:
+def test_copies_are_found_at_any_level_speed_and_shift(
+    loaded: ClipSet, reference: Reference
+) -> None:
     name = loaded.paths[12]
     wave = loaded.sound(12)
-    noisy = 0.2 * wave + 1e-4 * np.random.default_rng(0).standard_normal(len(wave)).astype(np.float32)
+    noisy = 0.2 * wave + 1e-4 * np.random.default_rng(0).standard_normal(len(wave)).astype(
+        np.float32
+    )
     for spoilt in (noisy, np.concatenate([np.zeros(4000, np.float32), wave])):
         likeness, found = reference.nearest(spoilt[:, None], RATE)
         assert likeness > COPY
         assert found == name
-    fresh = np.random.default_rng(1).standard_normal(RATE).astype(np.float32) * np.linspace(0, 1, RATE, dtype=np.float32) ** 2
+    fresh = (
+        np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
+        * np.linspace(0, 1, RATE, dtype=np.float32) ** 2
+    )
     assert reference.nearest(fresh[:, None], RATE)[0] < COPY
 
 
-def test_typical_is_the_share_of_recordings_that_are_less_so(loaded: ClipSet, reference: Reference) -> None:
+def test_typical_is_the_share_of_recordings_that_are_less_so(
+    loaded: ClipSet, reference: Reference
+) -> None:
     shares = reference.typical(reference.features)
-    assert sorted(shares.round(3)) == sorted(np.arange(len(loaded)).round(3)[::-1] / len(loaded).__float__()) or 0.3 < shares.mean() < 0.7
+    assert (
+        sorted(shares.round(3))
+        == sorted(np.arange(len(loaded)).round(3)[::-1] / len(loaded).__float__())
+        or 0.3 < shares.mean() < 0.7
+    )
     assert reference.typical(reference.features.mean(axis=0)[None] + 100)[0] == 0.0
 
 
@@ -334,19 +392,27 @@ def test_a_reference_survives_its_file(reference: Reference, tmp_path: Path) -> 
 
 def test_a_reference_of_the_first_version_opens(reference: Reference, tmp_path: Path) -> None:
     """It had 256 levels instead of 16; both find the same copies."""
-    tensors = {"features": reference.features.astype(np.float16), "picture": reference.picture, "lengths": reference.lengths}
+    tensors = {
+        "features": reference.features.astype(np.float16),
+        "picture": reference.picture,
+        "lengths": reference.lengths,
+    }
     save_file(tensors, tmp_path / "old.reference", metadata={"names": json.dumps(reference.names)})
     reference.save(tmp_path / "new.reference")
     old, new = (Reference.load(tmp_path / f"{age}.reference") for age in ("old", "new"))
     assert old
     assert new
     assert np.array_equal(old.picture, reference.picture)
-    assert (tmp_path / "new.reference").stat().st_size < 0.7 * (tmp_path / "old.reference").stat().st_size
+    assert (tmp_path / "new.reference").stat().st_size < 0.7 * (
+        tmp_path / "old.reference"
+    ).stat().st_size
     heard = note(420, 1.1, 5)[:, None]
     assert abs(old.nearest(heard, RATE)[0] - new.nearest(heard, RATE)[0]) < 0.02
 
 
-def test_faulty_takes_and_copies_come_last_and_say_why(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+def test_faulty_takes_and_copies_come_last_and_say_why(
+    loaded: ClipSet, ear: Ear, reference: Reference
+) -> None:
     good = Take(note(420, 1.1, 5)[:, None], RATE, 1)
     silent = Take(np.zeros((RATE, 1), np.float32), RATE, 2)
     broken = Take(np.full((RATE, 1), np.nan, np.float32), RATE, 3)
@@ -361,11 +427,23 @@ def test_faulty_takes_and_copies_come_last_and_say_why(loaded: ClipSet, ear: Ear
     assert "sounds" in judged[0].why
 
 
-def test_scores_tell_real_recordings_from_noise(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+def test_scores_tell_real_recordings_from_noise(
+    loaded: ClipSet, ear: Ear, reference: Reference
+) -> None:
     labels = loaded.labels[:20]
-    real = compare([loaded.sound(i)[:, None] for i in range(20)], RATE, labels, loaded, ear, reference, 0)
+    real = compare(
+        [loaded.sound(i)[:, None] for i in range(20)], RATE, labels, loaded, ear, reference, 0
+    )
     source = np.random.default_rng(0)
-    noise = compare([source.standard_normal((RATE, 1)).astype(np.float32) for _ in range(20)], RATE, labels, loaded, ear, reference, 0)
+    noise = compare(
+        [source.standard_normal((RATE, 1)).astype(np.float32) for _ in range(20)],
+        RATE,
+        labels,
+        loaded,
+        ear,
+        reference,
+        0,
+    )
     assert noise.kid > 2 * real.kid
     assert real.copies == 20
     assert noise.copies == 0
@@ -374,12 +452,18 @@ def test_scores_tell_real_recordings_from_noise(loaded: ClipSet, ear: Ear, refer
     assert "Kernel distance" in real.to_text()
 
 
-def test_an_ear_that_knows_more_animals_names_the_same(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+def test_an_ear_that_knows_more_animals_names_the_same(
+    loaded: ClipSet, ear: Ear, reference: Reference
+) -> None:
     """Its answers are compared by name, not by the number of the class."""
     wider = Ear(Classifier(5, 1, WIDTHS), ("aardvark", *loaded.classes, "zebu"), "wider")
     head = wider._net.head[1]
     assert isinstance(head, torch.nn.Linear)
-    weights = {name: value for name, value in ear._net.state_dict().items() if not name.startswith("head.1.")}
+    weights = {
+        name: value
+        for name, value in ear._net.state_dict().items()
+        if not name.startswith("head.1.")
+    }
     own = ear._net.head[1]
     assert isinstance(own, torch.nn.Linear)
     wider._net.load_state_dict(weights, strict=False)
@@ -388,14 +472,26 @@ def test_an_ear_that_knows_more_animals_names_the_same(loaded: ClipSet, ear: Ear
         head.bias.fill_(-1e4)
         head.weight[1:4], head.bias[1:4] = own.weight, own.bias
     calls = [loaded.sound(i)[:, None] for i in range(20)]
-    first, second = (compare(calls, RATE, loaded.labels[:20], loaded, one, reference, 0) for one in (ear, wider))
+    first, second = (
+        compare(calls, RATE, loaded.labels[:20], loaded, one, reference, 0) for one in (ear, wider)
+    )
     assert dataclasses.replace(second, ear=first.ear) == first
 
 
-def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(loaded: ClipSet, ear: Ear, reference: Reference) -> None:
+def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
+    loaded: ClipSet, ear: Ear, reference: Reference
+) -> None:
     """Recordings drawn from the recordings are as far from them as the floor says; near-duplicates are never on both sides."""
     some = np.random.default_rng(1).permutation(len(loaded))[: len(loaded) // 2]
-    scores = compare([loaded.sound(i)[:, None] for i in some], RATE, loaded.labels[some], loaded, ear, reference, 0)
+    scores = compare(
+        [loaded.sound(i)[:, None] for i in some],
+        RATE,
+        loaded.labels[some],
+        loaded,
+        ear,
+        reference,
+        0,
+    )
     assert abs(scores.kid - scores.kid_floor) < 2 * scores.kid_error
     twins = dataclasses.replace(loaded, groups=np.arange(len(loaded)) // 4)
     parts = list(_parts(twins, 10, 0))
@@ -409,38 +505,60 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(loaded: ClipSet, e
     assert all(4 <= size <= len(loaded) - 4 for size in sizes)
     copies = dataclasses.replace(loaded, groups=np.zeros(len(loaded), np.int64))
     with pytest.raises(BadInput, match="copies of each other"):
-        compare([loaded.sound(i)[:, None] for i in some], RATE, loaded.labels[some], copies, ear, reference, 0)
+        compare(
+            [loaded.sound(i)[:, None] for i in some],
+            RATE,
+            loaded.labels[some],
+            copies,
+            ear,
+            reference,
+            0,
+        )
 
 
 # The album
 
 
-def test_an_album_is_mastered_tagged_and_complete(tiny: Model, ear: Ear, reference: Reference, tmp_path: Path) -> None:
+def test_an_album_is_mastered_tagged_and_complete(
+    tiny: Model, ear: Ear, reference: Reference, tmp_path: Path
+) -> None:
     wanted = [
-        Wanted(Species(slug=f"one-{seed}", name=f"One {seed}", seed=seed), CallRequest(seed=seed, mix={"cow": 1.0}, takes=2, seconds=1.5))
+        Wanted(
+            Species(slug=f"one-{seed}", name=f"One {seed}", seed=seed),
+            CallRequest(seed=seed, mix={"cow": 1.0}, takes=2, seconds=1.5),
+        )
         for seed in range(2)
     ]
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "animal_sound_9.wav").write_bytes(b"old")
     done: list[int] = []
-    calls = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path / "album", ear, reference, done.append)
+    calls = make_album(
+        EmbeddedMaker(tiny, FEW), wanted, tmp_path / "album", ear, reference, done.append
+    )
     assert sum(done) == 4
     stems = {path.name for path in (tmp_path / "album").iterdir()}
-    assert stems == {f"animal_sound_{n}.{form}" for n in (1, 2) for form in ("wav", "flac", "opus", "m4a")} | {
+    assert stems == {
+        f"animal_sound_{n}.{form}" for n in (1, 2) for form in ("wav", "flac", "opus", "m4a")
+    } | {
         "takes",
         "takes.png",
         "sounds.json",
     }
     for call in calls:
         wav, rate = soundfile.read(tmp_path / "album" / call.file, dtype="int16", always_2d=True)
-        flac, _ = soundfile.read((tmp_path / "album" / call.file).with_suffix(".flac"), dtype="int16", always_2d=True)
+        flac, _ = soundfile.read(
+            (tmp_path / "album" / call.file).with_suffix(".flac"), dtype="int16", always_2d=True
+        )
         assert rate == call.rate == 48_000
         assert np.array_equal(wav, flac)
         audio = wav.astype(np.float32) / 32768
         assert true_peak(audio) <= -0.95
         assert loudness(audio, rate)[0] == pytest.approx(call.loudness, abs=0.1)
         with av.open((tmp_path / "album" / call.file).with_suffix(".opus")) as file:
-            comment = {key.lower(): value for key, value in (file.metadata | file.streams.audio[0].metadata).items()}
+            comment = {
+                key.lower(): value
+                for key, value in (file.metadata | file.streams.audio[0].metadata).items()
+            }
         assert comment["seed"] == str(call.seed)
         assert comment["source"].startswith("trainedAlgorithmicMedia")
         assert comment["model"] == "0" * 16
@@ -464,25 +582,37 @@ class Stereo:
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
         for index, one in enumerate(requests):
-            audio = np.random.default_rng(one.seed).uniform(-1.5, 1.5, (round(one.seconds * 44_100), 2))
+            audio = np.random.default_rng(one.seed).uniform(
+                -1.5, 1.5, (round(one.seconds * 44_100), 2)
+            )
             yield index, Take(audio.astype(np.float32), 44_100, one.seed, "made for a test")
 
 
 def test_the_faithful_recipe_is_written_as_it_is(tmp_path: Path) -> None:
-    requests = [CallRequest(seed=seed, prompt="p", seconds=seconds) for seed, seconds in enumerate((0.5, 1.25))]
+    requests = [
+        CallRequest(seed=seed, prompt="p", seconds=seconds)
+        for seed, seconds in enumerate((0.5, 1.25))
+    ]
     wanted = [Wanted(Species(slug="", name="", seed=one.seed), one) for one in requests]
     calls = write_plain(Stereo(), wanted, tmp_path, lambda done: None)
     assert [call.file for call in calls] == ["animal_sound_1.wav", "animal_sound_2.wav"]
     for call, one in zip(calls, wanted, strict=True):
         info = soundfile.info(tmp_path / call.file)
-        assert (info.frames, info.samplerate, info.channels, info.subtype) == (round(one.request.seconds * 44_100), 44_100, 2, "PCM_16")
+        assert (info.frames, info.samplerate, info.channels, info.subtype) == (
+            round(one.request.seconds * 44_100),
+            44_100,
+            2,
+            "PCM_16",
+        )
         assert np.abs(soundfile.read(tmp_path / call.file)[0]).max() <= 1.0
         assert call.notes == ("made for a test",)
     assert len(json.loads((tmp_path / "sounds.json").read_text())["calls"]) == 2
 
 
 def test_creatures_speak_with_their_own_voice(tiny: Model, ear: Ear, tmp_path: Path) -> None:
-    wanted = [Wanted(Species(slug="", name="", seed=seed), CallRequest(seed=seed)) for seed in range(2)]
+    wanted = [
+        Wanted(Species(slug="", name="", seed=seed), CallRequest(seed=seed)) for seed in range(2)
+    ]
     calls = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path, ear, None)
     files = speak(tmp_path, calls)
     assert files == ["animal_speech_1.wav", "animal_speech_2.wav"]
@@ -504,10 +634,15 @@ def test_spectrogram_pictures_put_low_notes_at_the_bottom() -> None:
         for hertz in (500, 2_000, 6_000):
             view = picture(np.sin(2 * np.pi * hertz * t).astype(np.float32)[:, None], rate)
             assert view.shape == (HEIGHT, WIDTH, 3)
-            assert int(view.sum(axis=(1, 2)).argmax()) == pytest.approx(HEIGHT * (1 - hertz / 8_000), abs=2)
+            assert int(view.sum(axis=(1, 2)).argmax()) == pytest.approx(
+                HEIGHT * (1 - hertz / 8_000), abs=2
+            )
 
 
 def test_recipes_of_recordings_are_found_by_name() -> None:
-    assert all(recipe.media == "recordings" and recipe.net.image_channels == 1 for recipe in CALL_RECIPES.values())
+    assert all(
+        recipe.media == "recordings" and recipe.net.image_channels == 1
+        for recipe in CALL_RECIPES.values()
+    )
     with pytest.raises(BadInput, match="for recordings"):
         find("photo64", "recordings")

@@ -41,13 +41,20 @@ def tone(pitch: float, count: int = 2 * RATE, rate: int = RATE) -> Samples:
 def call(seed: int = 0) -> Samples:
     """Two gliding harmonic sounds and a pause, over a weak noise floor: nothing wrong with it."""
     t = np.arange(3 * RATE // 4) / RATE
-    phase = 2 * np.pi * np.cumsum(400 + 150 * np.sin(2 * np.pi * t / 0.75) + 8 * np.sin(2 * np.pi * 7 * t)) / RATE
+    phase = (
+        2
+        * np.pi
+        * np.cumsum(400 + 150 * np.sin(2 * np.pi * t / 0.75) + 8 * np.sin(2 * np.pi * 7 * t))
+        / RATE
+    )
     one = sum(np.sin(k * phase) / k for k in range(1, 8)) * np.hanning(len(t))
     return 0.25 * np.concatenate([one, np.zeros(RATE // 2), one]) + 0.003 * noise(seed, 2 * RATE)
 
 
 def filtered(order: int, edges: float | list[float], kind: str, seed: int = 0) -> Samples:
-    out = scipy_signal.sosfilt(scipy_signal.butter(order, edges, kind, fs=RATE, output="sos"), noise(seed))
+    out = scipy_signal.sosfilt(
+        scipy_signal.butter(order, edges, kind, fs=RATE, output="sos"), noise(seed)
+    )
     return 0.1 * out / out.std()
 
 
@@ -100,7 +107,8 @@ def test_a_good_take_is_left_alone() -> None:
 @pytest.mark.parametrize(
     "samples",
     [
-        0.4 * np.sin(2 * np.pi * (800 * T + 20 * np.sin(2 * np.pi * 6 * T))),  # a whistle with vibrato
+        0.4
+        * np.sin(2 * np.pi * (800 * T + 20 * np.sin(2 * np.pi * 6 * T))),  # a whistle with vibrato
         0.4 * np.sin(2 * np.pi * (600 * T + 300 * T**2)),  # a glide
         0.4 * tone(900.0) * np.exp(-4 * T),  # a bell
         0.4 * tone(900.0) * (0.5 + 0.5 * np.sin(2 * np.pi * 20 * T)),  # a trill
@@ -135,9 +143,14 @@ def test_clipping_counts_flat_tops_and_no_round_ones() -> None:
     (found,) = examine(audio(clipped), RATE)
     assert (found.kind, found.fatal) == ("clipping", False)
     assert found.value == pytest.approx(np.mean(np.abs(clipped) >= 0.9), rel=0.05)
-    for quiet in (np.clip(8 * call(), -0.9, 9) * 0.3, np.round(np.clip(8 * call(), -9, 0.5) * 32768) / 32768):
+    for quiet in (
+        np.clip(8 * call(), -0.9, 9) * 0.3,
+        np.round(np.clip(8 * call(), -9, 0.5) * 32768) / 32768,
+    ):
         assert "clipping" in kinds(quiet)  # one side; turned down afterwards; in 16 bit
-    slow = tone(30.0, 48_000, 48_000) * np.hanning(48_000) ** 0.1  # in 16 bit its tops are flat, but have no corners
+    slow = (
+        tone(30.0, 48_000, 48_000) * np.hanning(48_000) ** 0.1
+    )  # in 16 bit its tops are flat, but have no corners
     assert "clipping" not in kinds(np.round(slow * 32767) / 32768, 48_000)
     assert "clipping" in kinds(np.stack([call(), clipped], axis=1))
 
@@ -161,7 +174,11 @@ def test_dead_air_says_where() -> None:
 def test_an_offset_is_told_and_disturbs_nothing_else() -> None:
     (found,) = examine(audio(call() + 0.05), RATE)
     assert found == Finding(
-        "offset", "It is shifted off the middle by 5.0% of full scale (a DC offset).", found.value, quality_checks.OFFSET, False
+        "offset",
+        "It is shifted off the middle by 5.0% of full scale (a DC offset).",
+        found.value,
+        quality_checks.OFFSET,
+        False,
     )
     assert kinds(TONE["pure"] + 0.05) == ["tone", "offset"]
 
@@ -192,13 +209,19 @@ def test_steadiness_has_its_theoretical_value() -> None:
     """White noise through a window has exponentially distributed power, whose flatness is exp(-gamma)."""
     power = power_spectra(frames(audio(noise(1, 40 * RATE))[:, 0], 512, 512))
     assert quality_checks._steadiness(power) == pytest.approx(math.exp(-np.euler_gamma), abs=0.01)
-    assert quality_checks._steadiness(power_spectra(frames(audio(tone(1000.0))[:, 0], 512, 256)[:-1])) == pytest.approx(1, abs=1e-3)
+    assert quality_checks._steadiness(
+        power_spectra(frames(audio(tone(1000.0))[:, 0], 512, 256)[:-1])
+    ) == pytest.approx(1, abs=1e-3)
 
 
 def test_spectra_agree_with_scipy() -> None:
     x = audio(noise())[:, 0]
     ours = power_spectra(frames(x, 512, 256)).mean(axis=0)
-    theirs = scipy_signal.welch(x, RATE, "hann", 512, 256, detrend=False, scaling="density")[1] * RATE / 512
+    theirs = (
+        scipy_signal.welch(x, RATE, "hann", 512, 256, detrend=False, scaling="density")[1]
+        * RATE
+        / 512
+    )
     assert np.allclose(ours[1:-1], theirs[1:-1], rtol=1e-4)
     assert ours.sum() == pytest.approx(np.square(x).mean(), rel=0.02)
     assert np.allclose(hann(512), scipy_signal.get_window("hann", 512), atol=1e-6)
@@ -210,7 +233,9 @@ def test_frames_hold_every_sample_and_levels_are_those_of_a_sine() -> None:
         assert framed.shape[1] == 100
         assert set(framed.ravel()) - {0} == set(range(1, count + 1))
         assert not framed[1:, :50].size or framed[-1].any()
-    assert levels(frames(audio(0.1 * tone(1000.0))[:, 0], 1600, 800))[0] == pytest.approx(-20 - 3.01, abs=0.01)
+    assert levels(frames(audio(0.1 * tone(1000.0))[:, 0], 1600, 800))[0] == pytest.approx(
+        -20 - 3.01, abs=0.01
+    )
     assert decibels(np.zeros(1, np.float32)) == pytest.approx(-120)
     stereo = np.stack([audio(call())[:, 0], audio(2 * call())[:, 0]], axis=1)
     assert np.array_equal(loudest_channel(stereo), stereo[:, 1])
@@ -242,7 +267,9 @@ def test_hiss_and_tones_of_any_colour_pitch_and_length_are_found() -> None:
     def singing(seed: int) -> Samples:
         draw = np.random.default_rng(seed)
         length = int(draw.uniform(0.3, 2.0) * RATE)
-        return draw.uniform(0.02, 0.9) * tone(draw.uniform(620, 7000), length) + 0.001 * noise(seed, length)
+        return draw.uniform(0.02, 0.9) * tone(draw.uniform(620, 7000), length) + 0.001 * noise(
+            seed, length
+        )
 
     assert each(hissing, "hiss") >= 0.95
     assert each(singing, "tone") == 1

@@ -26,17 +26,36 @@ def column(samples: NDArray[np.floating]) -> Audio:
     return (0.7 * samples / np.abs(samples).max()).astype(np.float32)[:, None]
 
 
-def sung(pitch: float = 220.0, seconds: float = 1.2, partials: int = 12, glide: float = 0.3, rate: int = RATE) -> Audio:
+def sung(
+    pitch: float = 220.0,
+    seconds: float = 1.2,
+    partials: int = 12,
+    glide: float = 0.3,
+    rate: int = RATE,
+) -> Audio:
     """A voiced call that swells, glides and trembles."""
     t = np.arange(round(seconds * rate)) / rate
-    phase = 2 * np.pi * np.cumsum(pitch * (1 + glide * (t / seconds - 0.5)) * (1 + 0.01 * np.sin(2 * np.pi * 6 * t))) / rate
-    return column(sum(np.sin(k * phase) / k for k in range(1, partials + 1)) * np.hanning(len(t)) ** 0.5)
+    phase = (
+        2
+        * np.pi
+        * np.cumsum(
+            pitch * (1 + glide * (t / seconds - 0.5)) * (1 + 0.01 * np.sin(2 * np.pi * 6 * t))
+        )
+        / rate
+    )
+    return column(
+        sum(np.sin(k * phase) / k for k in range(1, partials + 1)) * np.hanning(len(t)) ** 0.5
+    )
 
 
 def croak(seed: int = 0) -> Audio:
     """Noise in 25 pulses a second."""
     t = np.arange(RATE) / RATE
-    return column(np.random.default_rng(seed).standard_normal(RATE) * np.clip(np.sin(2 * np.pi * 25 * t), 0.05, 1) * np.hanning(RATE))
+    return column(
+        np.random.default_rng(seed).standard_normal(RATE)
+        * np.clip(np.sin(2 * np.pi * 25 * t), 0.05, 1)
+        * np.hanning(RATE)
+    )
 
 
 def barks(seed: int = 0) -> Audio:
@@ -65,14 +84,20 @@ def random_plan(seed: int) -> Plan:
         if at + duration > speech.LONGEST:
             break
         pitch, noise, level = (float(draw.uniform(*ends)) for ends in ((-5, 5), (0, 0.5), (-6, 0)))
-        out.append(Syllable(f"k{draw.integers(8)}", at, duration, pitch, bool(draw.random() < 0.3), noise, level))
+        out.append(
+            Syllable(
+                f"k{draw.integers(8)}", at, duration, pitch, bool(draw.random() < 0.3), noise, level
+            )
+        )
         at += duration + float(draw.uniform(0.02, 0.2))
     return Plan(tuple(out))
 
 
 def strongest(samples: Audio, rate: int = RATE) -> float:
     """The frequency in Hz of the strongest partial."""
-    return float(np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 1 << 16)).argmax() * rate / (1 << 16))
+    return float(
+        np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 1 << 16)).argmax() * rate / (1 << 16)
+    )
 
 
 def detect_onsets(audio: Audio, rate: int) -> NDArray[np.float64]:
@@ -84,14 +109,20 @@ def detect_onsets(audio: Audio, rate: int) -> NDArray[np.float64]:
     framed = frames(np.pad(audio[:, 0], (size // 2, 0)), size, hop)
     spectra = np.abs(np.fft.rfft(framed * np.hanning(size)))
     compressed = np.log1p(100 * spectra / spectra.max())
-    wide = np.maximum(compressed, np.maximum(np.roll(compressed, 1, axis=1), np.roll(compressed, -1, axis=1)))
+    wide = np.maximum(
+        compressed, np.maximum(np.roll(compressed, 1, axis=1), np.roll(compressed, -1, axis=1))
+    )
     flux = np.maximum(compressed[2:] - wide[:-2], 0).sum(axis=1)
     flux = np.pad(flux, (4, 2))
     flux = (flux - flux.mean()) / flux.std()
     peaks = []
     for n in np.flatnonzero(flux > 0):
         around, before = flux[max(0, n - 6) : n + 7], flux[max(0, n - 20) : n + 7]
-        if flux[n] == around.max() and flux[n] >= before.mean() + 1 and (not peaks or n - peaks[-1] > 6):
+        if (
+            flux[n] == around.max()
+            and flux[n] >= before.mean() + 1
+            and (not peaks or n - peaks[-1] > 6)
+        ):
             peaks.append(n)
     return (np.array(peaks) - 2) * hop / rate
 
@@ -116,7 +147,11 @@ def onset_f1(calls: list[tuple[Audio, int]], plans: list[Plan]) -> float:
         call, rate = calls[number % len(calls)]
         planned = np.array([syllable.onset for syllable in plan.syllables])
         heard = detect_onsets(perform(plan, call, rate, voice_seed=number), rate)
-        found, planned_count, heard_count = found + matches(planned, heard), planned_count + len(planned), heard_count + len(heard)
+        found, planned_count, heard_count = (
+            found + matches(planned, heard),
+            planned_count + len(planned),
+            heard_count + len(heard),
+        )
     return 2 * found / (planned_count + heard_count)
 
 
@@ -140,7 +175,11 @@ def test_the_detector_hears_clicks_and_not_a_steady_tone() -> None:
     """Else the tests above would prove nothing."""
     clicks = np.zeros((RATE, 1), np.float32)
     clicks[[2000, 6000, 12_000]] = 1
-    assert matches(np.array([2000, 6000, 12_000]) / RATE, detect_onsets(clicks, RATE)) == len(detect_onsets(clicks, RATE)) == 3
+    assert (
+        matches(np.array([2000, 6000, 12_000]) / RATE, detect_onsets(clicks, RATE))
+        == len(detect_onsets(clicks, RATE))
+        == 3
+    )
     shifted = perform(random_plan(0), sung(), RATE, 0)[1600:]
     planned = np.array([s.onset for s in random_plan(0).syllables])
     assert matches(planned, detect_onsets(shifted, RATE)) < len(planned) / 2
@@ -158,10 +197,15 @@ def test_a_phrase_lasts_as_long_as_planned() -> None:
 
 def test_the_planned_pitch_is_sung() -> None:
     planned = [-7.0, -3.0, 0.0, 2.0, 5.0, 9.0]
-    plan = Plan(tuple(Syllable(f"s{i}", 0.5 * i, 0.4, pitch, False, 0.0) for i, pitch in enumerate(planned)))
+    plan = Plan(
+        tuple(Syllable(f"s{i}", 0.5 * i, 0.4, pitch, False, 0.0) for i, pitch in enumerate(planned))
+    )
     call = sung(300.0, partials=1, glide=0.0)
     audio = perform(plan, call, RATE, 3)[:, 0]
-    heard = [12 * math.log2(strongest(audio[8000 * i : 8000 * i + 6400]) / 300) for i in range(len(planned))]
+    heard = [
+        12 * math.log2(strongest(audio[8000 * i : 8000 * i + 6400]) / 300)
+        for i in range(len(planned))
+    ]
     assert heard == pytest.approx(planned, abs=0.4)
 
 
@@ -169,16 +213,32 @@ def test_grains_of_a_gliding_call_are_brought_to_one_pitch() -> None:
     """A plan's melody must not depend on where in the call a grain was found."""
     plan = Plan(tuple(Syllable(f"s{i}", 0.3 * i, 0.25, 0.0, False, 0.0) for i in range(8)))
     audio = perform(plan, sung(200.0, partials=1, glide=0.6), RATE, 1)[:, 0]
-    assert np.ptp([12 * math.log2(strongest(audio[4800 * i : 4800 * i + 4000])) for i in range(8)]) < 2.0
+    assert (
+        np.ptp([12 * math.log2(strongest(audio[4800 * i : 4800 * i + 4000])) for i in range(8)])
+        < 2.0
+    )
 
 
 def test_noise_and_stress_are_heard() -> None:
-    plan = Plan((Syllable("a", 0, 0.4, 0, False, 0.0), Syllable("a", 0.5, 0.4, 0, False, 0.9), Syllable("a", 1.0, 0.4, 0, True, 0.0)))
+    plan = Plan(
+        (
+            Syllable("a", 0, 0.4, 0, False, 0.0),
+            Syllable("a", 0.5, 0.4, 0, False, 0.9),
+            Syllable("a", 1.0, 0.4, 0, True, 0.0),
+        )
+    )
     audio = perform(plan, sung(partials=3), RATE, 0)[:, 0]
-    clear, rough, stressed = (audio[round(start * RATE) :][: round(0.4 * RATE)] for start in (0, 0.5, 1.0))
-    flatness = [np.exp(np.mean(np.log(p))) / np.mean(p) for p in (scipy_signal.welch(x, RATE, nperseg=512)[1] for x in (clear, rough))]
+    clear, rough, stressed = (
+        audio[round(start * RATE) :][: round(0.4 * RATE)] for start in (0, 0.5, 1.0)
+    )
+    flatness = [
+        np.exp(np.mean(np.log(p))) / np.mean(p)
+        for p in (scipy_signal.welch(x, RATE, nperseg=512)[1] for x in (clear, rough))
+    ]
     assert flatness[1] > 2 * flatness[0]
-    assert np.std(stressed) / np.std(clear) == pytest.approx(10 ** (speech.STRESS_DB / 20), rel=1e-3)
+    assert np.std(stressed) / np.std(clear) == pytest.approx(
+        10 ** (speech.STRESS_DB / 20), rel=1e-3
+    )
 
 
 # One syllable, one sound
@@ -186,7 +246,9 @@ def test_noise_and_stress_are_heard() -> None:
 
 def test_the_same_syllable_has_the_same_samples_wherever_it_stands() -> None:
     def three(texts: str, offset: float = 0.0) -> Plan:
-        return Plan(tuple(Syllable(t, offset + 0.3 * i, 0.2, 1.5, False, 0.2) for i, t in enumerate(texts)))
+        return Plan(
+            tuple(Syllable(t, offset + 0.3 * i, 0.2, 1.5, False, 0.2) for i, t in enumerate(texts))
+        )
 
     def cut(audio: Audio, number: int, offset: float = 0.0) -> Audio:
         start = round((offset + 0.3 * number) * RATE)
@@ -202,7 +264,11 @@ def test_the_same_syllable_has_the_same_samples_wherever_it_stands() -> None:
 
 
 def test_loud_calls_and_stress_never_leave_full_scale() -> None:
-    plan = Plan(tuple(Syllable(t, 0.2 * i, 0.15, -12 + 4 * i, True, 0.5, 3.0) for i, t in enumerate("abcdefg")))
+    plan = Plan(
+        tuple(
+            Syllable(t, 0.2 * i, 0.15, -12 + 4 * i, True, 0.5, 3.0) for i, t in enumerate("abcdefg")
+        )
+    )
     for call in SYNTHETIC.values():
         assert np.abs(perform(plan, 30 * call, RATE, 0)).max() <= 1
 
@@ -285,7 +351,11 @@ def test_a_wrong_plan_is_refused_with_a_sentence() -> None:
 
 def test_a_call_that_cannot_speak_is_refused() -> None:
     silent = np.zeros((RATE, 1), np.float32)
-    for call, words in ((silent, "silent"), (silent + np.nan, "broken"), (silent[:100], "under 50 ms")):
+    for call, words in (
+        (silent, "silent"),
+        (silent + np.nan, "broken"),
+        (silent[:100], "under 50 ms"),
+    ):
         with pytest.raises(BadInput, match=words):
             perform(random_plan(0), call, RATE, 0)
 

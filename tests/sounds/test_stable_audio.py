@@ -22,8 +22,22 @@ from jungle.errors import BadCheckpoint, BadInput, JungleError, MissingExtra
 from jungle.sounds.engine import CallRequest, Take, take_seed
 from jungle.sounds.stable_audio import engine, hub_access, prompts
 from jungle.sounds.stable_audio import pipeline as pipelines
-from jungle.sounds.stable_audio.engine import FAITHFUL_NEGATIVE, StableAudioMaker, faithful_requests, fault, with_headroom
-from jungle.sounds.stable_audio.hub_access import STABLE_AUDIO, TOKENS_PAGE, Token, check_access, find_token, lacks, model_page
+from jungle.sounds.stable_audio.engine import (
+    FAITHFUL_NEGATIVE,
+    StableAudioMaker,
+    faithful_requests,
+    fault,
+    with_headroom,
+)
+from jungle.sounds.stable_audio.hub_access import (
+    STABLE_AUDIO,
+    TOKENS_PAGE,
+    Token,
+    check_access,
+    find_token,
+    lacks,
+    model_page,
+)
 from jungle.sounds.stable_audio.pipeline import choose_compute, deterministic_solver, load
 from jungle.species.animals import animals
 
@@ -42,7 +56,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in (
+        "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -61,7 +82,9 @@ def takes(maker: StableAudioMaker, requests: Sequence[CallRequest]) -> list[tupl
 
 
 def one(maker: StableAudioMaker, **request: Any) -> Take:
-    [(_, take)] = maker.make([CallRequest(**{"seed": 1, "prompt": "a lion roars", "seconds": 0.5} | request)])
+    [(_, take)] = maker.make(
+        [CallRequest(**{"seed": 1, "prompt": "a lion roars", "seconds": 0.5} | request)]
+    )
     return take
 
 
@@ -72,7 +95,10 @@ def one(maker: StableAudioMaker, **request: Any) -> Take:
 def test_faithful_recipe_gives_four_wavs_of_exact_length(toy: Path, tmp_path: Path) -> None:
     """200 steps, guidance 7 and the negative prompt; durations are a tenth of the real."""
     soundfile = pytest.importorskip("soundfile")
-    requests = [dataclasses.replace(request, seconds=request.seconds / 10) for request in faithful_requests(seed=3)]
+    requests = [
+        dataclasses.replace(request, seconds=request.seconds / 10)
+        for request in faithful_requests(seed=3)
+    ]
     assert [10 * request.seconds for request in requests] == [5, 10, 15, 20]
     assert len({request.seed for request in requests}) == 4
     maker = StableAudioMaker.open(str(toy), "cpu", faithful=True, batch=4)
@@ -97,9 +123,14 @@ def test_a_take_is_what_a_direct_call_of_the_pipeline_gives(maker: StableAudioMa
     np.testing.assert_allclose(take.audio, audios[0].T, atol=1e-5)
 
 
-def test_a_mix_without_a_prompt_gets_one(maker: StableAudioMaker, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_mix_without_a_prompt_gets_one(
+    maker: StableAudioMaker, capfd: pytest.CaptureFixture[str]
+) -> None:
     built = prompts.build_prompt({"frog": 1.0}, 7)
-    take, same = (one(maker, seed=7, **more) for more in ({"mix": {"frog": 1.0}, "prompt": ""}, {"prompt": built}))
+    take, same = (
+        one(maker, seed=7, **more)
+        for more in ({"mix": {"frog": 1.0}, "prompt": ""}, {"prompt": built})
+    )
     np.testing.assert_allclose(take.audio, same.audio, atol=1e-6)
     assert "tokens" in take.note  # the toy spells letter by letter
     assert capfd.readouterr() == ("", "")
@@ -115,9 +146,20 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioMaker) -> N
     together = takes(maker, [others[0], wanted, others[1]])
     assert [index for index, _ in together] == [0, 1, 1, 2]
     assert [take.seed for _, take in together] == [6, 5, take_seed(5, 1), 7]
-    assert [take.audio.shape for _, take in together] == [(16000, 2), (5600, 2), (5600, 2), (WINDOW, 2)]
-    assert all(take.audio.dtype == np.float32 and take.rate == RATE and take.note == "" for _, take in together)
-    for alone in (takes(maker, [wanted]), takes(StableAudioMaker(maker.pipeline, "toy", steps=4, batch=1), [wanted])):
+    assert [take.audio.shape for _, take in together] == [
+        (16000, 2),
+        (5600, 2),
+        (5600, 2),
+        (WINDOW, 2),
+    ]
+    assert all(
+        take.audio.dtype == np.float32 and take.rate == RATE and take.note == ""
+        for _, take in together
+    )
+    for alone in (
+        takes(maker, [wanted]),
+        takes(StableAudioMaker(maker.pipeline, "toy", steps=4, batch=1), [wanted]),
+    ):
         for (_, left), (_, right) in zip(alone, together[1:3], strict=True):
             np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
     assert np.abs(together[1][1].audio - together[2][1].audio).max() > 0.01
@@ -145,7 +187,10 @@ def test_the_network_hears_each_takes_own_duration(maker: StableAudioMaker) -> N
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_made(
-    maker: StableAudioMaker, monkeypatch: pytest.MonkeyPatch, request_: dict[str, Any], sentence: str
+    maker: StableAudioMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    request_: dict[str, Any],
+    sentence: str,
 ) -> None:
     monkeypatch.setattr(StableAudioMaker, "_denoise", lambda *_: pytest.fail("made"))
     good, bad = (CallRequest(**{"seed": 1, "prompt": "a frog"} | more) for more in ({}, request_))
@@ -164,7 +209,9 @@ def test_no_steps_and_no_such_guidance_are_refused(pipeline: Any) -> None:
 
 def test_what_the_model_will_not_hear_is_told(pipeline: Any) -> None:
     done: list[tuple[int, int]] = []
-    maker = StableAudioMaker(pipeline, "toy", steps=2, guidance=1, on_step=lambda *step: done.append(step))
+    maker = StableAudioMaker(
+        pipeline, "toy", steps=2, guidance=1, on_step=lambda *step: done.append(step)
+    )
     note = one(maker, prompt="lion " * 40, negative="music").note
     assert "the prompt has" in note
     assert "only the first 32 count" in note
@@ -184,7 +231,9 @@ def test_without_torchsde_the_solver_is_replaced_with_the_same_noise_levels(
         scheduler.set_timesteps(50)
     assert type(ours) is not type(own)
     torch.testing.assert_close(ours.sigmas, own.sigmas)
-    torch.testing.assert_close(ours.timesteps, own.timesteps)  # what the network is told about the noise
+    torch.testing.assert_close(
+        ours.timesteps, own.timesteps
+    )  # what the network is told about the noise
     np.testing.assert_allclose(one(maker).audio, one(maker).audio, atol=1e-6)
     with pytest.raises(MissingExtra, match=r"torchsde.*jungle\[stable-audio\]"):
         StableAudioMaker.open(str(toy), "cpu", faithful=True)
@@ -199,7 +248,9 @@ def test_the_replacing_solver_solves(toy: Path) -> None:
         sigma = torch.tan(t * torch.pi / 2)
         scaled = solver.scale_model_input(x, t)
         assert abs(scaled - x / (sigma**2 + 1) ** 0.5) < 1e-3
-        v = (x / (sigma**2 + 1) - point) * (sigma**2 + 1) ** 0.5 / sigma  # point = c_skip x + c_out v
+        v = (
+            (x / (sigma**2 + 1) - point) * (sigma**2 + 1) ** 0.5 / sigma
+        )  # point = c_skip x + c_out v
         x = solver.step(v, t, x).prev_sample
     torch.testing.assert_close(x, point, atol=1e-3, rtol=0)
 
@@ -209,7 +260,9 @@ def test_the_replacing_solver_solves(toy: Path) -> None:
 Spoil = Callable[[Any, list[int], torch.dtype], Any]
 
 
-def spoiled(pipeline: Any, spoil: Spoil, **options: Any) -> tuple[StableAudioMaker, list[tuple[list[int], torch.dtype]]]:
+def spoiled(
+    pipeline: Any, spoil: Spoil, **options: Any
+) -> tuple[StableAudioMaker, list[tuple[list[int], torch.dtype]]]:
     """A maker whose real pipeline passes its sound (B, 2, N) with its seeds and dtype through ``spoil``; and the list of its calls."""
     calls: list[tuple[list[int], torch.dtype]] = []
 
@@ -230,15 +283,25 @@ def half(toy: Path) -> Any:
     return load(toy, choose_compute("cpu:bfloat16"))
 
 
-@pytest.mark.parametrize(("value", "problem"), [(np.nan, "values that are not numbers"), (np.inf, "not numbers"), (0.0, "silence")])
-def test_a_broken_take_is_repeated_in_float32_with_its_seed(half: Any, value: float, problem: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(np.nan, "values that are not numbers"), (np.inf, "not numbers"), (0.0, "silence")],
+)
+def test_a_broken_take_is_repeated_in_float32_with_its_seed(
+    half: Any, value: float, problem: str
+) -> None:
     def spoil(audio: Any, seeds: list[int], dtype: torch.dtype) -> Any:
         if dtype == torch.bfloat16 and 2 in seeds:
             audio[seeds.index(2)] = value
         return audio
 
     maker, calls = spoiled(half, spoil)
-    first, second = (take for _, take in maker.make([CallRequest(seed=seed, prompt="a frog", seconds=1.0) for seed in (1, 2)]))
+    first, second = (
+        take
+        for _, take in maker.make(
+            [CallRequest(seed=seed, prompt="a frog", seconds=1.0) for seed in (1, 2)]
+        )
+    )
     assert calls == [([1, 2], torch.bfloat16), ([2], torch.float32)]
     assert first.note == ""
     assert second.seed == 2
@@ -261,17 +324,22 @@ def test_a_take_that_stays_broken_gets_another_seed_and_then_an_error(pipeline: 
     assert [seeds for seeds, _ in calls] == [[7], spare[:1], spare[1:]]
     assert take.seed == spare[1]
     assert take.note == f"silence from seed 7 in float32: repeated in float32 with seed {spare[1]}"
-    np.testing.assert_allclose(take.audio, one(StableAudioMaker(pipeline, "toy", steps=2), seed=spare[1]).audio, atol=1e-5)
+    np.testing.assert_allclose(
+        take.audio, one(StableAudioMaker(pipeline, "toy", steps=2), seed=spare[1]).audio, atol=1e-5
+    )
 
     maker, _ = spoiled(pipeline, lambda audio, *_: audio * np.nan)
     with pytest.raises(
-        JungleError, match=r"toy gave values that are not numbers for 'a lion roars' with seed 7 and in 2 repeats"
+        JungleError,
+        match=r"toy gave values that are not numbers for 'a lion roars' with seed 7 and in 2 repeats",
     ) as caught:
         one(maker, seed=7)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("convert", [lambda a: a.astype(np.float16), torch.tensor, lambda a: torch.tensor(a).bfloat16()])
+@pytest.mark.parametrize(
+    "convert", [lambda a: a.astype(np.float16), torch.tensor, lambda a: torch.tensor(a).bfloat16()]
+)
 def test_half_precision_is_converted_and_told(pipeline: Any, convert: Callable[[Any], Any]) -> None:
     maker, _ = spoiled(pipeline, lambda audio, *_: convert(audio))
     plain = one(StableAudioMaker(pipeline, "toy", steps=2))
@@ -287,7 +355,9 @@ def test_a_loud_take_is_scaled_never_clipped(pipeline: Any) -> None:
     take = one(maker)
     assert np.abs(take.audio).max() == pytest.approx(10 ** (-1 / 20), abs=1e-6)
     assert "dBFS, scaled down to -1 dBFS" in take.note
-    np.testing.assert_allclose(take.audio / np.abs(take.audio).max(), plain / np.abs(plain).max(), atol=1e-5)
+    np.testing.assert_allclose(
+        take.audio / np.abs(take.audio).max(), plain / np.abs(plain).max(), atol=1e-5
+    )
     assert with_headroom(np.full((4, 2), 0.98, np.float32))[1] == ""
 
 
@@ -313,7 +383,9 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(pipeline: Any) -> No
     maker, _ = spoiled(pipeline, tight(2), batch=5)
     got = takes(maker, requests)
     assert sizes == [5, 2, 3, 1, 2, 1]
-    for (_, left), (_, right) in zip(got, StableAudioMaker(pipeline, "toy", steps=2, batch=6).make(requests), strict=True):
+    for (_, left), (_, right) in zip(
+        got, StableAudioMaker(pipeline, "toy", steps=2, batch=6).make(requests), strict=True
+    ):
         np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
     with pytest.raises(JungleError, match="not enough memory on 'cpu' for one take of toy"):
         takes(spoiled(pipeline, tight(0), batch=2)[0], requests)
@@ -322,7 +394,9 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(pipeline: Any) -> No
 # ------------------------------------------------------------------------------------------------------------------- opening
 
 
-def test_a_folder_is_opened_offline_and_named_by_its_content(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_opened_offline_and_named_by_its_content(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
     maker = StableAudioMaker.open(str(toy), "cpu")
     assert (maker.name, maker.steps, len(maker.model)) == ("stable-audio", 100, 32)
@@ -342,7 +416,11 @@ def test_what_is_no_model_is_one_sentence(toy: Path, tmp_path: Path) -> None:
     subprocess.run(["cp", "-r", toy, tmp_path / "cut"], check=True)
     weights = tmp_path / "cut" / "transformer" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    for name, sentence in (("empty", "FileNotFoundError"), ("other", "is a DDPMPipeline"), ("cut", "no Stable Audio model")):
+    for name, sentence in (
+        ("empty", "FileNotFoundError"),
+        ("other", "is a DDPMPipeline"),
+        ("cut", "no Stable Audio model"),
+    ):
         with pytest.raises(BadCheckpoint, match=sentence) as caught:
             StableAudioMaker.open(str(tmp_path / name), "cpu")
         assert "\n" not in str(caught.value)
@@ -381,11 +459,21 @@ class Hub(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         status, code, message = {
             "hf_good": (200, "", ""),
-            "hf_stranger": (403, "GatedRepo", "Access to model is restricted and you are not in the authorized list."),
-            "hf_narrow": (403, "", "Please enable access to public gated repositories in your fine-grained token settings."),
+            "hf_stranger": (
+                403,
+                "GatedRepo",
+                "Access to model is restricted and you are not in the authorized list.",
+            ),
+            "hf_narrow": (
+                403,
+                "",
+                "Please enable access to public gated repositories in your fine-grained token settings.",
+            ),
             "hf_wrong": (401, "", "Invalid credentials in Authorization header"),
             "hf_busy": (500, "", ""),
-        }.get(token, (401, "GatedRepo", "Access to model is restricted. You must be authenticated."))
+        }.get(
+            token, (401, "GatedRepo", "Access to model is restricted. You must be authenticated.")
+        )
         if "/nobody/" in self.path:
             status, code = 404, "RepoNotFound"
         self.send_response(status)
@@ -413,9 +501,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     thread.start()
     Mine.address = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
     monkeypatch.setattr(constants, "ENDPOINT", Mine.address)  # type: ignore[attr-defined]
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", Mine.address + "/{repo_id}/resolve/{revision}/{filename}")  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        Mine.address + "/{repo_id}/resolve/{revision}/{filename}",
+    )  # type: ignore[attr-defined]
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(tmp_path / "harnesses.json"), raising=False)  # what else it writes
+    monkeypatch.setattr(
+        constants, "AGENT_HARNESSES_PATH", str(tmp_path / "harnesses.json"), raising=False
+    )  # what else it writes
     yield Mine
     server.shutdown()
     thread.join()
@@ -425,7 +519,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
 REFUSALS = [
     (None, "needs a token: accept its licence at"),
     ("hf_wrong", "does not know the token from the environment"),
-    ("hf_stranger", "The licence of .* is not accepted by the account of the token from the environment"),
+    (
+        "hf_stranger",
+        "The licence of .* is not accepted by the account of the token from the environment",
+    ),
     ("hf_narrow", "a fine-grained token also needs read access"),
 ]
 
@@ -436,7 +533,10 @@ def test_no_access_is_one_sentence_with_the_pages_and_nothing_is_downloaded(
 ) -> None:
     pytest.importorskip("diffusers")
     token = Token(value, "the environment (HF_TOKEN)") if value else None
-    for attempt in (lambda: check_access(STABLE_AUDIO, token, hub.address), lambda: StableAudioMaker.open(device="cpu", token=token)):  # type: ignore[attr-defined]
+    for attempt in (
+        lambda: check_access(STABLE_AUDIO, token, hub.address),
+        lambda: StableAudioMaker.open(device="cpu", token=token),
+    ):  # type: ignore[attr-defined]
         with pytest.raises(BadInput, match=sentence) as caught:
             attempt()
         text = str(caught.value)
@@ -466,12 +566,16 @@ def test_other_answers_of_the_hub(hub: type[Hub]) -> None:
     assert "hf_a" not in repr(Token("hf_a", ".env"))
 
 
-def test_a_full_disk_is_noticed_before_the_download(hub: type[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_noticed_before_the_download(
+    hub: type[Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from types import SimpleNamespace
 
     pytest.importorskip("diffusers")
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=3 << 30))
-    with pytest.raises(BadInput, match=r"3.0 GiB left and stabilityai/stable-audio-open-1.0 needs 10"):
+    with pytest.raises(
+        BadInput, match=r"3.0 GiB left and stabilityai/stable-audio-open-1.0 needs 10"
+    ):
         StableAudioMaker.open(device="cpu", token=Token("hf_good", "test"))
     assert lacks(20, 16) == lacks(20, None) == []
     assert len(lacks(3, 2)) == 2
@@ -487,7 +591,9 @@ def test_a_token_is_found_where_the_tools_of_the_hub_keep_it(tmp_path: Path) -> 
         return token and (token.value, token.where)
 
     assert where() is None
-    (folder / ".env").write_text("# HF_TOKEN=no\nOPENAI_API_KEY=x\nexport HF_TOKEN = 'hf_env file' # mine\n")
+    (folder / ".env").write_text(
+        "# HF_TOKEN=no\nOPENAI_API_KEY=x\nexport HF_TOKEN = 'hf_env file' # mine\n"
+    )
     assert where() == ("hf_env file", ".env (HF_TOKEN)")
     (folder / ".env").write_text("HF_TOKEN=\nHUGGING_FACE_HUB_TOKEN=hf_dot # mine")
     assert where() == ("hf_dot", ".env (HUGGING_FACE_HUB_TOKEN)")
@@ -496,27 +602,47 @@ def test_a_token_is_found_where_the_tools_of_the_hub_keep_it(tmp_path: Path) -> 
     (home / "elsewhere/token").write_text("hf_home")
     assert where(HF_HOME=str(home / "elsewhere")) == ("hf_home", "hf auth login")
     assert where(HF_TOKEN_PATH=str(home / "elsewhere/token")) == ("hf_home", "hf auth login")
-    assert where(HUGGING_FACE_HUB_TOKEN="hf_old") == ("hf_old", "the environment (HUGGING_FACE_HUB_TOKEN)")
-    assert where(HUGGING_FACE_HUB_TOKEN="hf_old", HF_TOKEN=" hf_new ") == ("hf_new", "the environment (HF_TOKEN)")
+    assert where(HUGGING_FACE_HUB_TOKEN="hf_old") == (
+        "hf_old",
+        "the environment (HUGGING_FACE_HUB_TOKEN)",
+    )
+    assert where(HUGGING_FACE_HUB_TOKEN="hf_old", HF_TOKEN=" hf_new ") == (
+        "hf_new",
+        "the environment (HF_TOKEN)",
+    )
 
 
-def test_doctor_tells_what_stable_audio_wants_without_the_network(hub: type[Hub], tmp_path: Path) -> None:
+def test_doctor_tells_what_stable_audio_wants_without_the_network(
+    hub: type[Hub], tmp_path: Path
+) -> None:
     def finding(ask: bool = False, **environment: str) -> doctor.Finding:
-        [found] = [one for one in doctor.examine(tmp_path, "cpu", environment, tmp_path, ask) if one.topic == "Stable Audio"]
+        [found] = [
+            one
+            for one in doctor.examine(tmp_path, "cpu", environment, tmp_path, ask)
+            if one.topic == "Stable Audio"
+        ]
         return found
 
     assert TOKENS_PAGE in finding().text
     assert model_page(STABLE_AUDIO) in finding(HF_TOKEN="hf_good").text
     assert hub.asked == []
-    assert "hf_good" not in doctor.to_text(doctor.examine(tmp_path, "cpu", {"HF_TOKEN": "hf_good"}, tmp_path))
+    assert "hf_good" not in doctor.to_text(
+        doctor.examine(tmp_path, "cpu", {"HF_TOKEN": "hf_good"}, tmp_path)
+    )
     assert "licence is accepted" in finding(ask=True, HF_TOKEN="hf_good").text
     assert "is not accepted" in finding(ask=True, HF_TOKEN="hf_stranger").text
 
 
 def test_heavy_libraries_are_imported_only_inside_functions() -> None:
     for module in (hub_access, pipelines, prompts, engine, doctor):
-        top = [node for node in ast.parse(Path(str(module.__file__)).read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
-        assert not {"diffusers", "transformers", "huggingface_hub"} & {word for node in top for word in ast.unparse(node).split()}
+        top = [
+            node
+            for node in ast.parse(Path(str(module.__file__)).read_text()).body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        assert not {"diffusers", "transformers", "huggingface_hub"} & {
+            word for node in top for word in ast.unparse(node).split()
+        }
 
 
 # ------------------------------------------------------------------------------------------------------------------- prompts
@@ -527,8 +653,14 @@ def test_prompts_are_short_varied_and_the_same_on_any_machine() -> None:
     made = [prompts.build_prompt(mix, seed) for seed in range(50)]
     assert made == [prompts.build_prompt(dict(reversed(mix.items())), seed) for seed in range(50)]
     assert len(set(made)) > 20
-    assert all(prompt.startswith("a creature half lion half frog ") and len(prompt.split()) < 20 for prompt in made)
-    assert prompts.build_prompt(mix, 1) == "a creature half lion half frog roars, by a river at night, clean wildlife recording"
+    assert all(
+        prompt.startswith("a creature half lion half frog ") and len(prompt.split()) < 20
+        for prompt in made
+    )
+    assert (
+        prompts.build_prompt(mix, 1)
+        == "a creature half lion half frog roars, by a river at night, clean wildlife recording"
+    )
     assert prompts.build_prompt({}, 1).startswith("an unknown animal ")
     assert ", on the moon, " in prompts.build_prompt({"axolotl": 1.0}, 1, place="on the moon")
     for prompt in made + [prompts.build_prompt({name: 1.0}, 1) for name in animals()]:
@@ -540,7 +672,9 @@ def test_traps_are_replaced_and_told() -> None:
     assert prompt == "A frog low droning by the deep water, oceanic mood"
     assert "gulls" in notes[0]
     assert "melody" in notes[1]
-    assert prompts.avoid_traps("word " * 21)[1] == ["The prompt has 21 words: up to 20 are followed best."]
+    assert prompts.avoid_traps("word " * 21)[1] == [
+        "The prompt has 21 words: up to 20 are followed best."
+    ]
 
 
 def test_faithful_prompts_avoid_the_traps_too() -> None:

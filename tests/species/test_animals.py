@@ -23,7 +23,18 @@ FIRST_PAINTED = (
     "scorpion", "sea_turtle", "shark", "snake", "spider", "starfish", "trilobite", "turkey", "wolf",
 )  # fmt: skip
 RECORDED = ("bird", "cat", "chicken", "cow", "dog", "donkey", "frog", "lion", "monkey", "sheep")
-OF_THE_SCIENCE = ("sheep", "squirrel", "zebra", "tiger", "fox", "penguin", "raccoon", "parrot", "rhino", "seal")
+OF_THE_SCIENCE = (
+    "sheep",
+    "squirrel",
+    "zebra",
+    "tiger",
+    "fox",
+    "penguin",
+    "raccoon",
+    "parrot",
+    "rhino",
+    "seal",
+)
 
 
 def painted() -> tuple[str, ...]:
@@ -74,7 +85,14 @@ def test_the_shipped_voices_are_heard_and_used() -> None:
 def test_what_ships_is_small() -> None:
     assert shipped("call.safetensors").stat().st_size <= 11_000_000
     assert shipped("call.reference").stat().st_size <= 4_000_000
-    assert sum(path.stat().st_size for path in shipped("call.safetensors").parent.iterdir() if path.is_file()) <= 40_000_000
+    assert (
+        sum(
+            path.stat().st_size
+            for path in shipped("call.safetensors").parent.iterdir()
+            if path.is_file()
+        )
+        <= 40_000_000
+    )
 
 
 @pytest.mark.parametrize("folder", ["photos", "more_photos", "calls", "more_calls"])
@@ -95,9 +113,13 @@ def test_a_kind_without_recordings_asks_its_kin_and_theirs() -> None:
 
 def test_new_kinds_have_a_body_of_their_own() -> None:
     assert bodies()["gallina"] == "songbird"
-    one = describe(Species(slug="zebrox", name="", seed=1, mix={"guinea_pig": 0.6, "snow_leopard": 0.4}))
+    one = describe(
+        Species(slug="zebrox", name="", seed=1, mix={"guinea_pig": 0.6, "snow_leopard": 0.4})
+    )
     assert (one.voice, one.binomial) == ("rodent", "Cavia unciae")
-    assert prompts.build_prompt({"seal": 1.0}, 0).startswith(("a strange seal barks", "a strange seal moans"))
+    assert prompts.build_prompt({"seal": 1.0}, 0).startswith(
+        ("a strange seal barks", "a strange seal moans")
+    )
 
 
 def test_old_kinds_are_what_they_were() -> None:
@@ -108,7 +130,11 @@ def test_old_kinds_are_what_they_were() -> None:
         mix = {kind: 0.7, kinds[index - 5]: 0.3}
         lines.append(casting.voices(mix, RECORDED))
         for seed in range(5):
-            lines.append(dataclasses.astuple(describe(Species(slug=kind, name="", seed=seed, mix=mix), "russet")))
+            lines.append(
+                dataclasses.astuple(
+                    describe(Species(slug=kind, name="", seed=seed, mix=mix), "russet")
+                )
+            )
             lines.append(prompts.build_prompt(mix, seed))
     digest = hashlib.blake2b(json.dumps(lines).encode(), digest_size=16).hexdigest()
     assert digest == "778a2963e114b4f2862aeea64e3dc0b4"

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BadInput
-from .models import MODEL, Sources, cache, model_file, open_model, open_singer, run_training, sampling
+from .models import (
+    MODEL,
+    Sources,
+    cache,
+    model_file,
+    open_model,
+    open_singer,
+    run_training,
+    sampling,
+)
 from .options import Shared, answer, bar, common, say
 
 if TYPE_CHECKING:
@@ -16,12 +25,28 @@ if TYPE_CHECKING:
     from ..postcards.pipeline import Studio, Writer
     from ..records import Postcard
 
-MOST_TOLD = 240  # phrases that a language model is asked for; animals beyond them speak for themselves
+MOST_TOLD = (
+    240  # phrases that a language model is asked for; animals beyond them speak for themselves
+)
 PLACE = click.option("--out", default="my-jungle", metavar="DIR", help="The jungle's folder.")
-PAINTER = click.option("--model", default="", metavar="FILE", help="Paint with this model instead of the shipped one.")
-SINGER = click.option("--sound-model", default="", metavar="FILE", help="Make calls with this model instead of the shipped one.")
-BASE_URL = click.option("--base-url", default=None, metavar="URL", help="Where the page will stand.")
-METADATA = click.option("--metadata", default=None, type=click.Choice(["full", "credit", "none"]), help="What files tell of themselves.")
+PAINTER = click.option(
+    "--model", default="", metavar="FILE", help="Paint with this model instead of the shipped one."
+)
+SINGER = click.option(
+    "--sound-model",
+    default="",
+    metavar="FILE",
+    help="Make calls with this model instead of the shipped one.",
+)
+BASE_URL = click.option(
+    "--base-url", default=None, metavar="URL", help="Where the page will stand."
+)
+METADATA = click.option(
+    "--metadata",
+    default=None,
+    type=click.Choice(["full", "credit", "none"]),
+    help="What files tell of themselves.",
+)
 
 
 @click.command()
@@ -85,7 +110,9 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
 
     out = Path(wishes["out"])
     atomic.check_place(out)
-    known = _config(out, wishes)  # all that can be wrong is refused before anything is trained or written
+    known = _config(
+        out, wishes
+    )  # all that can be wrong is refused before anything is trained or written
     count, base = len(known.species) or known.count, known.seed
     casting.check_numbers(known.count, base, what="animals")
     recipes.override(recipes.SampleRecipe(), shared.options)
@@ -96,27 +123,48 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
         say(told, shared.quiet)
     written = jungle_toml.read(out)
     if (out / jungle_toml.NAME).exists() and base != written.seed:
-        raise BadInput(f"{out / jungle_toml.NAME} has seed = {written.seed}, not {base}: change it there, or choose another --out.")
+        raise BadInput(
+            f"{out / jungle_toml.NAME} has seed = {written.seed}, not {base}: change it there, or choose another --out."
+        )
     if source:
         if wishes["model"]:
-            raise BadInput("SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two.")
+            raise BadInput(
+                "SOURCE and --model contradict each other: train on SOURCE, or paint with the model; give one of the two."
+            )
         pipeline.check_species(known.species, source, cache(), out / "jungle.toml")
-        if not run_training(shared, Sources([source]), str(out), wishes["recipe"], wishes["minutes"], {}, {"seed": str(base)}):
-            answer(shared.as_json, f"Stopped; the model so far: {out / MODEL}", stopped=True, model=out / MODEL)
+        if not run_training(
+            shared,
+            Sources([source]),
+            str(out),
+            wishes["recipe"],
+            wishes["minutes"],
+            {},
+            {"seed": str(base)},
+        ):
+            answer(
+                shared.as_json,
+                f"Stopped; the model so far: {out / MODEL}",
+                stopped=True,
+                model=out / MODEL,
+            )
             return
         wishes["model"] = str(out / MODEL)
     studio = _open_studio(shared, out, known, wishes)
     species = pipeline.find_species(out, known, studio, count, base)
     shelf, spent = Shelf(out), ledger.Spent()
     atomic.sweep(out, (pipeline.PICTURES, pipeline.SOUNDS, pipeline.LANGUAGE, SITE, POSTCARDS))
-    with bar((known.sketches + pipeline.TAKES + 1 + site) * len(species), "piece", shared.quiet) as progress:
+    with bar(
+        (known.sketches + pipeline.TAKES + 1 + site) * len(species), "piece", shared.quiet
+    ) as progress:
 
         def follow(stage: str, number: int) -> None:
             progress.set_description(stage, refresh=False)
             progress.update(number)
 
         try:
-            cards, trouble = pipeline.make_cards(studio, out, species, known, shelf, follow, _writer(shared, known, spent))
+            cards, trouble = pipeline.make_cards(
+                studio, out, species, known, shelf, follow, _writer(shared, known, spent)
+            )
             page = publish(out, cards, known, shelf, follow) if site else None
         except KeyboardInterrupt:
             say("What is done is kept; the same command goes on from here.", shared.quiet)
@@ -125,9 +173,18 @@ def _make(shared: Shared, source: str | None, wishes: dict[str, Any], *, site: b
     for line in trouble:
         say(f"Look closely: {line}", shared.quiet)
     device = str(studio.painter.device)
-    cost = ledger.Cost(seconds=time.monotonic() - started, device=device, dollars=spent.dollars, tokens=spent.tokens)
+    cost = ledger.Cost(
+        seconds=time.monotonic() - started,
+        device=device,
+        dollars=spent.dollars,
+        tokens=spent.tokens,
+    )
     ledger.enter(out, cost)
-    text = f"{len(cards)} animals: open {page}" if page else f"{len(cards)} postcards in {out / 'postcards'}"
+    text = (
+        f"{len(cards)} animals: open {page}"
+        if page
+        else f"{len(cards)} postcards in {out / 'postcards'}"
+    )
     answer(
         shared.as_json, f"{text}\nIt took {cost.in_words()}.", page=page, postcards=[card.species.slug for card in cards], trouble=trouble,
         seconds=round(cost.seconds, 1),
@@ -146,7 +203,11 @@ def _writer(shared: Shared, known: "Config", spent: "Spent") -> "Writer | None":
         talk = ask_model(shared, tongue, min(count, MOST_TOLD), model_wishes(known, {}))
         spent.dollars += talk.cost or 0.0
         spent.tokens += talk.usage.sent + talk.usage.received
-        return [Told(one.phrase.meaning, one.phrase.intent, one.phrase.mood, one.provenance) for one in talk.lines if one.phrase]
+        return [
+            Told(one.phrase.meaning, one.phrase.intent, one.phrase.mood, one.provenance)
+            for one in talk.lines
+            if one.phrase
+        ]
 
     return write
 
@@ -158,8 +219,14 @@ def _config(out: Path, wishes: dict[str, Any]) -> "Config":
     from ..config import jungle_toml
     from ..site.build import check_address
 
-    given = {key: wishes.get(key) for key in ("count", "seed", "model", "sound_model", "metadata", "base_url")}
-    known = dataclasses.replace(jungle_toml.read(out), **{key: value for key, value in given.items() if value not in (None, "")})
+    given = {
+        key: wishes.get(key)
+        for key in ("count", "seed", "model", "sound_model", "metadata", "base_url")
+    }
+    known = dataclasses.replace(
+        jungle_toml.read(out),
+        **{key: value for key, value in given.items() if value not in (None, "")},
+    )
     check_address(known.base_url)
     return known
 
@@ -176,14 +243,26 @@ def _open_studio(shared: Shared, out: Path, known: "Config", wishes: dict[str, A
     painting = sampling(painter, shared.options, out, portrait(painter))
     if known.calls == "embedded":
         singer, reference = open_singer(shared, wishes["sound_model"], out)
-        return Studio(painter, painting, singer, singer.classes, dataclasses.asdict(singer.recipe), reference, report)
+        return Studio(
+            painter,
+            painting,
+            singer,
+            singer.classes,
+            dataclasses.asdict(singer.recipe),
+            reference,
+            report,
+        )
     engine = open_engine(shared, wishes["sound_model"] or known.sound_model)
     return Studio(painter, painting, engine, (), {}, None, report)
 
 
 @click.command()
 @PLACE
-@click.option("--check", is_flag=True, help="Only look for what GitHub Pages would break, and print the sizes.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only look for what GitHub Pages would break, and print the sizes.",
+)
 @METADATA
 @BASE_URL
 @common
@@ -200,14 +279,24 @@ def site(shared: Shared, out: str, check: bool, **wishes: Any) -> None:
         cards = _cards(shared, folder)
         check_metadata(folder, known.metadata)
         with bar(len(cards), "card", shared.quiet) as progress:
-            publish(folder, cards, known, Shelf(folder), lambda stage, number: progress.update(number))
+            publish(
+                folder, cards, known, Shelf(folder), lambda stage, number: progress.update(number)
+            )
     found = check_site(folder / SITE)
     told = [f"{one.level}: {one.path} {one.what}" for one in found.problems]
     page = folder / SITE / "index.html"
-    answer(shared.as_json, "\n".join([*found.table(), *told, f"Open {page}"]), page=page, problems=told, first=found.first)
+    answer(
+        shared.as_json,
+        "\n".join([*found.table(), *told, f"Open {page}"]),
+        page=page,
+        problems=told,
+        first=found.first,
+    )
     errors = sum(one.level == "error" for one in found.problems)
     if errors:
-        raise BadInput(f"{folder / SITE} has {errors} errors, listed above: mend them before you publish it.")
+        raise BadInput(
+            f"{folder / SITE} has {errors} errors, listed above: mend them before you publish it."
+        )
 
 
 def _cards(shared: Shared, folder: Path) -> "list[Postcard]":
@@ -216,16 +305,28 @@ def _cards(shared: Shared, folder: Path) -> "list[Postcard]":
 
     missing = missing_cards(folder)
     if missing:
-        say(f"No postcard yet for {', '.join(missing[:8])}: run  jungle make --out {folder}  to make what is missing.", shared.quiet)
+        say(
+            f"No postcard yet for {', '.join(missing[:8])}: run  jungle make --out {folder}  to make what is missing.",
+            shared.quiet,
+        )
     return read_cards(folder)
 
 
 @click.command("print")
 @PLACE
 @click.option(
-    "--format", "form", default="a6", type=click.Choice(["a6", "6x4", "a4", "letter", "contact"]), help="Paper; a4 and letter: four a page."
+    "--format",
+    "form",
+    default="a6",
+    type=click.Choice(["a6", "6x4", "a4", "letter", "contact"]),
+    help="Paper; a4 and letter: four a page.",
 )
-@click.option("--file", default="", metavar="FILE", help="The PDF; postcards-FORMAT.pdf in the jungle's folder by default.")
+@click.option(
+    "--file",
+    default="",
+    metavar="FILE",
+    help="The PDF; postcards-FORMAT.pdf in the jungle's folder by default.",
+)
 @METADATA
 @BASE_URL
 @common
@@ -238,7 +339,9 @@ def print_(shared: Shared, out: str, form: Any, file: str, **wishes: Any) -> Non
     known = _config(folder, wishes)
     cards = _cards(shared, folder)
     target = Path(file) if file else folder / f"postcards-{form}.pdf"
-    write_bytes(target, pdf.make_pdf(folder, cards, form, known.base_url, known.metadata, known.title))
+    write_bytes(
+        target, pdf.make_pdf(folder, cards, form, known.base_url, known.metadata, known.title)
+    )
     answer(shared.as_json, f"{len(cards)} postcards in {target}", file=target, postcards=len(cards))
 
 
@@ -248,7 +351,9 @@ def print_(shared: Shared, out: str, form: Any, file: str, **wishes: Any) -> Non
 @PAINTER
 @SINGER
 @common
-def reproduce(shared: Shared, names: tuple[str, ...], out: str, model: str, sound_model: str) -> None:
+def reproduce(
+    shared: Shared, names: tuple[str, ...], out: str, model: str, sound_model: str
+) -> None:
     """Make every file of the postcards NAMES (or of all) again from their manifests, and say which bytes differ."""
     from ..postcards.folder import names_of_cards, read_manifest
     from ..postcards.reproduce import reproduce as reproduce_card
@@ -257,11 +362,16 @@ def reproduce(shared: Shared, names: tuple[str, ...], out: str, model: str, soun
     wanted = names or names_of_cards(folder)
     for name in wanted:
         read_manifest(folder, name)  # refused before a model is opened
-    studio = _open_studio(shared, folder, _config(folder, {}), {"model": model, "sound_model": sound_model})
+    studio = _open_studio(
+        shared, folder, _config(folder, {}), {"model": model, "sound_model": sound_model}
+    )
     differing = {}
     with bar(len(wanted), "postcard", shared.quiet) as progress:
         for name in wanted:
             differing[name] = reproduce_card(studio, folder, name)
             progress.update(1)
-    lines = [f"{name}: {'every byte the same' if not files else 'differs in ' + ', '.join(files)}" for name, files in differing.items()]
+    lines = [
+        f"{name}: {'every byte the same' if not files else 'differs in ' + ', '.join(files)}"
+        for name, files in differing.items()
+    ]
     answer(shared.as_json, "\n".join(lines), differing=differing)

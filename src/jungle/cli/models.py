@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ..sounds.memorisation import Reference
 
 MODEL = "animal_diffusion_model.pth"
-START = {"small_share": "0", "lr": "0.002"}  # where a run begins with a model, which has learned the rough shapes at half size
+START = {
+    "small_share": "0",
+    "lr": "0.002",
+}  # where a run begins with a model, which has learned the rough shapes at half size
 SHIPPED = {"photos": "photo64.safetensors", "recordings": "call.safetensors"}
 
 
@@ -31,7 +34,9 @@ def cache() -> Path:
     """Where decoded photos and recordings are kept: JUNGLE_CACHE, or the user's cache folder."""
     import platformdirs
 
-    return Path(os.environ.get("JUNGLE_CACHE") or platformdirs.user_cache_dir("jungle", appauthor=False))
+    return Path(
+        os.environ.get("JUNGLE_CACHE") or platformdirs.user_cache_dir("jungle", appauthor=False)
+    )
 
 
 def model_file(path: str, folder: Path, media: "Media") -> Path:
@@ -71,13 +76,19 @@ def open_model(
     loaded = model.load(file, compute, hints)
     if media and loaded.recipe.media != media:
         other = "jungle sounds" if media == "photos" else "jungle images"
-        raise BadInput(f"{file} was trained on {loaded.recipe.media}, not on {media}: use it with  {other}, or give another --model.")
+        raise BadInput(
+            f"{file} was trained on {loaded.recipe.media}, not on {media}: use it with  {other}, or give another --model."
+        )
     say(f"Model {file.name} on {compute}. {loaded.note}".strip(), shared.quiet)
     return loaded
 
 
 def sampling(
-    model: "Model", options: dict[str, str], folder: Path = Path(), wishes: dict[str, str] | None = None, **given: Any
+    model: "Model",
+    options: dict[str, str],
+    folder: Path = Path(),
+    wishes: dict[str, str] | None = None,
+    **given: Any,
 ) -> "SampleRecipe":
     """The model's own way to sample, changed by ``wishes``, then by ``folder``/jungle.toml, -o and the options that were given."""
     from ..config import jungle_toml
@@ -86,7 +97,9 @@ def sampling(
     known = jungle_toml.read(folder)
     named = {key: str(value) for key, value in given.items() if value is not None}
     of_config = known.images if model.recipe.media == "photos" else known.sounds
-    return jungle_toml.change(override(model.recipe.sample, wishes or {}), of_config, folder, options | named)
+    return jungle_toml.change(
+        override(model.recipe.sample, wishes or {}), of_config, folder, options | named
+    )
 
 
 def open_singer(
@@ -128,7 +141,9 @@ def gather(sources: Sources) -> "tuple[Media, Found]":
     for name, kind in zip(sources.names, kinds, strict=True):
         if kind is not kinds[0]:
             first = f"{sources.names[0]} holds {kinds[0].word}s"
-            raise BadInput(f"{first} and {name} {kind.word}s: a model learns from one or the other, so give sources of one kind.")
+            raise BadInput(
+                f"{first} and {name} {kind.word}s: a model learns from one or the other, so give sources of one kind."
+            )
     files = folders.gather(opened, kinds[0], Path(sources.exclude) if sources.exclude else None)
     return "photos" if kinds[0] is formats.PHOTOS else "recordings", files
 
@@ -174,16 +189,31 @@ def run_training(
     compute = devices.choose(shared.device)
     check_place(Path(out))
     media, files = gather(sources)
-    begun = open_model(shared, str(shipped(SHIPPED[media])) if start == "shipped" else start, media=media) if start else None
+    begun = (
+        open_model(
+            shared, str(shipped(SHIPPED[media])) if start == "shipped" else start, media=media
+        )
+        if start
+        else None
+    )
     named = recipes.find(recipe, media)
     if begun and begun.recipe.network == named.network:
         named = dataclasses.replace(
-            named, **{key: getattr(begun.recipe, key) for key in ("net", "fine", "fine_below", "objective", "p_mean", "p_std")}
+            named,
+            **{
+                key: getattr(begun.recipe, key)
+                for key in ("net", "fine", "fine_below", "objective", "p_mean", "p_std")
+            },
         )
     if begun and named.adversarial_share and begun.recipe.sample.solver == "consistency":
-        named = dataclasses.replace(named, adversarial_share=1.0)  # diffusion would undo what made it fast
+        named = dataclasses.replace(
+            named, adversarial_share=1.0
+        )  # diffusion would undo what made it fast
     if begun and named.adversarial_share == 1:  # its pictures stay what they are
-        named = dataclasses.replace(named, **{key: getattr(begun.recipe, key) for key in ("image_size", "aspect", "sigma_data")})
+        named = dataclasses.replace(
+            named,
+            **{key: getattr(begun.recipe, key) for key in ("image_size", "aspect", "sigma_data")},
+        )
     base = (START if start else {}) | _begun_options(Path(out))
     wanted = jungle_toml.change(named, base | of_config, Path(), options)
     check_start(wanted, start)
@@ -193,14 +223,31 @@ def run_training(
             from ..images.training import PhotoRun
 
             pictures = image_dataset.load(files, wanted, cache(), follow(progress))
-            run: Run[Any] = PhotoRun(Path(out), pictures, wanted, compute, minutes, time.monotonic, started, cache(), begun)
+            run: Run[Any] = PhotoRun(
+                Path(out),
+                pictures,
+                wanted,
+                compute,
+                minutes,
+                time.monotonic,
+                started,
+                cache(),
+                begun,
+            )
         else:
             from ..sounds import dataset as sound_dataset
             from ..sounds.training import CallRun
 
             heard = sound_dataset.load(files, wanted, cache(), follow(progress))
-            run = CallRun(Path(out), heard, wanted, compute, minutes, time.monotonic, started, cache(), begun)
-    return follow_run(shared, run, out, f"{len(run.data)} {media} of {len(run.data.classes)} classes, recipe {recipe}, on {compute}")
+            run = CallRun(
+                Path(out), heard, wanted, compute, minutes, time.monotonic, started, cache(), begun
+            )
+    return follow_run(
+        shared,
+        run,
+        out,
+        f"{len(run.data)} {media} of {len(run.data.classes)} classes, recipe {recipe}, on {compute}",
+    )
 
 
 def check_start(recipe: "Recipe", start: str) -> None:
@@ -233,14 +280,19 @@ def follow_run(shared: Shared, run: "Run[Any]", out: str, what: str) -> "Health 
                 say(update.note, shared.quiet)
             if stop.asked:
                 run.save()
-                say(f"Stopped at update {run.step}; the model is in {out}. The same command goes on from here.", shared.quiet)
+                say(
+                    f"Stopped at update {run.step}; the model is in {out}. The same command goes on from here.",
+                    shared.quiet,
+                )
                 return None
     health = run.end()
     stop.end()
     return health
 
 
-def run_evaluation(shared: Shared, model: str, source: str, count: int | None, seed: int, wishes: dict[str, str]) -> "Scores | CallScores":
+def run_evaluation(
+    shared: Shared, model: str, source: str, count: int | None, seed: int, wishes: dict[str, str]
+) -> "Scores | CallScores":
     """Score a model against the photos or recordings of ``source``.
 
     ``wishes`` has the folder ``out``, the feature ``space`` of pictures, and the file ``kinds`` for the report on kinds, or "".
@@ -256,7 +308,9 @@ def run_evaluation(shared: Shared, model: str, source: str, count: int | None, s
     media: Media = "recordings" if word == "recording" else "photos"
     out, kinds_file = Path(wishes["out"]), Path(wishes["kinds"]) if wishes["kinds"] else None
     if kinds_file and media == "recordings":
-        raise BadInput(f"--kinds {kinds_file}: it reports on kinds of pictures, and {source} holds recordings: leave it out.")
+        raise BadInput(
+            f"--kinds {kinds_file}: it reports on kinds of pictures, and {source} holds recordings: leave it out."
+        )
     loaded = open_model(shared, model, media=media)
     recipe = sampling(loaded, shared.options)
     whole = dataclasses.replace(loaded.recipe, limit=0)
@@ -273,13 +327,19 @@ def run_evaluation(shared: Shared, model: str, source: str, count: int | None, s
     if media == "photos":
         number = min(500, len(data) // 2) if count is None else count
         order = best_of_n.Order(number, seed, out, wishes["space"], kinds_file)
-        total = sum(len(part) for part in best_of_n.draw_kinds(data.labels, order, len(data.classes)))
+        total = sum(
+            len(part) for part in best_of_n.draw_kinds(data.labels, order, len(data.classes))
+        )
         with bar(total, "picture", shared.quiet) as progress:
-            return best_of_n.evaluate_model(loaded, data, recipe, order, lambda done: progress.update(1))
+            return best_of_n.evaluate_model(
+                loaded, data, recipe, order, lambda done: progress.update(1)
+            )
     from ..sounds.classifier import Ear
     from ..sounds.evaluate import evaluate
     from ..sounds.generate import EmbeddedMaker
 
     number = 300 if count is None else count
     with bar(number, "call", shared.quiet) as progress:
-        return evaluate(EmbeddedMaker(loaded, recipe), heard, Ear.shipped(), number, seed, out, progress.update)
+        return evaluate(
+            EmbeddedMaker(loaded, recipe), heard, Ear.shipped(), number, seed, out, progress.update
+        )

@@ -42,19 +42,42 @@ def common(command: Command) -> Command:
     """Give a command the shared options, as its first argument, and work in the folder of ``-C``."""
     decorators = [
         click.option("-C", "folder", default=".", metavar="DIR", help="Work in this folder."),
-        click.option("--device", default="", metavar="NAME", help="cpu, cuda or mps, with :float32 or :bfloat16; best by default."),
-        click.option("-o", "options", multiple=True, callback=option_pairs, metavar="KEY=VALUE", help="Change one value of the recipe."),
+        click.option(
+            "--device",
+            default="",
+            metavar="NAME",
+            help="cpu, cuda or mps, with :float32 or :bfloat16; best by default.",
+        ),
+        click.option(
+            "-o",
+            "options",
+            multiple=True,
+            callback=option_pairs,
+            metavar="KEY=VALUE",
+            help="Change one value of the recipe.",
+        ),
         click.option("--quiet", is_flag=True, help="No progress, no log."),
         click.option("--json", "as_json", is_flag=True, help="One JSON summary on stdout."),
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
     ]
 
     @functools.wraps(command)
-    def wrapped(*, folder: str, debug: bool, device: str, options: dict[str, str], quiet: bool, as_json: bool, **arguments: Any) -> Any:
+    def wrapped(
+        *,
+        folder: str,
+        debug: bool,
+        device: str,
+        options: dict[str, str],
+        quiet: bool,
+        as_json: bool,
+        **arguments: Any,
+    ) -> Any:
         try:
             os.chdir(folder)
         except OSError as error:
-            raise BadInput(f"-C {folder}: cannot work there ({error.strerror}); name a folder that exists.") from None
+            raise BadInput(
+                f"-C {folder}: cannot work there ({error.strerror}); name a folder that exists."
+            ) from None
         return command(Shared(device, options, quiet, as_json), **arguments)
 
     return functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), wrapped)
@@ -75,7 +98,13 @@ def bar(total: int, unit: str, quiet: bool) -> Any:
     """A progress bar with an estimate on stderr."""
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=unit, disable=quiet, dynamic_ncols=True, mininterval=0.5 if sys.stderr.isatty() else 20.0)
+    return tqdm(
+        total=total,
+        unit=unit,
+        disable=quiet,
+        dynamic_ncols=True,
+        mininterval=0.5 if sys.stderr.isatty() else 20.0,
+    )
 
 
 def work_bar(done: float, quiet: bool) -> Any:
@@ -84,7 +113,14 @@ def work_bar(done: float, quiet: bool) -> Any:
 
     form = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
     interval = 0.5 if sys.stderr.isatty() else 20.0
-    return tqdm(total=1.0, initial=done, bar_format=form, disable=quiet, dynamic_ncols=True, mininterval=interval)
+    return tqdm(
+        total=1.0,
+        initial=done,
+        bar_format=form,
+        disable=quiet,
+        dynamic_ncols=True,
+        mininterval=interval,
+    )
 
 
 def follow(progress: Any) -> Callable[[int, int], None]:
@@ -102,7 +138,9 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = False
-        self._before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {
+            number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)
+        }
 
     def end(self) -> None:
         """Let the signals do again what they did before."""

@@ -37,23 +37,45 @@ def assemble(
     number = COUNTS[engine] if count is None else count
     casting.check_numbers(number, base, what="calls")
     if not 0 <= seconds <= LONGEST:
-        raise BadInput(f"--seconds {seconds:g}: use a length from 0.1 to {LONGEST:g} seconds, or 0 for the natural one.")
+        raise BadInput(
+            f"--seconds {seconds:g}: use a length from 0.1 to {LONGEST:g} seconds, or 0 for the natural one."
+        )
     if 0 < seconds < 0.1:
-        raise BadInput(f"--seconds {seconds:g}: a call takes at least 0.1 seconds; 0 means its natural length.")
+        raise BadInput(
+            f"--seconds {seconds:g}: a call takes at least 0.1 seconds; 0 means its natural length."
+        )
     if not 1 <= takes <= MOST_TAKES:
         raise BadInput(f"--takes {takes}: use 1 to {MOST_TAKES} takes of each call.")
     if engine == "embedded":
         if prompt or negative is not None or faithful:
-            raise BadInput("--prompt, --negative and --faithful belong to --engine stable-audio: add it, or leave them out.")
+            raise BadInput(
+                "--prompt, --negative and --faithful belong to --engine stable-audio: add it, or leave them out."
+            )
         if clap:
-            raise BadInput("--clap compares takes with their prompt and belongs to --engine stable-audio: add it, or leave --clap out.")
+            raise BadInput(
+                "--clap compares takes with their prompt and belongs to --engine stable-audio: add it, or leave --clap out."
+            )
         given = {"steps": steps, "guidance": guidance}
-        return *_embedded(shared, model, number, base, mix, species, seconds, takes, given, known), None
+        return *_embedded(
+            shared, model, number, base, mix, species, seconds, takes, given, known
+        ), None
     if prompt and mix is not None:
-        raise BadInput("--prompt and --mix contradict each other: without a prompt, one is built from the mix; give one of the two.")
+        raise BadInput(
+            "--prompt and --mix contradict each other: without a prompt, one is built from the mix; give one of the two."
+        )
     if faithful:
-        changed = {"count": count, "mix": mix, "species": species, "seconds": seconds or None, "prompt": prompt or None}
-        wanted = _faithful(base, changed | {"negative": negative, "steps": steps, "guidance": guidance, "clap": clap or None})
+        changed = {
+            "count": count,
+            "mix": mix,
+            "species": species,
+            "seconds": seconds or None,
+            "prompt": prompt or None,
+        }
+        wanted = _faithful(
+            base,
+            changed
+            | {"negative": negative, "steps": steps, "guidance": guidance, "clap": clap or None},
+        )
     else:
         wanted = _prompted(number, base, mix, species, seconds, takes, prompt, negative, known)
     listener = _listener(shared, clap) if clap else None
@@ -66,8 +88,12 @@ def _faithful(seed: int, changed: dict[str, Any]) -> list[Wanted]:
 
     for name, value in changed.items():
         if value is not None:
-            raise BadInput(f"--faithful and --{name} contradict each other: the recipe's four calls are fixed; leave one of the two out.")
-    return [Wanted(Species(slug="", name="", seed=one.seed), one) for one in faithful_requests(seed)]
+            raise BadInput(
+                f"--faithful and --{name} contradict each other: the recipe's four calls are fixed; leave one of the two out."
+            )
+    return [
+        Wanted(Species(slug="", name="", seed=one.seed), one) for one in faithful_requests(seed)
+    ]
 
 
 def _embedded(
@@ -79,7 +105,9 @@ def _embedded(
     for one in casting.choose(maker.classes, number, seed, mix, slug, known.species, what="calls"):
         if slug is None:
             maker.check(one.mix)
-        request = CallRequest(seed=one.seed, mix=casting.voices(one.mix, maker.classes), seconds=seconds, takes=takes)
+        request = CallRequest(
+            seed=one.seed, mix=casting.voices(one.mix, maker.classes), seconds=seconds, takes=takes
+        )
         wanted.append(Wanted(one, request))
     return maker, wanted, reference
 
@@ -89,7 +117,9 @@ def _listener(shared: Shared, name: str) -> "Clap":
     from ..sounds.stable_audio.clap import Clap
     from ..sounds.stable_audio.hub_access import find_token
 
-    return Clap.open(name, devices.choose(shared.device).device, find_token(os.environ, Path.home(), Path()))
+    return Clap.open(
+        name, devices.choose(shared.device).device, find_token(os.environ, Path.home(), Path())
+    )
 
 
 def open_engine(shared: Shared, model: str) -> CallMaker:
@@ -97,15 +127,23 @@ def open_engine(shared: Shared, model: str) -> CallMaker:
     return _stable_audio(shared, model, False, None, None)
 
 
-def _stable_audio(shared: Shared, model: str, faithful: bool, steps: int | None, guidance: float | None) -> "StableAudioMaker":
+def _stable_audio(
+    shared: Shared, model: str, faithful: bool, steps: int | None, guidance: float | None
+) -> "StableAudioMaker":
     from ..sounds.stable_audio.engine import StableAudioMaker
     from ..sounds.stable_audio.hub_access import STABLE_AUDIO, find_token
 
     if shared.options:
-        raise BadInput(f"-o {next(iter(shared.options))}: stable-audio takes --steps and --guidance; leave -o out.")
+        raise BadInput(
+            f"-o {next(iter(shared.options))}: stable-audio takes --steps and --guidance; leave -o out."
+        )
     token = find_token(os.environ, Path.home(), Path())
-    given = {key: value for key, value in (("steps", steps), ("guidance", guidance)) if value is not None}
-    maker = StableAudioMaker.open(model or STABLE_AUDIO, shared.device, token=token, faithful=faithful, **given)  # type: ignore[arg-type]
+    given = {
+        key: value for key, value in (("steps", steps), ("guidance", guidance)) if value is not None
+    }
+    maker = StableAudioMaker.open(
+        model or STABLE_AUDIO, shared.device, token=token, faithful=faithful, **given
+    )  # type: ignore[arg-type]
     say(f"Model {maker.model} on {maker.about}.", shared.quiet)
     return maker
 
@@ -121,7 +159,16 @@ def _prompted(
     wanted = []
     for one in casting.choose(subjects(), number, seed, mix, slug, known.species, what="calls"):
         if one.mix and (min(one.mix.values()) < 0 or not sum(one.mix.values()) > 0):
-            raise BadInput("The shares of a mix must not be negative and must not sum to 0, for example lion=0.6,frog=0.4.")
+            raise BadInput(
+                "The shares of a mix must not be negative and must not sum to 0, for example lion=0.6,frog=0.4."
+            )
         text = prompt or build_prompt(one.mix, one.seed)
-        wanted.append(Wanted(one, CallRequest(seed=one.seed, prompt=text, negative=unwanted, seconds=seconds, takes=takes)))
+        wanted.append(
+            Wanted(
+                one,
+                CallRequest(
+                    seed=one.seed, prompt=text, negative=unwanted, seconds=seconds, takes=takes
+                ),
+            )
+        )
     return wanted

@@ -42,21 +42,45 @@ class SampleRecipe:
     guidance: float = 3.0  # 1.0 means none
     guidance_low: float = 0.0  # guidance acts only where low < sigma <= high (arXiv 2404.07724)
     guidance_high: float = 1e9
-    weak_mix: float = 1.0  # how much of the classes a weaker model is told, where there is one; 0 = none
+    weak_mix: float = (
+        1.0  # how much of the classes a weaker model is told, where there is one; 0 = none
+    )
     sigma_min: float = 0.002
     sigma_max: float = 80.0
     rho: float = 7.0  # spacing of the noise levels (EDM, equation 5)
     batch: int = 0  # pictures at once; 0 = chosen for the device
 
     def __post_init__(self) -> None:
-        _require(1 <= self.steps <= 10_000, f"steps={self.steps}: sampling takes 1 to 10000 steps (25 is a good start).")
-        _require(0 <= self.guidance <= 50, f"guidance={self.guidance}: use a number from 0 to 50 (1 means none, 1.5 to 3 is usual).")
-        _require(0 <= self.weak_mix <= 1, f"weak_mix={self.weak_mix}: use a share from 0 (no classes) to 1 (all).")
-        _require(0 < self.sigma_min < self.sigma_max, f"sigma_min={self.sigma_min} must be above 0 and below sigma_max={self.sigma_max}.")
-        _require(self.sigma_min >= 1e-6, f"sigma_min={self.sigma_min}: use at least 0.000001 (0.002 is usual).")
-        _require(self.sigma_max <= 1e6, f"sigma_max={self.sigma_max}: use at most 1000000 (80 is usual).")
-        _require(0.1 <= self.rho <= 100, f"rho={self.rho}: use a number from 0.1 to 100 (7 is usual).")
-        _require(0 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 pictures at once, or 0 for a good choice.")
+        _require(
+            1 <= self.steps <= 10_000,
+            f"steps={self.steps}: sampling takes 1 to 10000 steps (25 is a good start).",
+        )
+        _require(
+            0 <= self.guidance <= 50,
+            f"guidance={self.guidance}: use a number from 0 to 50 (1 means none, 1.5 to 3 is usual).",
+        )
+        _require(
+            0 <= self.weak_mix <= 1,
+            f"weak_mix={self.weak_mix}: use a share from 0 (no classes) to 1 (all).",
+        )
+        _require(
+            0 < self.sigma_min < self.sigma_max,
+            f"sigma_min={self.sigma_min} must be above 0 and below sigma_max={self.sigma_max}.",
+        )
+        _require(
+            self.sigma_min >= 1e-6,
+            f"sigma_min={self.sigma_min}: use at least 0.000001 (0.002 is usual).",
+        )
+        _require(
+            self.sigma_max <= 1e6, f"sigma_max={self.sigma_max}: use at most 1000000 (80 is usual)."
+        )
+        _require(
+            0.1 <= self.rho <= 100, f"rho={self.rho}: use a number from 0.1 to 100 (7 is usual)."
+        )
+        _require(
+            0 <= self.batch <= 65_536,
+            f"batch={self.batch}: use 1 to 65536 pictures at once, or 0 for a good choice.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,11 +93,21 @@ class NetRecipe:
     image_channels: int = 3
     extra_channels: int = 0  # input only: the small picture when enlarging
     patch: int = 4  # side of the squares of pixels that become channels (space to depth)
-    widths: tuple[int, ...] = (128, 384)  # channels a level; multiples of 64 where there is attention
-    blocks: tuple[int, ...] = (1, 3)  # residual blocks on the way down; every level but the last has as many on the way up
+    widths: tuple[int, ...] = (
+        128,
+        384,
+    )  # channels a level; multiples of 64 where there is attention
+    blocks: tuple[int, ...] = (
+        1,
+        3,
+    )  # residual blocks on the way down; every level but the last has as many on the way up
     attention: tuple[int, ...] = (1,)  # levels whose blocks are followed by self-attention
-    embedding: int = 256  # width of the vector that describes noise level and classes; a multiple of 32
-    dropout: float = 0.0  # inside the blocks of the last level only, where a small photo set overfits first
+    embedding: int = (
+        256  # width of the vector that describes noise level and classes; a multiple of 32
+    )
+    dropout: float = (
+        0.0  # inside the blocks of the last level only, where a small photo set overfits first
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,24 +115,32 @@ class AdversarialRecipe:
     """The second part of a training run (``diffusion/adversarial.py``)."""
 
     batch: int = 32  # generated pictures an update, and as many photos
-    photo_share: float = 0.25  # of the batch: photos with noise, whose answer is compared with the photo
+    photo_share: float = (
+        0.25  # of the batch: photos with noise, whose answer is compared with the photo
+    )
     lr: float = 2e-4  # of the generator
     head_lr: float = 4e-4  # of the discriminator
     beta2: float = 0.99
     warmup: int = 100  # updates
     fall: float = 0.3  # of the updates, the last ones, in which both rates fall to zero
     ema: float = 0.05  # relative width of the power-function average
-    sizes: tuple[int, ...] = tuple(range(128, 225, 16))  # short sides the frozen network sees, at random
+    sizes: tuple[int, ...] = tuple(
+        range(128, 225, 16)
+    )  # short sides the frozen network sees, at random
     noise_share: float = 0.5  # of the updates: the frozen network sees everything with noise
     noise: float = 0.2  # its largest sigma, in pixels from -1 to 1
     mixed: float = 0.15  # share of pictures asked for as a mix of two classes
     pixel_weight: float = 2.0  # of the discriminator of pixels, against each of those of maps
     class_weight: float = 0.2  # of the cross-entropy of the class asked for
-    drift_weight: float = 3.0  # of the pull of each feature to near ones of photos; 0 = no pull at all
+    drift_weight: float = (
+        3.0  # of the pull of each feature to near ones of photos; 0 = no pull at all
+    )
     gap_weight: float = 20.0  # of the pull of a class to the mean feature of its photos
     contrast: float = 1.5  # how much further that pull goes, away from the mean of all classes
     moment_weight: float = 50.0  # of the pull of all pictures to the mean feature of photos
-    confidence_weight: float = 5.0  # of the pull to photos in how sure the frozen network is of a label
+    confidence_weight: float = (
+        5.0  # of the pull to photos in how sure the frozen network is of a label
+    )
     colour_weight: float = 1.0  # of the pull to the colours of photos, their means and spreads
     repeat_weight: float = 0.3  # against detail that repeats with the network's lattice
     photo_weight: float = 10.0  # of the squared error to photos
@@ -113,9 +155,13 @@ class Recipe:
     # data
     image_size: int = 64  # short side in pixels; of recordings, the number of frequencies
     aspect: Aspect = "1:1"  # width:height
-    crop: Crop = "crop"  # the middle of a photo, a window that follows the animal, or all of it squeezed
+    crop: Crop = (
+        "crop"  # the middle of a photo, a window that follows the animal, or all of it squeezed
+    )
     curate: Curate = "yes"  # leave out photos in which a pretrained network sees no animal
-    corners: Corners = "skip"  # photos with dark, empty corners; generated pictures would have them too
+    corners: Corners = (
+        "skip"  # photos with dark, empty corners; generated pictures would have them too
+    )
     limit: int = 0  # at most so many photos; 0 = all
     order: Order = "balanced"  # which photos a limit keeps
     augment: Augment = "safe"
@@ -123,18 +169,26 @@ class Recipe:
     # model
     network: Network = "unet"
     net: NetRecipe = field(default_factory=NetRecipe)
-    fine: NetRecipe | None = None  # a second network for the lowest noise levels, where only detail is left to be drawn
+    fine: NetRecipe | None = (
+        None  # a second network for the lowest noise levels, where only detail is left to be drawn
+    )
     fine_below: float = 0.0  # the sigma below which it works
-    weak: NetRecipe | None = None  # a network that learned less, for guidance to lead away from; not trained any more
+    weak: NetRecipe | None = (
+        None  # a network that learned less, for guidance to lead away from; not trained any more
+    )
     objective: Objective = "flow"
-    p_mean: float = 0.4  # log-normal density of sigma in training (EDM, table 1; for flow: of t / (1 - t))
+    p_mean: float = (
+        0.4  # log-normal density of sigma in training (EDM, table 1; for flow: of t / (1 - t))
+    )
     p_std: float = 1.4
     sigma_data: float = 0.5
     # training
     seed: int = 0
     steps: int = 0  # updates; 0 = from epochs
     epochs: float = 30.0
-    small_share: float = 0.5  # of the updates, the first ones, see photos at half size: four times faster
+    small_share: float = (
+        0.5  # of the updates, the first ones, see photos at half size: four times faster
+    )
     batch: int = 32  # photos an update
     micro_batch: int = 0  # photos at once; 0 = the whole batch
     lr: float = 3e-3
@@ -160,30 +214,68 @@ class Recipe:
             self.limit >= 0 and self.limit != 1,
             f"limit={self.limit}: use the number of photos or recordings to keep, 2 or more, or 0 for all.",
         )
-        _require(self.steps >= 0, f"steps={self.steps}: use the number of updates, or 0 to count in epochs.")
+        _require(
+            self.steps >= 0,
+            f"steps={self.steps}: use the number of updates, or 0 to count in epochs.",
+        )
         _require(0 < self.epochs <= 1e6, f"epochs={self.epochs}: use a number above 0.")
         _require(1 <= self.batch <= 65_536, f"batch={self.batch}: use 1 to 65536 photos an update.")
         _require(
-            0 <= self.micro_batch <= self.batch, f"micro_batch={self.micro_batch}: use 1 to batch={self.batch}, or 0 for the whole batch."
+            0 <= self.micro_batch <= self.batch,
+            f"micro_batch={self.micro_batch}: use 1 to batch={self.batch}, or 0 for the whole batch.",
         )
-        _require(0 <= self.seed < 2**63, f"seed={self.seed}: use a whole number from 0 to 2^63 - 1.")
-        _require(-10 <= self.p_mean <= 10, f"p_mean={self.p_mean}: use a number from -10 to 10 (0.4 is usual).")
-        _require(0 < self.p_std <= 10, f"p_std={self.p_std}: use a number above 0 and at most 10 (1.4 is usual).")
+        _require(
+            0 <= self.seed < 2**63, f"seed={self.seed}: use a whole number from 0 to 2^63 - 1."
+        )
+        _require(
+            -10 <= self.p_mean <= 10,
+            f"p_mean={self.p_mean}: use a number from -10 to 10 (0.4 is usual).",
+        )
+        _require(
+            0 < self.p_std <= 10,
+            f"p_std={self.p_std}: use a number above 0 and at most 10 (1.4 is usual).",
+        )
         _require(
             (self.fine is None) == (self.fine_below == 0) and self.fine_below >= 0,
             f"fine_below={self.fine_below}: use a sigma above 0 with a network for detail, and 0 without.",
         )
-        _require(0 < self.sigma_data <= 100, f"sigma_data={self.sigma_data}: use the deviation of the pictures, above 0 (0.5 is usual).")
-        _require(0 <= self.beta2 < 1, f"beta2={self.beta2}: use a share from 0 to below 1 (0.99 is usual).")
-        _require(0 <= self.weight_decay <= 10, f"weight_decay={self.weight_decay}: use a number from 0 to 10 (0.01 is usual).")
-        _require(0 < self.lr <= 1, f"lr={self.lr}: use a learning rate above 0 and at most 1 (0.001 is usual).")
-        _require(0 <= self.balance <= 1, f"balance={self.balance}: use 0 (as found) to 1 (every class equally often).")
-        _require(0 <= self.ema < 0.29, f"ema={self.ema}: use 0 (off) to 0.28 (relative width of the average; 0.1 is usual).")
-        _require(0 <= self.drop_mix < 1, f"drop_mix={self.drop_mix}: use a share from 0 to below 1.")
-        _require(0 <= self.small_share <= 0.9, f"small_share={self.small_share}: use a share from 0 to 0.9.")
+        _require(
+            0 < self.sigma_data <= 100,
+            f"sigma_data={self.sigma_data}: use the deviation of the pictures, above 0 (0.5 is usual).",
+        )
+        _require(
+            0 <= self.beta2 < 1,
+            f"beta2={self.beta2}: use a share from 0 to below 1 (0.99 is usual).",
+        )
+        _require(
+            0 <= self.weight_decay <= 10,
+            f"weight_decay={self.weight_decay}: use a number from 0 to 10 (0.01 is usual).",
+        )
+        _require(
+            0 < self.lr <= 1,
+            f"lr={self.lr}: use a learning rate above 0 and at most 1 (0.001 is usual).",
+        )
+        _require(
+            0 <= self.balance <= 1,
+            f"balance={self.balance}: use 0 (as found) to 1 (every class equally often).",
+        )
+        _require(
+            0 <= self.ema < 0.29,
+            f"ema={self.ema}: use 0 (off) to 0.28 (relative width of the average; 0.1 is usual).",
+        )
+        _require(
+            0 <= self.drop_mix < 1, f"drop_mix={self.drop_mix}: use a share from 0 to below 1."
+        )
+        _require(
+            0 <= self.small_share <= 0.9,
+            f"small_share={self.small_share}: use a share from 0 to 0.9.",
+        )
         _require(self.warmup >= 0, f"warmup={self.warmup}: use the number of updates, 0 for none.")
         _require(self.clip >= 0, f"clip={self.clip}: use a gradient norm, or 0 for none.")
-        _require(self.checkpoint_every >= 0, f"checkpoint_every={self.checkpoint_every}: use a number of updates, or 0.")
+        _require(
+            self.checkpoint_every >= 0,
+            f"checkpoint_every={self.checkpoint_every}: use a number of updates, or 0.",
+        )
         _require(
             0 <= self.adversarial_share <= 1,
             f"adversarial_share={self.adversarial_share}: use a share from 0 (diffusion only) to 1 (adversarial training only).",
@@ -222,14 +314,21 @@ class Recipe:
         values["adversarial"] = AdversarialRecipe(**_with_tuples(values.get("adversarial", {})))
         made = cls(**values)
         nets = [net for net in (made.net, made.fine, made.weak) if net]
-        parts: list[Recipe | NetRecipe | SampleRecipe | AdversarialRecipe] = [made, made.sample, made.adversarial, *nets]
+        parts: list[Recipe | NetRecipe | SampleRecipe | AdversarialRecipe] = [
+            made,
+            made.sample,
+            made.adversarial,
+            *nets,
+        ]
         for one in parts:
             _check_kinds(one)
         return made
 
 
 def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
 
 
 def _check_kinds(recipe: "Recipe | NetRecipe | SampleRecipe | AdversarialRecipe") -> None:
@@ -259,8 +358,12 @@ def _convert(recipe: R, key: str, text: str) -> Any:
     try:
         value = kind(text)
     except ValueError:
-        raise BadInput(f"{key}={text:.60}: '{text:.60}' is not {'a whole number' if kind is int else 'a number'}.") from None
-    _require(not isinstance(value, float) or math.isfinite(value), f"{key}={text}: use a finite number.")
+        raise BadInput(
+            f"{key}={text:.60}: '{text:.60}' is not {'a whole number' if kind is int else 'a number'}."
+        ) from None
+    _require(
+        not isinstance(value, float) or math.isfinite(value), f"{key}={text}: use a finite number."
+    )
     return value
 
 
@@ -289,13 +392,20 @@ def override(recipe: R, options: Mapping[str, str]) -> R:
         if key not in known:
             near = get_close_matches(key, known, n=1)
             raise BadInput(
-                f"There is no option '{key}'" + (f"; did you mean '{near[0]}'?" if near else f"; the options are {', '.join(known)}.")
+                f"There is no option '{key}'"
+                + (
+                    f"; did you mean '{near[0]}'?"
+                    if near
+                    else f"; the options are {', '.join(known)}."
+                )
             )
         changes[key] = _convert(recipe, key, text)
     return dataclasses.replace(recipe, **changes)
 
 
-CONSISTENCY = SampleRecipe(steps=4, solver="consistency", sigma_max=20.0, sigma_min=2.2, rho=100.0, guidance=1.0)
+CONSISTENCY = SampleRecipe(
+    steps=4, solver="consistency", sigma_max=20.0, sigma_min=2.2, rho=100.0, guidance=1.0
+)
 """How a model is drawn from after adversarial training: noise levels of about 20, 9.6, 4.6 and 2.2.
 
 The lowest is high on purpose: anatomy is decided between 0.7 and 4, and lower levels add grain (docs/LOG.md).
@@ -361,5 +471,7 @@ def find(name: str, media: Media = "photos") -> Recipe:
     """
     known = RECIPES if media == "photos" else CALL_RECIPES
     if name not in known:
-        raise BadInput(f"There is no recipe '{name}' for {media}; choose one of {', '.join(known)}.")
+        raise BadInput(
+            f"There is no recipe '{name}' for {media}; choose one of {', '.join(known)}."
+        )
     return known[name]

@@ -16,7 +16,9 @@ def components(left: Indices, right: Indices, count: int) -> NDArray[np.int64]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    _, found = connected_components(coo_array((np.ones(len(left), bool), (left, right)), shape=(count, count)), directed=False)
+    _, found = connected_components(
+        coo_array((np.ones(len(left), bool), (left, right)), shape=(count, count)), directed=False
+    )
     _, first, group = np.unique(found, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first)).astype(np.int64)[group]
 

@@ -98,7 +98,12 @@ def _classes(folders: list[str], own_name: str) -> dict[str, str | None]:
     """Relative folder -> class name; None where files lie beside the class folders."""
     parts = {folder: folder.split("/") if folder else [] for folder in folders}
     while True:
-        depth = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, zip(*parts.values(), strict=False)))
+        depth = sum(
+            1
+            for _ in takewhile(
+                lambda level: len(set(level)) == 1, zip(*parts.values(), strict=False)
+            )
+        )
         heads = {p[depth] for p in parts.values() if len(p) > depth}
         if not heads or any(head.lower() not in SPLITS for head in heads):
             break
@@ -111,7 +116,10 @@ def _classes(folders: list[str], own_name: str) -> dict[str, str | None]:
 
 def scan(folder: Path, media: Media = PHOTOS) -> Found:
     """Find the files of one medium in a folder, by the rule at the top of this file. Nothing is decoded."""
-    walked = {relative: [name for name, kind in names.items() if kind is media] for relative, names in _walk(str(folder)).items()}
+    walked = {
+        relative: [name for name, kind in names.items() if kind is media]
+        for relative, names in _walk(str(folder)).items()
+    }
     names = {relative: of_media for relative, of_media in walked.items() if of_media}
     if not names:
         return Found(folder, [], [])
@@ -122,7 +130,10 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
         name = classes[relative]
         paths = (f"{relative}/{file}" if relative else file for file in names[relative])
         if name is None:
-            skipped += [Skipped(path, "lies beside the class folders, so its class is unknown") for path in paths]
+            skipped += [
+                Skipped(path, "lies beside the class folders, so its class is unknown")
+                for path in paths
+            ]
         else:
             files += [File(path, english_names().get(name.lower(), name)) for path in paths]
     return Found(folder, files, skipped)
@@ -155,7 +166,10 @@ def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -
         for file in found.files:
             path = posixpath.normpath(f"{prefix}/{file.path}")
             files.setdefault(path, File(path, file.name))
-        skipped += [Skipped(posixpath.normpath(f"{prefix}/{skip.path}"), skip.reason) for skip in found.skipped]
+        skipped += [
+            Skipped(posixpath.normpath(f"{prefix}/{skip.path}"), skip.reason)
+            for skip in found.skipped
+        ]
     return Found(root, list(files.values()), skipped)
 
 
@@ -169,7 +183,9 @@ def read_list(path: Path) -> frozenset[str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise BadInput(f"The list {path} cannot be read ({reason}): give a text file with one path a line.") from None
+        raise BadInput(
+            f"The list {path} cannot be read ({reason}): give a text file with one path a line."
+        ) from None
     return frozenset(line.strip() for line in lines if line.strip())
 
 
@@ -180,14 +196,24 @@ def _without(scans: Sequence[Found], exclude: Path) -> list[Found]:
     results: list[Found] = []
     for found in scans:
         above = found.root.absolute().name
-        out = {file.path for file in found.files if file.path in listed or f"{above}/{file.path}" in listed}
+        out = {
+            file.path
+            for file in found.files
+            if file.path in listed or f"{above}/{file.path}" in listed
+        }
         files = [file for file in found.files if file.path not in out]
-        results.append(Found(found.root, files, found.skipped + [Skipped(path, reason) for path in sorted(out)]))
+        results.append(
+            Found(
+                found.root, files, found.skipped + [Skipped(path, reason) for path in sorted(out)]
+            )
+        )
 
     # A list that fits no file is a mistake, and would let a model train on what it is to be judged by.
     if all(len(new.files) == len(old.files) for new, old in zip(results, scans, strict=True)):
         names = " and ".join(f"'{found.root}'" for found in scans)
-        raise BadInput(f"No line of {exclude} names a file in {names}: write paths relative to the folder, for example cat/1.jpg.")
+        raise BadInput(
+            f"No line of {exclude} names a file in {names}: write paths relative to the folder, for example cat/1.jpg."
+        )
     return results
 
 
@@ -221,9 +247,13 @@ def require_enough(folder: Path, usable: int, skipped: Sequence[Skipped], media:
         return
     if not usable and not skipped:
         raise BadInput(holds_none(f"The folder '{folder}'", "sub-folder", media))
-    reasons = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:3]) + ("; ..." if len(skipped) > 3 else "")
+    reasons = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:3]) + (
+        "; ..." if len(skipped) > 3 else ""
+    )
     told = f" ({len(skipped)} skipped: {reasons})" if skipped else ""
-    raise BadInput(f"The folder '{folder}' has {usable} usable {media.word}{'s' * (usable != 1)}, at least {FEWEST} are needed{told}.")
+    raise BadInput(
+        f"The folder '{folder}' has {usable} usable {media.word}{'s' * (usable != 1)}, at least {FEWEST} are needed{told}."
+    )
 
 
 def choose(names: Sequence[str], limit: int, order: Order, seed: int) -> list[int]:

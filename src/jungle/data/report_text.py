@@ -40,7 +40,10 @@ def examples(lines: Sequence[str]) -> list[str]:
 def bars(classes: Mapping[str, int]) -> list[str]:
     """A line for each class with a bar as long as its share of the largest."""
     most, width = max(classes.values()), max(map(len, classes))
-    return [f"  {name:{width}} {count:8,}  {'#' * max(1, round(BAR * count / most))}" for name, count in classes.items()]
+    return [
+        f"  {name:{width}} {count:8,}  {'#' * max(1, round(BAR * count / most))}"
+        for name, count in classes.items()
+    ]
 
 
 def skipped_files(skipped: Sequence[Skipped]) -> list[str]:
@@ -58,9 +61,17 @@ def twins(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]
     lines: list[str] = []
     for title, groups in (("Exact duplicates", exact), ("Near duplicates", near)):
         extra = sum(len(group) - 1 for group in groups)
-        lines.append(f"{title}: {plural(extra, word)} in {len(groups):,} groups." if groups else f"{title}: none.")
-        lines += examples([" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups])
+        lines.append(
+            f"{title}: {plural(extra, word)} in {len(groups):,} groups."
+            if groups
+            else f"{title}: none."
+        )
+        lines += examples(
+            [" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups]
+        )
     if disputed:
-        lines.append(f"The same {word} in different classes: {len(disputed):,} groups. Decide which class is right.")
+        lines.append(
+            f"The same {word} in different classes: {len(disputed):,} groups. Decide which class is right."
+        )
         lines += examples([" = ".join(group[:3]) for group in disputed])
     return lines

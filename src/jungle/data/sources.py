@@ -26,7 +26,9 @@ from ..storage.hashing import digest_file
 from .folders import holds_none, is_hidden, scan
 from .formats import HEAD, MEDIA, PHOTOS, RECORDINGS, Media, media_of
 
-MAX_FILE = 512 << 20  # bytes of one unpacked file; an hour of 16-bit stereo at 48 kHz is 700 MB, and far more than a call
+MAX_FILE = (
+    512 << 20
+)  # bytes of one unpacked file; an hour of 16-bit stereo at 48 kHz is 700 MB, and far more than a call
 MAX_RATIO = 100  # unpacked size over the size of the zip; photos reach 1.1, recordings of silence 10, bombs a thousand and more
 SMALL = 64 << 20  # unpacked bytes below which any ratio is harmless
 _HANDLE = r"[\w.-]+/[\w.-]+"
@@ -49,13 +51,17 @@ def resolve(source: str, cache: Path, media: Media | None = None) -> Path:
     if kind == "hf":
         return _hugging_face(handle, cache, media)
     if "://" in source:
-        raise BadInput(f"'{source}' is a web address: download it and give the folder or zip, or write kaggle:OWNER/NAME or hf:OWNER/NAME.")
+        raise BadInput(
+            f"'{source}' is a web address: download it and give the folder or zip, or write kaggle:OWNER/NAME or hf:OWNER/NAME."
+        )
     path = Path(os.path.expanduser(source))
     if source and os.path.isdir(path):  # unlike Path.is_dir, no error for a name that is too long
         return path
     if source and os.path.isfile(path):
         return unzip(path, cache, media)
-    raise BadInput(f"There is no folder or zip '{source}': check the spelling, or write kaggle:OWNER/NAME or hf:OWNER/NAME.")
+    raise BadInput(
+        f"There is no folder or zip '{source}': check the spelling, or write kaggle:OWNER/NAME or hf:OWNER/NAME."
+    )
 
 
 def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
@@ -65,7 +71,9 @@ def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
         BadInput: not a zip, damaged, locked, without files of ``media``, or dangerous.
     """
     if not zipfile.is_zipfile(path):
-        raise BadInput(f"'{path}' is neither a folder nor a zip: give the folder that holds the {_wanted(media)}.")
+        raise BadInput(
+            f"'{path}' is neither a folder nor a zip: give the folder that holds the {_wanted(media)}."
+        )
     home = cache / "unzipped" / path.stem / digest_file(path)
     if home.is_dir():
         return home
@@ -79,7 +87,9 @@ def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
     except _UNZIP_ERRORS as problem:
         raise BadInput(f"The zip '{path}' is damaged ({problem}): download it again.") from problem
     except OSError as problem:
-        raise BadInput(f"The zip '{path}' cannot be unpacked into '{home}' ({problem.strerror or problem}): free some space.") from problem
+        raise BadInput(
+            f"The zip '{path}' cannot be unpacked into '{home}' ({problem.strerror or problem}): free some space."
+        ) from problem
     return home
 
 
@@ -87,7 +97,9 @@ def _wanted(media: Media | None) -> str:
     return f"{media.word}s" if media else "photos or recordings"
 
 
-def _safe_entries(path: Path, archive: zipfile.ZipFile, wanted: Media | None) -> tuple[list[zipfile.ZipInfo], str]:
+def _safe_entries(
+    path: Path, archive: zipfile.ZipFile, wanted: Media | None
+) -> tuple[list[zipfile.ZipInfo], str]:
     """The photos and recordings of a zip, after all checks that need no unpacking, and which of the two most are.
 
     Nothing else is ever written.
@@ -97,19 +109,27 @@ def _safe_entries(path: Path, archive: zipfile.ZipFile, wanted: Media | None) ->
     for entry in archive.infolist():
         name = entry.filename.replace("\\", "/")
         if name.startswith("/") or ":" in name.split("/")[0] or ".." in name.split("/"):
-            raise BadInput(f"The zip '{path}' wants to write outside its folder ('{entry.filename}'): nothing was unpacked.")
+            raise BadInput(
+                f"The zip '{path}' wants to write outside its folder ('{entry.filename}'): nothing was unpacked."
+            )
         if entry.is_dir() or is_hidden(name) or stat.S_ISLNK(entry.external_attr >> 16):
             continue
         if entry.flag_bits & 1:
-            raise BadInput(f"The zip '{path}' is locked with a password: unpack it yourself and give the folder.")
+            raise BadInput(
+                f"The zip '{path}' is locked with a password: unpack it yourself and give the folder."
+            )
         if media := media_of(name, partial(_head, archive, entry)):
             entries.append(entry)
             counts[f"{media.word}s"] += 1
     if not counts or (wanted and not counts[f"{wanted.word}s"]):
         raise BadInput(holds_none(f"The zip '{path}'", "folder", *([wanted] if wanted else [])))
     most, total = max(counts, key=counts.__getitem__), sum(entry.file_size for entry in entries)
-    if any(entry.file_size > MAX_FILE for entry in entries) or total > max(SMALL, MAX_RATIO * path.stat().st_size):
-        raise BadInput(f"The zip '{path}' would unpack to {total / 1e9:.1f} GB, more than {most} can (a bomb?): nothing was unpacked.")
+    if any(entry.file_size > MAX_FILE for entry in entries) or total > max(
+        SMALL, MAX_RATIO * path.stat().st_size
+    ):
+        raise BadInput(
+            f"The zip '{path}' would unpack to {total / 1e9:.1f} GB, more than {most} can (a bomb?): nothing was unpacked."
+        )
     return entries, most
 
 
@@ -121,13 +141,18 @@ def _head(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
     target = folder.joinpath(*PurePosixPath(entry.filename.replace("\\", "/")).parts)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(entry) as packed, open(target, "wb") as file:  # reads file_size bytes at most, whatever the data says
+    with (
+        archive.open(entry) as packed,
+        open(target, "wb") as file,
+    ):  # reads file_size bytes at most, whatever the data says
         shutil.copyfileobj(packed, file)
 
 
 def _require_handle(kind: str, handle: str, pattern: str) -> None:
     if not re.fullmatch(pattern, handle) or not {".", ".."}.isdisjoint(handle.split("/")):
-        raise BadInput(f"'{kind}:{handle}' is not a data set: write {kind}:OWNER/NAME as in its web address.")
+        raise BadInput(
+            f"'{kind}:{handle}' is not a data set: write {kind}:OWNER/NAME as in its web address."
+        )
 
 
 def _download_failed(site: str, handle: str, login: str, problem: BaseException) -> JungleError:
@@ -135,15 +160,22 @@ def _download_failed(site: str, handle: str, login: str, problem: BaseException)
     status: int | None = None
     cause: BaseException | None = problem  # the answer of the site may lie some causes deep
     while status is None and cause is not None:
-        status, cause = getattr(getattr(cause, "response", None), "status_code", None), cause.__cause__
+        status, cause = (
+            getattr(getattr(cause, "response", None), "status_code", None),
+            cause.__cause__,
+        )
     if status in (401, 403):
-        return BadInput(f"{site} does not give out '{handle}' ({status}): check the name, accept its terms there, and log in ({login}).")
+        return BadInput(
+            f"{site} does not give out '{handle}' ({status}): check the name, accept its terms there, and log in ({login})."
+        )
     if status == 404:
         return BadInput(f"{site} has no data set '{handle}': check the spelling of OWNER/NAME.")
     if status == 429:
         return BadInput(f"{site} asks to wait (429, too many requests): try again in some minutes.")
     detail = f"error {status}" if status else type(problem).__name__
-    return BadInput(f"'{handle}' could not be downloaded from {site} ({detail}): check the network, or get its zip by hand and give that.")
+    return BadInput(
+        f"'{handle}' could not be downloaded from {site} ({detail}): check the network, or get its zip by hand and give that."
+    )
 
 
 def _kaggle(handle: str) -> Path:
@@ -153,10 +185,14 @@ def _kaggle(handle: str) -> Path:
     except ImportError:
         raise MissingExtra.library("kagglehub", "kaggle", "Downloading from Kaggle") from None
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # it prints; our standard output carries only results
+        with contextlib.redirect_stdout(
+            sys.stderr
+        ):  # it prints; our standard output carries only results
             return Path(kagglehub.dataset_download(handle))
     except Exception as problem:  # the library raises its own, requests', and the disk's errors
-        raise _download_failed("Kaggle", handle, "a token from kaggle.com/settings", problem) from problem
+        raise _download_failed(
+            "Kaggle", handle, "a token from kaggle.com/settings", problem
+        ) from problem
 
 
 def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
@@ -164,9 +200,14 @@ def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        raise MissingExtra.library("huggingface_hub", "hf", "Downloading from Hugging Face") from None
+        raise MissingExtra.library(
+            "huggingface_hub", "hf", "Downloading from Hugging Face"
+        ) from None
     suffixes = sorted(PHOTOS.suffixes | RECORDINGS.suffixes)
-    wanted = [f"*{suffix}" for suffix in suffixes + [s.upper() for s in suffixes]] + ["*.parquet", "*.zip"]
+    wanted = [f"*{suffix}" for suffix in suffixes + [s.upper() for s in suffixes]] + [
+        "*.parquet",
+        "*.zip",
+    ]
     try:
         snapshot = Path(snapshot_download(handle, repo_type="dataset", allow_patterns=wanted))
     except Exception as problem:  # the library raises its own, httpx', and the disk's errors
@@ -174,11 +215,15 @@ def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
     if any(scan(snapshot, one).files for one in ([media] if media else MEDIA)):
         return snapshot
     if parquet := sorted(str(file) for file in snapshot.rglob("*.parquet")):
-        return from_parquet(parquet, handle, cache / "parquet" / handle.replace("/", "--") / snapshot.name, media)
+        return from_parquet(
+            parquet, handle, cache / "parquet" / handle.replace("/", "--") / snapshot.name, media
+        )
     zips = sorted(snapshot.rglob("*.zip"))
     if len(zips) == 1:
         return unzip(zips[0], cache, media)
-    none = {PHOTOS: "no pictures", RECORDINGS: "no recordings", None: "no pictures or recordings"}[media]
+    none = {PHOTOS: "no pictures", RECORDINGS: "no recordings", None: "no pictures or recordings"}[
+        media
+    ]
     found = f"holds {len(zips)} zips, {none} and no parquet files"
     raise BadInput(f"The data set hf:{handle} {found}: give the folder of {_wanted(media)} itself.")
 
@@ -198,13 +243,19 @@ def from_parquet(files: list[str], handle: str, home: Path, media: Media | None 
     try:
         import datasets
     except ImportError:
-        raise MissingExtra.library("datasets", "hf", f"Reading the parquet files of hf:{handle}") from None
+        raise MissingExtra.library(
+            "datasets", "hf", f"Reading the parquet files of hf:{handle}"
+        ) from None
     try:
         rows = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
         features: dict[str, Any] = dict(rows.features)
         column, suffix = _file_column(handle, features, media)
         labels = [name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
-        labels += [name for name in ("label", "class", "species", "animal") if name in features and name not in labels]
+        labels += [
+            name
+            for name in ("label", "class", "species", "animal")
+            if name in features and name not in labels
+        ]
         if isinstance(features[column], datasets.Image | datasets.Audio):
             rows = rows.cast_column(column, type(features[column])(decode=False))
         with new_folder(home) as temporary:
@@ -231,7 +282,9 @@ def _file_column(handle: str, features: dict[str, Any], media: Media | None) -> 
         if "bytes" in (feature if isinstance(feature, dict) else ()):
             return name, ".wav" if media is RECORDINGS or "audio" in name.lower() else ".jpg"
     none = {PHOTOS: "no picture", RECORDINGS: "no sound", None: "no sound and no picture"}[media]
-    raise BadInput(f"The data set hf:{handle} has {none} column (it has {', '.join(features)}): choose another data set.")
+    raise BadInput(
+        f"The data set hf:{handle} has {none} column (it has {', '.join(features)}): choose another data set."
+    )
 
 
 def _write_rows(
@@ -241,8 +294,12 @@ def _write_rows(
         data = (row[column] or {}).get("bytes")
         value = row[label] if label else None
         if label and value is not None and hasattr(features[label], "int2str"):
-            value = features[label].int2str(value) if value >= 0 else None  # -1 marks an unlabelled row
+            value = (
+                features[label].int2str(value) if value >= 0 else None
+            )  # -1 marks an unlabelled row
         name = re.sub(r"[^\w .()+-]", "_", str(value)).strip(" .") if value is not None else ""
         target = folder / name
         target.mkdir(exist_ok=True)
-        (target / f"{number:08}{suffix}").write_bytes(data or b"")  # no data is listed as an empty file
+        (target / f"{number:08}{suffix}").write_bytes(
+            data or b""
+        )  # no data is listed as an empty file

@@ -25,7 +25,10 @@ from ..sounds.stable_audio.hub_access import (
 )
 
 EXTRAS = {
-    "diffusers": ("faithful", "the faithful recipe, other people's UNet2DModel files and Stable Audio"),
+    "diffusers": (
+        "faithful",
+        "the faithful recipe, other people's UNet2DModel files and Stable Audio",
+    ),
     "kagglehub": ("kaggle", "photos from kaggle:OWNER/NAME"),
     "huggingface_hub": ("hf", "photos from hf:OWNER/NAME"),
     "datasets": ("hf", "photos from hf:OWNER/NAME kept as tables"),
@@ -51,7 +54,9 @@ def memory_gib() -> float | None:
         return None
 
 
-def examine(folder: Path, device: str, environment: Mapping[str, str], home: Path, ask: bool = False) -> list[Finding]:
+def examine(
+    folder: Path, device: str, environment: Mapping[str, str], home: Path, ask: bool = False
+) -> list[Finding]:
     """Look at the device, memory, disk, optional libraries and tokens. Nothing is downloaded, no token is shown.
 
     The network is not used, unless ``ask`` lets the hub be asked whether the licence of Stable Audio is accepted.
@@ -59,10 +64,16 @@ def examine(folder: Path, device: str, environment: Mapping[str, str], home: Pat
     free = shutil.disk_usage(folder).free / 2**30
     memory = memory_gib()
     findings = [
-        Finding("jungle", True, f"{__version__} on Python {platform.python_version()}, torch {importlib.metadata.version('torch')}"),
+        Finding(
+            "jungle",
+            True,
+            f"{__version__} on Python {platform.python_version()}, torch {importlib.metadata.version('torch')}",
+        ),
         Finding("device", True, str(choose(device))),
         Finding(
-            "memory", None if memory is None else memory >= 3, "unknown" if memory is None else f"{memory:.0f} GiB (3 are enough for 64x64)"
+            "memory",
+            None if memory is None else memory >= 3,
+            "unknown" if memory is None else f"{memory:.0f} GiB (3 are enough for 64x64)",
         ),
         Finding("disk", free >= 2, f"{free:.0f} GiB free here (training wants 2)"),
     ]
@@ -80,10 +91,16 @@ def examine(folder: Path, device: str, environment: Mapping[str, str], home: Pat
     token = find_token(environment, home, folder)
     findings.append(
         Finding(
-            "Kaggle token", True if kaggle else None, "found" if kaggle else "none; public data sets need none, others: kaggle.com/settings"
+            "Kaggle token",
+            True if kaggle else None,
+            "found" if kaggle else "none; public data sets need none, others: kaggle.com/settings",
         )
     )
-    where = f"found in {token.where}" if token else f"none; public data sets need none, others: {TOKENS_PAGE}"
+    where = (
+        f"found in {token.where}"
+        if token
+        else f"none; public data sets need none, others: {TOKENS_PAGE}"
+    )
     findings.append(Finding("Hugging Face token", True if token else None, where))
     findings.append(_stable_audio(token, free, memory, ask))
     return findings
@@ -91,7 +108,11 @@ def examine(folder: Path, device: str, environment: Mapping[str, str], home: Pat
 
 def _stable_audio(token: Token | None, free: float, memory: float | None, ask: bool) -> Finding:
     """Whether Stable Audio can make calls here, as far as can be told."""
-    missing = [module for module in ("diffusers", "transformers") if importlib.util.find_spec(module) is None]
+    missing = [
+        module
+        for module in ("diffusers", "transformers")
+        if importlib.util.find_spec(module) is None
+    ]
     wants = [f"pip install 'jungle[stable-audio]' ({', '.join(missing)})"] if missing else []
     if token is None:
         wants.append(f"a token from {TOKENS_PAGE}")
@@ -105,7 +126,11 @@ def _stable_audio(token: Token | None, free: float, memory: float | None, ask: b
         licence = "its licence is accepted"
     if wants:
         return Finding("Stable Audio", None, f"optional; it wants {', '.join(wants)}; {licence}")
-    return Finding("Stable Audio", True, f"{DISK_GIB:.0f} GiB of disk and {MEMORY_GIB:.0f} GiB of memory are there; {licence}")
+    return Finding(
+        "Stable Audio",
+        True,
+        f"{DISK_GIB:.0f} GiB of disk and {MEMORY_GIB:.0f} GiB of memory are there; {licence}",
+    )
 
 
 def to_text(findings: list[Finding]) -> str:

@@ -21,7 +21,14 @@ from torch import nn
 
 from ..config.recipes import AdversarialRecipe
 from ..errors import JungleError
-from .adversarial_state import AdversarialProgress, AdversarialSetup, AdversarialState, Critic, Perceive, Photos
+from .adversarial_state import (
+    AdversarialProgress,
+    AdversarialSetup,
+    AdversarialState,
+    Critic,
+    Perceive,
+    Photos,
+)
 from .adversarial_update import SEEDS, Updates
 from .denoiser import Trainable
 from .discriminator import Discriminator
@@ -44,7 +51,9 @@ __all__ = [
 ]
 
 
-def begin(model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, total: int) -> AdversarialState:
+def begin(
+    model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, total: int
+) -> AdversarialState:
     """A state before the first of ``total`` updates; the model keeps its weights."""
     device = next(model.net.parameters()).device
     levels, classes = len(setup.levels), setup.classes
@@ -61,7 +70,9 @@ def begin(model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, 
     )
 
 
-def _begin_critic(setup: AdversarialSetup, index: int, recipe: AdversarialRecipe, device: torch.device) -> Critic:
+def _begin_critic(
+    setup: AdversarialSetup, index: int, recipe: AdversarialRecipe, device: torch.device
+) -> Critic:
     """A discriminator on the maps of frozen network ``index``, and running features of nothing."""
     side = min(recipe.sizes)
     with torch.no_grad():
@@ -77,7 +88,9 @@ def _begin_critic(setup: AdversarialSetup, index: int, recipe: AdversarialRecipe
         return Critic(discriminator, optimizer, None, None)
     features = discriminator.features
     queues = FeatureQueues.empty(setup.classes, DEPTH, features, device)
-    return Critic(discriminator, optimizer, queues, RunningMoments.empty(len(setup.levels), features, device))
+    return Critic(
+        discriminator, optimizer, queues, RunningMoments.empty(len(setup.levels), features, device)
+    )
 
 
 def adversarial_train(
@@ -104,7 +117,9 @@ def adversarial_train(
         yield _go_back(model.net, state, progress, fault) if fault else progress
 
 
-def _go_back(net: nn.Module, state: AdversarialState, progress: AdversarialProgress, fault: str) -> AdversarialProgress:
+def _go_back(
+    net: nn.Module, state: AdversarialState, progress: AdversarialProgress, fault: str
+) -> AdversarialProgress:
     """Take the last good state with half the learning rates; ``progress`` with a note on it."""
     rollbacks, scale, total = state.rollbacks + 1, state.lr_scale / 2, state.total
     state.unpack(net, copy.deepcopy(state.good or {}))

@@ -41,7 +41,9 @@ def draw_mix(mix: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return torch.where(mixed, weight * mix + (1 - weight) * other, mix)
 
 
-def add_noise(fake: Tensor, real: Tensor, recipe: AdversarialRecipe, generator: torch.Generator) -> list[Tensor]:
+def add_noise(
+    fake: Tensor, real: Tensor, recipe: AdversarialRecipe, generator: torch.Generator
+) -> list[Tensor]:
     """Both with noise of the same sigma, in some updates.
 
     The frozen network answers to patterns too fine to be seen, and the generator finds them; under
@@ -50,7 +52,9 @@ def add_noise(fake: Tensor, real: Tensor, recipe: AdversarialRecipe, generator: 
     if float(torch.rand((), generator=generator)) >= recipe.noise_share:
         return [fake, real]
     sigma = recipe.noise * float(torch.rand((), generator=generator))
-    return [x + sigma * torch.randn(x.shape, generator=generator).to(x.device) for x in (fake, real)]
+    return [
+        x + sigma * torch.randn(x.shape, generator=generator).to(x.device) for x in (fake, real)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,10 @@ class Updates:
         self.device = state.chain.device
         self.levels = torch.tensor(setup.levels, device=self.device)
         self.count = recipe.batch // len(setup.levels)
-        self.trained = [[p for p in critic.discriminator.parameters() if p.requires_grad] for critic in state.critics]
+        self.trained = [
+            [p for p in critic.discriminator.parameters() if p.requires_grad]
+            for critic in state.critics
+        ]
         self.turn = 0  # of the frozen networks
 
     @property
@@ -249,7 +256,9 @@ class Updates:
         moments, name = self.critic.moments, self.setup.names[self.turn]
         if moments is None or not fake.pure.any():
             return fake.features.sum() * 0
-        return moments.pull_confidence(confidence(name(fake.features[fake.pure])), confidence(name(real.features)))
+        return moments.pull_confidence(
+            confidence(name(fake.features[fake.pure])), confidence(name(real.features))
+        )
 
     def _gaps(self, fake: _Seen, photos: Tensor, unit: Tensor) -> Tensor:
         """The running gap between generated pictures of each level and photos, for each picture (A, D)."""
@@ -271,7 +280,9 @@ class Updates:
             return fake.sum() * 0
         lowest = colour_statistics(fake[-2 * self.count :])
         colours = moments.pull_colours(lowest, colour_statistics(real))
-        return recipe.colour_weight * colours + recipe.repeat_weight * moments.repetition(fake, real)
+        return recipe.colour_weight * colours + recipe.repeat_weight * moments.repetition(
+            fake, real
+        )
 
     def _remember(self, fake: Tensor) -> None:
         """Keep the answers of all levels but the last for the next update, and the average."""

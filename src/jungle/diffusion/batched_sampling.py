@@ -31,7 +31,9 @@ def lot(device: torch.device, recipe: SampleRecipe) -> int:
     return max(4, torch.get_num_threads()) if device.type == "cpu" else 64
 
 
-def draw(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, shape: tuple[int, int, int]) -> Iterator[tuple[int, Tensor]]:
+def draw(
+    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, shape: tuple[int, int, int]
+) -> Iterator[tuple[int, Tensor]]:
     """Draw every wish, yielding (its index, item (C, H, W) float32) as lots finish.
 
     On one device with one number of threads, the bytes of an item depend on its wish alone. Only when memory runs out is
@@ -43,7 +45,9 @@ def draw(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, shape: tupl
         part = wishes[done : done + min(recipe.batch or size, size)]
         mix = torch.stack([wish.mix for wish in part]).to(model.device)
         try:
-            *_, last = sample(model.denoiser, [wish.seed for wish in part], mix, shape, recipe, model.weak, size)
+            *_, last = sample(
+                model.denoiser, [wish.seed for wish in part], mix, shape, recipe, model.weak, size
+            )
         except RuntimeError as error:
             if size == 1 or not out_of_memory(error):
                 raise

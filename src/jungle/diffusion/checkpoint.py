@@ -63,12 +63,17 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         write_atomic(path, lambda file: _save(dict(checkpoint.best), file))
         write_json(path.with_suffix(".json"), checkpoint.about())
         return
-    content = checkpoint.about() | {"weights": dict(checkpoint.weights), "ema": dict(checkpoint.ema)}
+    content = checkpoint.about() | {
+        "weights": dict(checkpoint.weights),
+        "ema": dict(checkpoint.ema),
+    }
     write_atomic(path, lambda file: _save(content, file))
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as file:  # given a path, torch.save would write its (temporary) name into the file
+    with path.open(
+        "wb"
+    ) as file:  # given a path, torch.save would write its (temporary) name into the file
         torch.save(content, file)
 
 
@@ -79,10 +84,18 @@ def _describe(about: Mapping[str, Any], weights: Any, ema: Any, path: Path) -> C
         if not all(isinstance(name, str) for name in classes):
             raise TypeError("classes")
         step, data, shrunk = int(about["step"]), str(about["data"]), int(about.get("shrunk", 1))
-        made = Checkpoint(recipe, classes, step, data, dict(weights), dict(ema), shrunk, str(about["jungle"]))
+        made = Checkpoint(
+            recipe, classes, step, data, dict(weights), dict(ema), shrunk, str(about["jungle"])
+        )
     except (KeyError, TypeError, ValueError, AttributeError, BadInput) as error:
         absent, reason = isinstance(error, KeyError), "an entry is unknown or of the wrong kind"
-        reason = f"{error} is missing" if absent else str(error).rstrip(".") if isinstance(error, BadInput) else reason
+        reason = (
+            f"{error} is missing"
+            if absent
+            else str(error).rstrip(".")
+            if isinstance(error, BadInput)
+            else reason
+        )
         raise BadCheckpoint(
             f"{path} was written by jungle {about.get('jungle', '?')} and this is {__version__}, which cannot read its description "
             f"({reason}): install the version that wrote it, or train again."
@@ -103,7 +116,13 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     packed: dict[str, Tensor] = {}
     for name, value in weights.items():
         if value.ndim > 1 and value.numel() >= QUANTISED:
-            scale = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True).clamp_min(1e-12) / 127
+            scale = (
+                value.float()
+                .abs()
+                .amax(dim=tuple(range(1, value.ndim)), keepdim=True)
+                .clamp_min(1e-12)
+                / 127
+            )
             packed[name] = (value.float() / scale).round().to(torch.int8)
             packed[f"{name}{SCALE}"] = scale
         else:
@@ -113,9 +132,14 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def unquantised(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The inverse of :func:`quantised`, in float32; tensors without a scale stay as they are."""
-    scales = {name for name in packed if name.endswith(SCALE) and name.removesuffix(SCALE) in packed}
+    scales = {
+        name for name in packed if name.endswith(SCALE) and name.removesuffix(SCALE) in packed
+    }
     plain = {name: value for name, value in packed.items() if name not in scales}
-    return {name: value * packed[name + SCALE] if name + SCALE in scales else value for name, value in plain.items()}
+    return {
+        name: value * packed[name + SCALE] if name + SCALE in scales else value
+        for name, value in plain.items()
+    }
 
 
 def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
@@ -129,7 +153,9 @@ def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
             about = json.loads((file.metadata() or {}).get("jungle", "null"))
             weights = unquantised({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
-        raise BadCheckpoint(f"{path} cannot be read as safetensors ({error}): copy or export it again.") from None
+        raise BadCheckpoint(
+            f"{path} cannot be read as safetensors ({error}): copy or export it again."
+        ) from None
     if not isinstance(about, dict):
         return weights
     return _describe(about, weights, {}, path)
@@ -151,7 +177,9 @@ def read(path: Path) -> Checkpoint | dict[str, Tensor]:
         try:
             about = json.loads(beside.read_text())
         except ValueError:
-            raise BadCheckpoint(f"{beside} beside the model is damaged: delete it, and the model is read without it.") from None
+            raise BadCheckpoint(
+                f"{beside} beside the model is damaged: delete it, and the model is read without it."
+            ) from None
         if isinstance(about, dict) and "jungle" in about:
             return _describe(about, content, {}, path)
     return content

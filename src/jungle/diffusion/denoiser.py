@@ -21,7 +21,9 @@ class Denoiser(Protocol):
 
     sigma_min: float
     sigma_max: float
-    schedule: Tensor | None  # sigma of each training timestep, ascending; None where training was continuous
+    schedule: (
+        Tensor | None
+    )  # sigma of each training timestep, ascending; None where training was continuous
 
     def __call__(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The expected clean image (B, C, H, W), float32."""
@@ -37,7 +39,9 @@ class Trainable(Denoiser, Protocol):
 
     net: nn.Module
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Weighted squared error of each item (B,) float32, and the noise level (B,) each was measured at.
 
         ``shrunk``: how many times ``x`` was shrunk. Averaging k x k pixels divides white noise by k, so a shrunk picture
@@ -57,7 +61,9 @@ def draw_sigma(x: Tensor, mean: float, deviation: float, generator: torch.Genera
     inside = torch.rand(count, generator=generator, device=x.device)
     part = torch.randperm(count, generator=generator, device=x.device)
     uniform = (part + inside.clamp(1e-4, 1 - 1e-4)) / count
-    normal: Tensor = math.sqrt(2) * torch.erfinv(2 * uniform - 1)  # the inverse of the normal distribution function
+    normal: Tensor = math.sqrt(2) * torch.erfinv(
+        2 * uniform - 1
+    )  # the inverse of the normal distribution function
     return (normal * deviation + mean).exp()
 
 
@@ -90,7 +96,9 @@ class OwnDenoiser(nn.Module):
 
     def ask(self, inside: Tensor, told: Tensor, mix: Tensor) -> Tensor:
         """What the network answers (B, C, H, W) float32 to unit-variance pictures and the noise level it is told."""
-        out: Tensor = self.net(inside.to(self.dtype, memory_format=torch.channels_last), told.log() / 4, mix)
+        out: Tensor = self.net(
+            inside.to(self.dtype, memory_format=torch.channels_last), told.log() / 4, mix
+        )
         return out.float()
 
 
@@ -105,7 +113,9 @@ class EdmDenoiser(OwnDenoiser):
         c_in = 1 / (s**2 + d**2).sqrt()
         return c_skip * x + c_out * self.ask(c_in * x, sigma * self.shrunk, mix)
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Equation 8, sigma log-normal: lambda(sigma) * mean squared error of each item, and sigma; both (B,)."""
         self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
@@ -128,7 +138,9 @@ class FlowDenoiser(OwnDenoiser):
         z = x / (1 + s)
         return z - s / (1 + s) * self.ask(2 * z, sigma * self.shrunk, mix)
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Mean squared error of the velocity noise - x of each item, and sigma; both (B,)."""
         self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
@@ -149,7 +161,9 @@ class EpsilonDenoiser(OwnDenoiser):
         s = expand(sigma)
         return x - s * self.ask(x / (s**2 + self.sigma_data**2).sqrt(), sigma * self.shrunk, mix)
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """min(SNR, gamma) / SNR * mean squared error of the noise of each item, SNR = 1 / sigma^2; and sigma; both (B,)."""
         self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
@@ -157,7 +171,9 @@ class EpsilonDenoiser(OwnDenoiser):
         s = expand(sigma)
         noise = torch.randn(x.shape, generator=generator, device=x.device)
         found = self.ask((x + s * noise) / (s**2 + self.sigma_data**2).sqrt(), told, mix)
-        return (self.GAMMA * sigma**2).clamp(max=1) * (found - noise).square().mean(dim=(1, 2, 3)), told
+        return (self.GAMMA * sigma**2).clamp(max=1) * (found - noise).square().mean(
+            dim=(1, 2, 3)
+        ), told
 
 
 OBJECTIVES: dict[str, Callable[[nn.Module, Recipe, torch.dtype], Trainable]] = {

@@ -24,7 +24,9 @@ class Compute:
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether memory ran out, on any device."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("can't allocate memory", "out of memory")
+    )
 
 
 def choose(wish: str = "") -> Compute:
@@ -38,13 +40,27 @@ def choose(wish: str = "") -> Compute:
     """
     name, sign, dtype_name = wish.partition(":")
     if sign and dtype_name not in DTYPES:
-        raise BadInput(f"--device {wish}: '{dtype_name}' is not a number format; use {' or '.join(DTYPES)}.")
-    name = name or ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        raise BadInput(
+            f"--device {wish}: '{dtype_name}' is not a number format; use {' or '.join(DTYPES)}."
+        )
+    name = name or (
+        "cuda"
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else "cpu"
+    )
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if name not in present:
         raise BadInput(f"--device {wish}: there is no such device; use cpu, cuda or mps.")
     if not present[name]:
-        raise BadInput(f"--device {wish}: this machine has no {name} device; leave --device out to take the best there is.")
+        raise BadInput(
+            f"--device {wish}: this machine has no {name} device; leave --device out to take the best there is."
+        )
     if dtype_name:
         return Compute(torch.device(name), DTYPES[dtype_name], "as asked")
     if name == "cuda":
@@ -52,6 +68,17 @@ def choose(wish: str = "") -> Compute:
     if name == "mps":
         return Compute(torch.device(name), torch.float32, "Apple GPU")
     capabilities = torch.cpu.get_capabilities()
-    fast = next((label for key, label in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX512-BF16")) if capabilities.get(key)), None)
+    fast = next(
+        (
+            label
+            for key, label in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX512-BF16"))
+            if capabilities.get(key)
+        ),
+        None,
+    )
     threads = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
-    return Compute(torch.device("cpu"), torch.bfloat16 if fast else torch.float32, f"{fast or 'no bfloat16 unit'}, {threads}")
+    return Compute(
+        torch.device("cpu"),
+        torch.bfloat16 if fast else torch.float32,
+        f"{fast or 'no bfloat16 unit'}, {threads}",
+    )

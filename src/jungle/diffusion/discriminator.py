@@ -100,7 +100,8 @@ class Discriminator(nn.Module):
     def __init__(self, channels: Sequence[int], sides: Sequence[int], classes: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(
-            Head(width, classes, stride=2 if side > 8 else 1) for width, side in zip(channels[:-1], sides[:-1], strict=True)
+            Head(width, classes, stride=2 if side > 8 else 1)
+            for width, side in zip(channels[:-1], sides[:-1], strict=True)
         )
         self.pixels = PixelHead(classes)
         self.features = channels[-1]
@@ -119,7 +120,10 @@ class Discriminator(nn.Module):
 
 def hinge(real: Sequence[Tensor], fake: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     """The hinge loss of a discriminator (Lim and Ye 2017, arXiv 1705.02894), averaged over heads."""
-    losses = [weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f, weight in zip(real, fake, weights, strict=True)]
+    losses = [
+        weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean())
+        for r, f, weight in zip(real, fake, weights, strict=True)
+    ]
     return torch.stack(losses).sum() / sum(weights)
 
 
@@ -180,7 +184,9 @@ def _shift(x: Tensor, generator: torch.Generator) -> Tensor:
     reach = max(1, high // 8)
     padded = F.pad(x, (reach, reach, reach, reach), mode="reflect")
     shifts = torch.randint(0, 2 * reach + 1, (count, 2), generator=generator).tolist()
-    return torch.stack([padded[i, :, y : y + high, left : left + wide] for i, (y, left) in enumerate(shifts)])
+    return torch.stack(
+        [padded[i, :, y : y + high, left : left + wide] for i, (y, left) in enumerate(shifts)]
+    )
 
 
 def _cut_out(x: Tensor, generator: torch.Generator) -> Tensor:

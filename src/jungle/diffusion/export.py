@@ -36,8 +36,12 @@ def export_diffusers(
     """
     known = state_dict.recognise(state, size, betas, steps, prediction)
     if known is None or "num_class_embeds" in known.config:
-        raise BadCheckpoint("Only a UNet2DModel without classes fits into a DDPMPipeline: use --export safetensors for this model.")
-    if folder.exists() and not (folder.is_dir() and ((folder / "model_index.json").is_file() or not any(folder.iterdir()))):
+        raise BadCheckpoint(
+            "Only a UNet2DModel without classes fits into a DDPMPipeline: use --export safetensors for this model."
+        )
+    if folder.exists() and not (
+        folder.is_dir() and ((folder / "model_index.json").is_file() or not any(folder.iterdir()))
+    ):
         raise BadInput(f"{folder} holds other files: name a new folder for the export.")
     net = ddpm.from_config(known.config)
     net.load_state_dict(known.state)
@@ -54,7 +58,9 @@ def export_diffusers(
         DDPMPipeline(unet=net, scheduler=scheduler).save_pretrained(temporary)
 
 
-def export_safetensors(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+def export_safetensors(
+    state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]
+) -> None:
     """Write the tensors and ``metadata`` (text) into one file, atomically.
 
     Raises:

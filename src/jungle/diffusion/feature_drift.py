@@ -84,7 +84,9 @@ def class_gap(labels: Tensor, queues: FeatureQueues, contrast: float) -> Tensor:
     apart more easily (guidance away from photos of all classes: arXiv 2602.04770, section on
     classifier-free guidance). Zero for classes with fewer features than half a queue.
     """
-    means = torch.stack([queues.held(k, True).mean(dim=0) for k in range(len(queues.real))]).nan_to_num()
+    means = torch.stack(
+        [queues.held(k, True).mean(dim=0) for k in range(len(queues.real))]
+    ).nan_to_num()
     centre = means.mean(dim=0)
     out = torch.zeros(len(labels), means.shape[1], device=means.device)
     for index, label in enumerate(labels.tolist()):

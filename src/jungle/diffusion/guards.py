@@ -187,7 +187,11 @@ class Watch:
             What is wrong ("" = nothing), and whether the state is good to go back to.
         """
         values = self.measures()
-        wrong = [guard.sentence.format(values[guard.name]) for guard in GUARDS if self._fires(guard, values)]
+        wrong = [
+            guard.sentence.format(values[guard.name])
+            for guard in GUARDS
+            if self._fires(guard, values)
+        ]
         calm = all(self._is_calm(guard, values) for guard in GUARDS)
         for name, value in values.items():
             self.least[name] = min(self.least.get(name, value), value)

@@ -73,13 +73,19 @@ class Model:
         weights = torch.zeros(len(self.classes))
         for name, share in shares.items():
             if name not in self.classes:
-                known = ", ".join(self.classes) if self.classes else "none: it was trained without classes"
+                known = (
+                    ", ".join(self.classes)
+                    if self.classes
+                    else "none: it was trained without classes"
+                )
                 raise BadInput(f"This model knows no '{name}'; its animals are {known}.")
             weights[self.classes.index(name)] = share
         if not shares:
             return weights
         if bool((weights < 0).any()) or not 0 < float(weights.sum()) < float("inf"):
-            raise BadInput("The shares of a mix must not be negative and must not sum to 0, for example cat=0.6,panda=0.4.")
+            raise BadInput(
+                "The shares of a mix must not be negative and must not sum to 0, for example cat=0.6,panda=0.4."
+            )
         return weights / weights.sum()
 
 
@@ -90,10 +96,16 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
         if recipe.network == "unet2d":
             from .diffusers_compat import ddpm
 
-            denoiser: Trainable = ddpm.DdpmDenoiser(ddpm.build(recipe.image_size), dtype=compute.dtype)
+            denoiser: Trainable = ddpm.DdpmDenoiser(
+                ddpm.build(recipe.image_size), dtype=compute.dtype
+            )
         else:
             kind = OBJECTIVES.get(recipe.objective, EdmDenoiser)
-            net = Experts(recipe.net, recipe.fine, recipe.fine_below, classes) if recipe.fine else UNet(recipe.net, classes)
+            net = (
+                Experts(recipe.net, recipe.fine, recipe.fine_below, classes)
+                if recipe.fine
+                else UNet(recipe.net, classes)
+            )
             denoiser = kind(net, recipe, compute.dtype)
     return _placed(denoiser, compute)
 
@@ -114,7 +126,9 @@ def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: 
     for name, value in weights.items():
         if name.endswith("classes.weight"):  # (width, classes)
             known = {one: value[:, number] for number, one in enumerate(start.classes)}
-            weights[name] = torch.stack([known.get(one, value.mean(dim=1)) for one in classes], dim=1)
+            weights[name] = torch.stack(
+                [known.get(one, value.mean(dim=1)) for one in classes], dim=1
+            )
     denoiser.net.load_state_dict(weights)
 
 
@@ -131,8 +145,14 @@ def weakened(model: Model, weak: Model) -> Model:
             "--weak: that model knows other animals or paints another size; take a copy of the same model that was trained less."
         )
     net = None if weak.recipe.fine else weak.recipe.net
-    mine, other = ((one.network, one.objective, one.sigma_data) for one in (model.recipe, weak.recipe))
-    made = dataclasses.replace(model, weak=weak.denoiser, recipe=dataclasses.replace(model.recipe, weak=net if mine == other else None))
+    mine, other = (
+        (one.network, one.objective, one.sigma_data) for one in (model.recipe, weak.recipe)
+    )
+    made = dataclasses.replace(
+        model,
+        weak=weak.denoiser,
+        recipe=dataclasses.replace(model.recipe, weak=net if mine == other else None),
+    )
     return dataclasses.replace(made, hash=fingerprint(tensors_of(made)))
 
 
@@ -154,11 +174,15 @@ def fingerprint(weights: dict[str, Tensor]) -> str:
     """16 hexadecimal digits that name the weights, whatever file they lie in."""
     hasher = hashlib.blake2b(digest_size=8)
     for name in sorted(weights):
-        hasher.update(name.encode() + weights[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        hasher.update(
+            name.encode() + weights[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
     return hasher.hexdigest()
 
 
-def load(path: Path, compute: Compute, hints: Mapping[str, str] | None = None, weights: str = "best") -> Model:
+def load(
+    path: Path, compute: Compute, hints: Mapping[str, str] | None = None, weights: str = "best"
+) -> Model:
     """Open any model file: ours, safetensors, or a bare ``UNet2DModel`` state dict.
 
     Args:
@@ -181,9 +205,17 @@ def load(path: Path, compute: Compute, hints: Mapping[str, str] | None = None, w
         tensors = dict(found.best if weights == "best" else found.weights)
         try:
             denoiser, weak = _networks(found.recipe, len(found.classes), tensors, compute)
-        except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:  # what torch says to shapes that do not fit
+        except (
+            RuntimeError,
+            ValueError,
+            TypeError,
+            LookupError,
+            ArithmeticError,
+        ) as error:  # what torch says to shapes that do not fit
             reason = (str(error).splitlines() or [""])[-1].strip(" .")[:200]
-            raise BadCheckpoint(f"{path} does not hold the network that its description promises ({reason}): train again.") from None
+            raise BadCheckpoint(
+                f"{path} does not hold the network that its description promises ({reason}): train again."
+            ) from None
         note = (
             "It was saved in the first part of its training, which works at half size, so it paints small pictures."
             if found.shrunk > 1
@@ -193,19 +225,31 @@ def load(path: Path, compute: Compute, hints: Mapping[str, str] | None = None, w
             if isinstance(one, OwnDenoiser):
                 one.shrink(found.shrunk)
         name = fingerprint(tensors)
-        classes = found.classes if found.recipe.network == "unet" else ()  # the faithful network does not know them
+        classes = (
+            found.classes if found.recipe.network == "unet" else ()
+        )  # the faithful network does not know them
         return Model(
             denoiser, found.recipe, classes, found.step, name, found.data, compute.device, note, shrunk=found.shrunk, weak=weak
         )  # fmt: skip
     return _load_foreign(path, found, compute, hints)
 
 
-def _networks(recipe: Recipe, classes: int, tensors: Mapping[str, Tensor], compute: Compute) -> tuple[Trainable, Trainable | None]:
+def _networks(
+    recipe: Recipe, classes: int, tensors: Mapping[str, Tensor], compute: Compute
+) -> tuple[Trainable, Trainable | None]:
     """The network of a recipe and its weaker one, if it has one, with their weights."""
-    kinds = {"": recipe} | ({WEAK: dataclasses.replace(recipe, net=recipe.weak, fine=None, fine_below=0.0)} if recipe.weak else {})
+    kinds = {"": recipe} | (
+        {WEAK: dataclasses.replace(recipe, net=recipe.weak, fine=None, fine_below=0.0)}
+        if recipe.weak
+        else {}
+    )
     made: list[Trainable] = []
     for prefix, kind in kinds.items():
-        own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(WEAK) == bool(prefix)}
+        own = {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(WEAK) == bool(prefix)
+        }
         denoiser = build(kind, classes, compute)
         denoiser.net.load_state_dict(own)
         denoiser.net.eval()
@@ -213,7 +257,9 @@ def _networks(recipe: Recipe, classes: int, tensors: Mapping[str, Tensor], compu
     return made[0], made[1] if recipe.weak else None
 
 
-def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, hints: Mapping[str, str]) -> Model:
+def _load_foreign(
+    path: Path, state: dict[str, Tensor], compute: Compute, hints: Mapping[str, str]
+) -> Model:
     recipe = override(find("faithful"), {"image_size": hints.get("image_size", "64")})
     known = state_dict.recognise(
         state,
@@ -231,4 +277,14 @@ def _load_foreign(path: Path, state: dict[str, Tensor], compute: Compute, hints:
     denoiser.net.eval()
     recipe = dataclasses.replace(recipe, name="imported")
     classes = tuple(str(number) for number in range(known.config.get("num_class_embeds") or 0))
-    return Model(denoiser, recipe, classes, 0, fingerprint(known.state), "", compute.device, known.summary, known)
+    return Model(
+        denoiser,
+        recipe,
+        classes,
+        0,
+        fingerprint(known.state),
+        "",
+        compute.device,
+        known.summary,
+        known,
+    )

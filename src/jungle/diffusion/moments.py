@@ -101,7 +101,9 @@ class RunningMoments:
         The mean is pulled in proportion to its distance from that of photos, the spread in proportion to
         how much larger or smaller it is. Lengths count in standard deviations among photos.
         """
-        now = torch.stack([m for x in (colours.detach(), photos) for m in (x.mean(dim=0), x.square().mean(dim=0))])
+        now = torch.stack(
+            [m for x in (colours.detach(), photos) for m in (x.mean(dim=0), x.square().mean(dim=0))]
+        )
         kept = _kept(int(self.colour_count))
         self.colour_count += 1
         self.colours.mul_(kept).add_((1 - kept) * now)

@@ -27,7 +27,9 @@ class Comparison:
 
 
 @torch.no_grad()
-def compare_averages(model: Trainable, state: State, batches: Batches, seed: int, rounds: int = 4) -> Comparison | None:
+def compare_averages(
+    model: Trainable, state: State, batches: Batches, seed: int, rounds: int = 4
+) -> Comparison | None:
     """Raw against averaged weights on ``rounds`` batches; None where there is no average. The model keeps its raw weights."""
     if not state.ema:
         return None
@@ -38,7 +40,10 @@ def compare_averages(model: Trainable, state: State, batches: Batches, seed: int
     for weights in (raw, state.ema):
         model.net.load_state_dict(weights)
         generator = torch.Generator(device).manual_seed(seed)
-        losses = [model.loss(*batches(10**9 + number, generator), generator)[0].mean() for number in range(rounds)]
+        losses = [
+            model.loss(*batches(10**9 + number, generator), generator)[0].mean()
+            for number in range(rounds)
+        ]
         means.append(float(torch.stack(losses).mean()))
     model.net.load_state_dict(raw)
     model.net.train()
@@ -58,7 +63,9 @@ def describe(window: Sequence[Progress]) -> dict[str, Any]:
         "loss": round(float(np.mean([p.loss for p in good])), 5) if good else None,
         "lr": last.lr,
         "grad_norm": round(good[-1].grad_norm, 4) if good else None,
-        "band_loss": [round(float(s / c), 5) if c else None for s, c in zip(sums, counts, strict=True)],
+        "band_loss": [
+            round(float(s / c), 5) if c else None for s, c in zip(sums, counts, strict=True)
+        ],
         "notes": [p.note for p in window if p.note],
     }
 
@@ -83,7 +90,9 @@ def describe_adversarial(window: Sequence[AdversarialProgress]) -> dict[str, Any
     """
     good = [p for p in window if p.is_finite]
     names = ("discriminator_loss", "real_score", "fake_score", "class_loss", "photo_loss")
-    means = {name: round(float(np.mean([getattr(p, name) for p in good])), 5) for name in names if good}
+    means = {
+        name: round(float(np.mean([getattr(p, name) for p in good])), 5) for name in names if good
+    }
     last = window[-1]
     return {
         "part": "adversarial",
@@ -121,14 +130,18 @@ class SecondPart:
             f"the model paints in {self.evaluations} evaluations, with its averaged weights."
         ]
         if self.rollbacks:
-            lines.append(f"The guards went back {self.rollbacks} times (the reasons are in stats.jsonl): more photos help most.")
+            lines.append(
+                f"The guards went back {self.rollbacks} times (the reasons are in stats.jsonl): more photos help most."
+            )
         if self.generator_loss is not None:
             lines.append(
                 f"At the end the mean colours differ by {self.colour / 2:.0%} of their range from the photos', saturation is "
                 f"{self.saturation:.0%} of theirs."
             )
             if self.generator_loss > WON:
-                lines.append(f"The discriminator has won (generator loss {self.generator_loss:.1f}): more photos help, more time does not.")
+                lines.append(
+                    f"The discriminator has won (generator loss {self.generator_loss:.1f}): more photos help, more time does not."
+                )
         return lines
 
 
@@ -153,7 +166,9 @@ class Health:
     def to_text(self) -> str:
         """The report, a few short lines."""
         speed = self.images / max(self.seconds, 1e-9)
-        lines = [f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} files skipped)."]
+        lines = [
+            f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} files skipped)."
+        ]
         if self.updates or not self.adversarial:
             lines.append(
                 f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.items:.1f} epochs) "

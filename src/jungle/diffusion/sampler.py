@@ -50,9 +50,15 @@ class Guided:
             (``weak_mix``), it does both at once.
     """
 
-    def __init__(self, strong: Denoiser, recipe: SampleRecipe, weak: Denoiser | None = None) -> None:
+    def __init__(
+        self, strong: Denoiser, recipe: SampleRecipe, weak: Denoiser | None = None
+    ) -> None:
         self.strong, self.weak, self.recipe = strong, weak, recipe
-        self.sigma_min, self.sigma_max, self.schedule = strong.sigma_min, strong.sigma_max, strong.schedule
+        self.sigma_min, self.sigma_max, self.schedule = (
+            strong.sigma_min,
+            strong.sigma_max,
+            strong.schedule,
+        )
 
     def start(self, noise: Tensor, sigma: float) -> Tensor:
         """As the strong denoiser starts."""
@@ -65,9 +71,16 @@ class Guided:
         if self.recipe.guidance == 1.0 or not inside or nothing_to_leave_out:
             return self.strong(x, sigma, mix)
         if self.weak is not None:
-            weak, strong = self.weak(x, sigma, self.recipe.weak_mix * mix), self.strong(x, sigma, mix)
+            weak, strong = (
+                self.weak(x, sigma, self.recipe.weak_mix * mix),
+                self.strong(x, sigma, mix),
+            )
         else:
-            both = self.strong(torch.cat([x, x]), torch.cat([sigma, sigma]), torch.cat([torch.zeros_like(mix), mix]))
+            both = self.strong(
+                torch.cat([x, x]),
+                torch.cat([sigma, sigma]),
+                torch.cat([torch.zeros_like(mix), mix]),
+            )
             weak, strong = both.chunk(2)
         return weak.lerp(strong, self.recipe.guidance)
 
@@ -88,15 +101,21 @@ def noise_levels(denoiser: Denoiser, recipe: SampleRecipe) -> list[float]:
     if recipe.steps == 1:
         return [high, 0.0]
     a, b = high ** (1 / recipe.rho), low ** (1 / recipe.rho)
-    return [(a + i / (recipe.steps - 1) * (b - a)) ** recipe.rho for i in range(recipe.steps)] + [0.0]
+    return [(a + i / (recipe.steps - 1) * (b - a)) ** recipe.rho for i in range(recipe.steps)] + [
+        0.0
+    ]
 
 
 def _schedule_levels(denoiser: Denoiser, steps: int) -> list[float]:
     schedule = denoiser.schedule
     if schedule is None:
-        raise BadInput("solver=ddpm follows the noise schedule of a DDPM model and this model has none; use solver=ancestral instead.")
+        raise BadInput(
+            "solver=ddpm follows the noise schedule of a DDPM model and this model has none; use solver=ancestral instead."
+        )
     if steps > len(schedule):
-        raise BadInput(f"steps={steps}: this model was trained on {len(schedule)} noise steps; use at most so many.")
+        raise BadInput(
+            f"steps={steps}: this model was trained on {len(schedule)} noise steps; use at most so many."
+        )
     stride = len(schedule) // steps  # "leading" spacing: timesteps 0, stride, 2 stride ...
     return [float(schedule[i * stride]) for i in reversed(range(steps))] + [0.0]
 
@@ -196,8 +215,12 @@ def sample(
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
         missing = max(0, least - x.shape[0])
-        full, full_mix = (torch.cat([v, v[-1:].expand(missing, *v.shape[1:])]) if missing else v for v in (x, mix))
-        return guided(full, torch.full((full.shape[0],), sigma, device=device), full_mix)[: x.shape[0]]
+        full, full_mix = (
+            torch.cat([v, v[-1:].expand(missing, *v.shape[1:])]) if missing else v for v in (x, mix)
+        )
+        return guided(full, torch.full((full.shape[0],), sigma, device=device), full_mix)[
+            : x.shape[0]
+        ]
 
     x = guided.start(draw(), levels[0])
     previous: tuple[Tensor, float] | None = None

@@ -31,7 +31,13 @@ def known_speeds(cache: Path) -> dict[str, float]:
 
 def speed_key(recipe: Recipe, compute: Compute, part: str = "") -> str:
     """Names what decides the time of an update; ``part`` is "" for diffusion."""
-    parts = (recipe.network, repr((recipe.net, recipe.fine)), recipe.size, recipe.batch, str(compute))
+    parts = (
+        recipe.network,
+        repr((recipe.net, recipe.fine)),
+        recipe.size,
+        recipe.batch,
+        str(compute),
+    )
     return digest(*parts, part) if part else digest(*parts)
 
 
@@ -46,7 +52,9 @@ def mean_update(recipe: Recipe) -> float:
     return (1 - share) * mean_cost(recipe.small_share) + share * ADVERSARIAL_COST
 
 
-def trial(recipe: Recipe, classes: int, compute: Compute, clock: Callable[[], float]) -> tuple[float, int | None]:
+def trial(
+    recipe: Recipe, classes: int, compute: Compute, clock: Callable[[], float]
+) -> tuple[float, int | None]:
     """Training images a second over a whole run, and the peak memory of this process in bytes (None where unknown).
 
     Measured on four real updates with nothing for photos, the first of which does not count.
@@ -63,5 +71,7 @@ def trial(recipe: Recipe, classes: int, compute: Compute, clock: Callable[[], fl
         import resource
     except ImportError:  # not on Windows
         return recipe.batch / (seconds * mean_update(recipe)), None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
     return recipe.batch / (seconds * mean_update(recipe)), peak

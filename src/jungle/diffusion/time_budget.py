@@ -6,9 +6,16 @@ from dataclasses import dataclass
 CALIBRATION = 10  # updates at full size before the plan is made; the first three are not timed
 SMALL_COST = 0.36  # of an update at half size, against one at full size (measured: 0.28 to 0.37)
 SHARE = 0.88  # of the time is planned, so that an ordinary slowdown does not change the plan
-OVERRUN = 1.05  # of the time may be forecast before the plan is cut; a plan that is cut is another run
-CUT_TO = 1.0  # of the time is what a cut plan fits into: the last save, preview and report come after it
-WINDOW = (0.05, 0.2)  # of the time: how long the present speed is measured before it is believed, and then forgotten
+OVERRUN = (
+    1.05  # of the time may be forecast before the plan is cut; a plan that is cut is another run
+)
+CUT_TO = (
+    1.0  # of the time is what a cut plan fits into: the last save, preview and report come after it
+)
+WINDOW = (
+    0.05,
+    0.2,
+)  # of the time: how long the present speed is measured before it is believed, and then forgotten
 
 
 @dataclass
@@ -25,10 +32,14 @@ class TimeBudget:
     spent: float = 0.0
     known_seconds: float | None = None
     small_share: float = 0.0  # of the updates run at half size
-    _since: float | None = None  # when the present window began, and its cost in updates at full size
+    _since: float | None = (
+        None  # when the present window began, and its cost in updates at full size
+    )
     _cost: float = 0.0
     _last: float = 0.0  # when the update before ended
-    _slowest: float = 0.0  # seconds of the slowest update in the window: one hiccup says nothing about the speed
+    _slowest: float = (
+        0.0  # seconds of the slowest update in the window: one hiccup says nothing about the speed
+    )
 
     def used(self) -> float:
         """Seconds of the budget that are gone."""
@@ -54,12 +65,22 @@ class TimeBudget:
             self._open_window(now)
             if self.known_seconds is None or not 0.65 < speed / self.known_seconds < 1.35:
                 self.known_seconds = speed
-            return min(total, max(step + 1, two_digits(seconds * SHARE / (self.known_seconds * mean_cost(self.small_share)))))
+            return min(
+                total,
+                max(
+                    step + 1,
+                    two_digits(
+                        seconds * SHARE / (self.known_seconds * mean_cost(self.small_share))
+                    ),
+                ),
+            )
         if step < CALIBRATION or now - self._since < WINDOW[0] * seconds:
             return total if self.used() < seconds * OVERRUN else step
         speed = (now - self._since - self._slowest) / max(self._cost - 1.0, SMALL_COST)
         if self.used() + self._cost_left(step, total) * speed > seconds * OVERRUN:
-            total = min(total, self._affordable(step, max(0.0, seconds * CUT_TO - self.used()) / speed))
+            total = min(
+                total, self._affordable(step, max(0.0, seconds * CUT_TO - self.used()) / speed)
+            )
         if now - self._since > WINDOW[1] * seconds:
             self._open_window(now)
         return total

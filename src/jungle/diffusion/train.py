@@ -59,8 +59,16 @@ class State:
 
     def pack(self, net: nn.Module) -> dict[str, Any]:
         """Everything :meth:`unpack` needs, as tensors and plain values; a view of the live state, copy it to keep it."""
-        plain = {k: getattr(self, k) for k in ("total", "micro_batch", "step", "images", "lr_scale", "rollbacks", "extra")}
-        return {"net": net.state_dict(), "ema": self.ema, "optimizer": self.optimizer.state_dict(), **plain}
+        plain = {
+            k: getattr(self, k)
+            for k in ("total", "micro_batch", "step", "images", "lr_scale", "rollbacks", "extra")
+        }
+        return {
+            "net": net.state_dict(),
+            "ema": self.ema,
+            "optimizer": self.optimizer.state_dict(),
+            **plain,
+        }
 
     def unpack(self, net: nn.Module, packed: dict[str, Any]) -> None:
         """Go on from a packed state."""
@@ -76,9 +84,17 @@ def begin(model: Trainable, recipe: Recipe, total: int) -> State:
     """A state before the first update: AdamW, and the EMA equal to the weights."""
     fused = next(model.net.parameters()).device.type in {"cpu", "cuda"}
     optimizer = torch.optim.AdamW(
-        model.net.parameters(), lr=recipe.lr, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay, fused=fused
+        model.net.parameters(),
+        lr=recipe.lr,
+        betas=(0.9, recipe.beta2),
+        weight_decay=recipe.weight_decay,
+        fused=fused,
     )
-    ema = {name: value.detach().clone() for name, value in model.net.state_dict().items()} if recipe.ema else {}
+    ema = (
+        {name: value.detach().clone() for name, value in model.net.state_dict().items()}
+        if recipe.ema
+        else {}
+    )
     return State(optimizer, ema, total, recipe.micro_batch or recipe.batch)
 
 
@@ -113,10 +129,14 @@ def update_ema(ema: dict[str, Tensor], net: nn.Module, step: int, width: float) 
 
 def seed_of(seed: int, step: int) -> int:
     """A 32-bit seed for update ``step``; 32 bits because the CPU generator uses no more."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=4).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=4).digest(), "little"
+    )
 
 
-def _gradients(model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator, shrunk: int) -> tuple[Tensor, Tensor]:
+def _gradients(
+    model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator, shrunk: int
+) -> tuple[Tensor, Tensor]:
     """Backward through the batch in pieces of ``micro``; returns loss and sigma of each item (B,)."""
     losses, sigmas = [], []
     for piece, piece_mix in zip(torch.split(x, micro), torch.split(mix, micro), strict=True):
@@ -127,7 +147,9 @@ def _gradients(model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: 
     return torch.cat(losses), torch.cat(sigmas)
 
 
-def _attempt(model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int, shrunk: int) -> tuple[Tensor, Tensor, str]:
+def _attempt(
+    model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int, shrunk: int
+) -> tuple[Tensor, Tensor, str]:
     """Gradients of one update; when memory runs out the micro-batch is halved and the effective batch kept."""
     note = ""
     while True:
@@ -175,7 +197,9 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
         shrunk = shrunk_at(recipe, state)
         if shrunk > 1:
             x = nn.functional.avg_pool2d(x, shrunk)
-        loss, sigma, note = _attempt(model, x, mix * keep[:, None], state, seed_of(recipe.seed, -1 - state.step), shrunk)
+        loss, sigma, note = _attempt(
+            model, x, mix * keep[:, None], state, seed_of(recipe.seed, -1 - state.step), shrunk
+        )
         norm = nn.utils.clip_grad_norm_(model.net.parameters(), recipe.clip or float("inf"))
         mean = float(loss.mean())
         if not (np.isfinite(mean) and bool(norm.isfinite())):
@@ -187,7 +211,9 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
             state.unpack(model.net, copy.deepcopy(good))
             state.rollbacks, state.lr_scale = rollbacks, scale
             note = f"The loss of update {failed} was not a number: back to update {state.step}, learning rate halved."
-            yield Progress(state.step, state.total, state.images, mean, 0.0, float(norm), (), (), note)
+            yield Progress(
+                state.step, state.total, state.images, mean, 0.0, float(norm), (), (), note
+            )
             continue
         lr = learning_rate(recipe, state.step, state.total) * state.lr_scale
         for group in state.optimizer.param_groups:
@@ -199,4 +225,6 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
             update_ema(state.ema, model.net, state.step, recipe.ema)
         if state.step % SNAPSHOT_EVERY == 0:
             good = copy.deepcopy(state.pack(model.net))
-        yield Progress(state.step, state.total, state.images, mean, lr, float(norm), *_bands(loss, sigma), note)
+        yield Progress(
+            state.step, state.total, state.images, mean, lr, float(norm), *_bands(loss, sigma), note
+        )

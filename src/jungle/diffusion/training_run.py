@@ -26,7 +26,15 @@ from . import adversarial, checkpoint, model
 from .adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
 from .denoiser import OwnDenoiser
 from .device import Compute
-from .report import Comparison, Health, SecondPart, compare_averages, describe, describe_adversarial, in_brief
+from .report import (
+    Comparison,
+    Health,
+    SecondPart,
+    compare_averages,
+    describe,
+    describe_adversarial,
+    in_brief,
+)
 from .sampler import noise_levels
 from .speed import ADVERSARIAL_COST, known_speeds, remember_speed, speed_key
 from .time_budget import SMALL_COST, TimeBudget
@@ -108,7 +116,13 @@ class Run(ABC, Generic[Shown]):
         cache: Path,
         start: model.Model | None = None,
     ) -> None:
-        self.out, self.data, self.compute, self.clock, self.cache = make_folder(out), data, compute, clock, cache
+        self.out, self.data, self.compute, self.clock, self.cache = (
+            make_folder(out),
+            data,
+            compute,
+            clock,
+            cache,
+        )
         self.feed, self.minutes, self.note = feed, minutes, ""
         known = (data.fingerprint, str(compute.dtype), minutes, *([start.hash] if start else []))
         packed = self._read_state()
@@ -142,7 +156,9 @@ class Run(ABC, Generic[Shown]):
         extra = self.part.extra
         known = extra.get("seconds_an_update") or known_speeds(self.cache).get(self._speed_key)
         small_share = 0.0 if self.second else self.recipe.small_share
-        return TimeBudget(minutes, self.clock, started, float(extra.get("seconds", 0.0)), known, small_share)
+        return TimeBudget(
+            minutes, self.clock, started, float(extra.get("seconds", 0.0)), known, small_share
+        )
 
     @property
     def _speed_key(self) -> str:
@@ -170,9 +186,14 @@ class Run(ABC, Generic[Shown]):
         share = self.recipe.adversarial_share
         if not self._second_total:
             return ""
-        parts = [(1 - share, self.state.total, "diffusion"), (share, self._second_total, "adversarial training")]
+        parts = [
+            (1 - share, self.state.total, "diffusion"),
+            (share, self._second_total, "adversarial training"),
+        ]
         how = [
-            f"{what} for {self.minutes * part:.3g} minutes" if self.minutes else f"{total:,} updates of {what}"
+            f"{what} for {self.minutes * part:.3g} minutes"
+            if self.minutes
+            else f"{total:,} updates of {what}"
             for part, total, what in parts
             if part and total
         ]
@@ -186,7 +207,11 @@ class Run(ABC, Generic[Shown]):
         def cost(updates: int) -> float:
             return updates - min(updates, small) * (1 - SMALL_COST)
 
-        first = 1.0 if self.second or not self.state.total else cost(self.state.step) / cost(self.state.total)
+        first = (
+            1.0
+            if self.second or not self.state.total
+            else cost(self.state.step) / cost(self.state.total)
+        )
         if not self._second_total:
             return first
         weight = self.recipe.adversarial_share
@@ -230,10 +255,17 @@ class Run(ABC, Generic[Shown]):
         for path, reason in self.data.skipped:
             reasons.setdefault(reason, []).append(path)
         if reasons:
-            text = "".join(f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths)
+            text = "".join(
+                f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths
+            )
             write_bytes(self.out / "skipped.txt", text.encode(errors="backslashreplace"))
-        few = {reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "") for reason, paths in reasons.items()}
-        return [f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()]
+        few = {
+            reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "")
+            for reason, paths in reasons.items()
+        }
+        return [
+            f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()
+        ]
 
     def steps(self) -> Iterator[Progress | AdversarialProgress]:
         """Train to the end, saving, previewing and logging on the way; stop consuming at any time, then call :meth:`save`."""
@@ -245,9 +277,13 @@ class Run(ABC, Generic[Shown]):
             self.budget = self._budget(self.clock())
         if self.second is not None:
             setup, recipe = self._setup(), self.recipe.adversarial
-            yield from self._follow(adversarial.adversarial_train(self.model, setup, recipe, self.second))
+            yield from self._follow(
+                adversarial.adversarial_train(self.model, setup, recipe, self.second)
+            )
 
-    def _follow(self, updates: "Iterator[Progress] | Iterator[AdversarialProgress]") -> Iterator[Progress | AdversarialProgress]:
+    def _follow(
+        self, updates: "Iterator[Progress] | Iterator[AdversarialProgress]"
+    ) -> Iterator[Progress | AdversarialProgress]:
         for progress in updates:
             if self.minutes:
                 self._follow_budget()
@@ -269,7 +305,9 @@ class Run(ABC, Generic[Shown]):
         Raises:
             BadInput: there is no frozen network for such data.
         """
-        raise BadInput("Adversarial training is for photos only: train with -o adversarial_share=0.")
+        raise BadInput(
+            "Adversarial training is for photos only: train with -o adversarial_share=0."
+        )
 
     def _setup(self) -> AdversarialSetup:
         levels = tuple(noise_levels(self.model, ADVERSARIAL_LEVELS)[:-1])
@@ -278,13 +316,17 @@ class Run(ABC, Generic[Shown]):
     def _begin_adversarial(self) -> AdversarialState:
         if isinstance(self.model, OwnDenoiser):
             self.model.shrink(1)
-        return adversarial.begin(self.model, self._setup(), self.recipe.adversarial, self._second_total)
+        return adversarial.begin(
+            self.model, self._setup(), self.recipe.adversarial, self._second_total
+        )
 
     def _take_better_weights(self) -> None:
         """The averaged weights of the first part go on, unless the raw ones have less loss."""
         if not self.state.step or not self.state.ema:
             return
-        comparison = compare_averages(self.model, self.state, self.feed, seed_of(self.recipe.seed, 10**9))
+        comparison = compare_averages(
+            self.model, self.state, self.feed, seed_of(self.recipe.seed, 10**9)
+        )
         if comparison and not comparison.raw_is_better:
             self.model.net.load_state_dict(self.state.ema)
 
@@ -305,7 +347,11 @@ class Run(ABC, Generic[Shown]):
         if self.clock() - self._noted < STATS_SECONDS and not last and not progress.note:
             return
         self._noted = self.clock()
-        line = describe_adversarial(self._second_window) if self.second else describe(self._window) | {"bands": list(BANDS)}
+        line = (
+            describe_adversarial(self._second_window)
+            if self.second
+            else describe(self._window) | {"bands": list(BANDS)}
+        )
         with (self.out / "stats.jsonl").open("a") as file:
             file.write(json.dumps(line | {"seconds": round(self.seconds, 1)}) + "\n")
         if self.second:
@@ -318,7 +364,10 @@ class Run(ABC, Generic[Shown]):
         self.part.extra["seconds"] = self.budget.used()
         packed = self.part.pack(self.model.net)
         if self.second:
-            first = {key: getattr(self.state, key) for key in ("total", "step", "images", "rollbacks", "extra")}
+            first = {
+                key: getattr(self.state, key)
+                for key in ("total", "step", "images", "rollbacks", "extra")
+            }
             packed |= {"part": SECOND, "diffusion": first, "good": self.second.good}
         checkpoint.save_state(self.out / STATE_NAME, packed, self.key)
         self._save_model(self.part.ema)
@@ -334,7 +383,9 @@ class Run(ABC, Generic[Shown]):
         weights = {name: value.cpu() for name, value in self.model.net.state_dict().items()}
         averaged = {name: value.cpu() for name, value in ema.items()}
         recipe, shrunk = self._as_it_is()
-        made = checkpoint.Checkpoint(recipe, self.data.classes, self.step, self.data.fingerprint, weights, averaged, shrunk)
+        made = checkpoint.Checkpoint(
+            recipe, self.data.classes, self.step, self.data.fingerprint, weights, averaged, shrunk
+        )
         checkpoint.save(self.out / checkpoint.MODEL_NAME, made)
 
     def preview(self, averaged: bool = True) -> Shown:
@@ -344,7 +395,16 @@ class Run(ABC, Generic[Shown]):
             self.model.net.load_state_dict(self.part.ema)
         self.model.net.eval()
         recipe, shrunk = self._as_it_is()
-        now = model.Model(self.model, recipe, self.data.classes, self.step, "", "", self.compute.device, shrunk=shrunk)
+        now = model.Model(
+            self.model,
+            recipe,
+            self.data.classes,
+            self.step,
+            "",
+            "",
+            self.compute.device,
+            shrunk=shrunk,
+        )
         if isinstance(self.model, OwnDenoiser):
             self.model.shrink(shrunk)
         try:
@@ -366,7 +426,9 @@ class Run(ABC, Generic[Shown]):
         self.save()
         if self.second:
             return self.preview(), None
-        comparison = compare_averages(self.model, self.state, self.feed, seed_of(self.recipe.seed, 10**9))
+        comparison = compare_averages(
+            self.model, self.state, self.feed, seed_of(self.recipe.seed, 10**9)
+        )
         averaged = comparison is None or not comparison.raw_is_better
         if not averaged:
             self._save_model({})
@@ -388,4 +450,11 @@ class Run(ABC, Generic[Shown]):
         if second is None:
             return None
         summary = second.extra.get("summary", {})
-        return SecondPart(second.step, second.images, self.budget.used(), second.rollbacks, CONSISTENCY.steps, **summary)
+        return SecondPart(
+            second.step,
+            second.images,
+            self.budget.used(),
+            second.rollbacks,
+            CONSISTENCY.steps,
+            **summary,
+        )

@@ -28,7 +28,9 @@ FREQUENCIES = 32
 class Conv(nn.Module):
     """A convolution that keeps height and width; its float32 weights are cast once to the dtype of its input."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, groups: int = 1, zero: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, groups: int = 1, zero: bool = False
+    ) -> None:
         super().__init__()
         self.groups = groups
         std = 0.0 if zero else (inputs // groups * kernel**2) ** -0.5
@@ -55,7 +57,9 @@ class Norm(nn.Module):
         """(B, channels, H, W) -> the same shape; each picture is normalised alone."""
         weight: Tensor | None = self.weight
         bias: Tensor | None = self.bias
-        if x.device.type != "cpu" and weight is not None and bias is not None:  # only the CPU kernel mixes dtypes
+        if (
+            x.device.type != "cpu" and weight is not None and bias is not None
+        ):  # only the CPU kernel mixes dtypes
             weight, bias = weight.to(x.dtype), bias.to(x.dtype)
         return F.group_norm(x, self.groups, weight, bias)
 
@@ -109,7 +113,11 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) -> the same shape; plain matrix products beat the fused kernel on short sequences."""
         b, c, h, w = x.shape
-        split = self.project(self.norm(x)).permute(0, 2, 3, 1).reshape(b, h * w, 3, self.heads, c // self.heads)
+        split = (
+            self.project(self.norm(x))
+            .permute(0, 2, 3, 1)
+            .reshape(b, h * w, 3, self.heads, c // self.heads)
+        )
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
         weights = (query @ key.transpose(2, 3) * (c // self.heads) ** -0.5).softmax(dim=3)
         mixed = (weights @ value).transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2)
@@ -125,7 +133,9 @@ class Block(nn.Module):
     nothing.
     """
 
-    def __init__(self, channels: int, recipe: NetRecipe, *, attention: bool, dropout: float) -> None:
+    def __init__(
+        self, channels: int, recipe: NetRecipe, *, attention: bool, dropout: float
+    ) -> None:
         super().__init__()
         self.look = Conv(channels, channels, 3, groups=channels)
         self.norm = Norm(channels, affine=False)
@@ -151,7 +161,10 @@ class Stage(nn.Module):
         super().__init__()
         attention = level in recipe.attention
         dropout = recipe.dropout if level == len(recipe.widths) - 1 else 0.0
-        blocks = (Block(recipe.widths[level], recipe, attention=attention, dropout=dropout) for _ in range(recipe.blocks[level]))
+        blocks = (
+            Block(recipe.widths[level], recipe, attention=attention, dropout=dropout)
+            for _ in range(recipe.blocks[level])
+        )
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:

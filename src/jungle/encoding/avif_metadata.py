@@ -56,7 +56,10 @@ def avif_with(data: bytes, xmp: bytes) -> bytes:
     links = [link for link in parts.links if link[1] in shown and shown.issuperset(link[2])]
     if xmp:
         number = 1 + max(shown)
-        entry = _box(b"infe", struct.pack(">IHH4s", 2 << 24, number, 0, b"mime") + b"XMP\0" + XMP_TYPE + b"\0")
+        entry = _box(
+            b"infe",
+            struct.pack(">IHH4s", 2 << 24, number, 0, b"mime") + b"XMP\0" + XMP_TYPE + b"\0",
+        )
         items.append(Item(number, entry, xmp))
         links.append((b"cdsc", number, [_main(parts)]))
     return _together(parts, items, links)
@@ -71,7 +74,9 @@ def _apart(data: bytes) -> Parts:
     try:
         outer = _boxes(data, 0)
         if b"moov" in outer:
-            raise BadInput("An AVIF animation cannot carry facts here: save its first picture as a still AVIF or PNG file.")
+            raise BadInput(
+                "An AVIF animation cannot carry facts here: save its first picture as a still AVIF or PNG file."
+            )
         boxes = _boxes(outer[b"meta"], 12)  # behind the head, version and flags
         items = _entries(boxes[b"iinf"])
         held = boxes.get(b"idat", b"")[8:]
@@ -128,7 +133,9 @@ def _located(box: bytes, data: bytes, held: bytes) -> dict[int, bytes]:
 
     version = number(4) >> 24
     sizes = number(2)
-    offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    offset_size, length_size, base_size, index_size = (
+        sizes >> shift & 15 for shift in (12, 8, 4, 0)
+    )
     found = {}
     for _ in range(number(2 if version < 2 else 4)):
         item = number(2 if version < 2 else 4)
@@ -140,7 +147,9 @@ def _located(box: bytes, data: bytes, held: bytes) -> dict[int, bytes]:
             start = base + number(offset_size)
             length = number(length_size)
             source = held if method == 1 else data
-            if method > 1 or start + length > len(source) or len(content) > len(data):  # pieces may be given again and again
+            if (
+                method > 1 or start + length > len(source) or len(content) > len(data)
+            ):  # pieces may be given again and again
                 raise damaged("AVIF")
             content += source[start : start + length] if length else source[start:]
         found[item] = content
@@ -154,7 +163,9 @@ def _links(box: bytes) -> list[tuple[bytes, int, list[int]]]:
     while place + 8 <= len(box):
         size, kind = struct.unpack_from(">I4s", box, place)
         source, count = struct.unpack_from(f">{wide}H", box, place + 8)
-        targets = struct.unpack_from(f">{count}{wide}", box, place + 8 + struct.calcsize(f">{wide}H"))
+        targets = struct.unpack_from(
+            f">{count}{wide}", box, place + 8 + struct.calcsize(f">{wide}H")
+        )
         links.append((kind, source, list(targets)))
         if size < 12:
             raise damaged("AVIF")
@@ -170,10 +181,19 @@ def _main(parts: Parts) -> int:
 def _together(parts: Parts, items: list[Item], links: list[tuple[bytes, int, list[int]]]) -> bytes:
     if any(item.number > 0xFFFF for item in items):
         raise damaged("AVIF")
-    boxes = {name: box for name, box in parts.boxes.items() if name not in (b"idat", b"iref", b"iloc", b"iinf", b"free")}
-    boxes[b"iinf"] = _box(b"iinf", struct.pack(">IH", 0, len(items)) + b"".join(item.entry for item in items))
+    boxes = {
+        name: box
+        for name, box in parts.boxes.items()
+        if name not in (b"idat", b"iref", b"iloc", b"iinf", b"free")
+    }
+    boxes[b"iinf"] = _box(
+        b"iinf", struct.pack(">IH", 0, len(items)) + b"".join(item.entry for item in items)
+    )
     if links:
-        told = (_box(kind, struct.pack(f">HH{len(to)}H", source, len(to), *to)) for kind, source, to in links)
+        told = (
+            _box(kind, struct.pack(f">HH{len(to)}H", source, len(to), *to))
+            for kind, source, to in links
+        )
         boxes[b"iref"] = _box(b"iref", b"\0\0\0\0" + b"".join(told))
     boxes.setdefault(b"iloc", b"")
     first = (b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp")
@@ -181,7 +201,9 @@ def _together(parts: Parts, items: list[Item], links: list[tuple[bytes, int, lis
 
     def meta(start: int) -> bytes:
         """The box when the bytes of the items begin at ``start``: as long for every start."""
-        table = struct.pack(">IHH", 0, 0x4400, len(items))  # offsets and lengths of 4 bytes, no base
+        table = struct.pack(
+            ">IHH", 0, 0x4400, len(items)
+        )  # offsets and lengths of 4 bytes, no base
         for item in items:
             table += struct.pack(">HHHII", item.number, 0, 1, start, len(item.data))
             start += len(item.data)

@@ -23,13 +23,23 @@ NAMES = {
 }  # fmt: skip
 
 TO_CONES = np.array(
-    [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]]
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
 )
 TO_LAB = np.array(
-    [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099], [0.0259040371, 0.7827717662, -0.8086757660]]
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
 )
 HUE = 1.6  # what a step of hue or chroma weighs against one of lightness: a shadow on fur is still fur
-VIVID = 5.0  # the eye goes to what is colourful: what chroma (0 to 0.3) adds to the weight of a pixel
+VIVID = (
+    5.0  # the eye goes to what is colourful: what chroma (0 to 0.3) adds to the weight of a pixel
+)
 BEHIND = 0.75  # of a colour's weight that goes where the whole rim of the picture has it
 
 
@@ -67,7 +77,9 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     lab = oklab(small).reshape(-1, 3)
     nearest = _nearest(lab)
     across = np.abs(np.linspace(-1, 1, 48))
-    middle = np.exp(-(np.square(across)[:, None] + np.square(across)) / 0.4).ravel() * (1 + VIVID * np.hypot(lab[:, 1], lab[:, 2]))
+    middle = np.exp(-(np.square(across)[:, None] + np.square(across)) / 0.4).ravel() * (
+        1 + VIVID * np.hypot(lab[:, 1], lab[:, 2])
+    )
     rim = (np.maximum(across[:, None], across) > 0.85).ravel()
 
     def shares(weights: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -75,10 +87,14 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
 
     share = shares(np.ones(len(lab)))
     prominence = shares(middle) * (1 - BEHIND * shares(rim.astype(np.float64)))
-    found = [index for index in np.argsort(-prominence, kind="stable")[:count] if share[index] >= 0.02]
+    found = [
+        index for index in np.argsort(-prominence, kind="stable")[:count] if share[index] >= 0.02
+    ]
     return tuple(
         Colour(
-            name=list(NAMES)[index], hex="#" + bytes(srgb(lab[nearest == index].mean(axis=0))).hex(), share=round(float(share[index]), 3)
+            name=list(NAMES)[index],
+            hex="#" + bytes(srgb(lab[nearest == index].mean(axis=0))).hex(),
+            share=round(float(share[index]), 3),
         )
         for index in found
     )
@@ -95,4 +111,6 @@ def _palette() -> NDArray[np.float64]:
 
 def _nearest(lab: NDArray[np.float64]) -> NDArray[np.intp]:
     """Number of the nearest name of each colour (N, 3)."""
-    return np.asarray(np.square(lab[:, None] * (1, HUE, HUE) - _palette()).sum(axis=2).argmin(axis=1))
+    return np.asarray(
+        np.square(lab[:, None] * (1, HUE, HUE) - _palette()).sum(axis=2).argmin(axis=1)
+    )

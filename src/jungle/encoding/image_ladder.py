@@ -27,7 +27,9 @@ MARGIN = 0.5  # points more than the target: the measure errs by 0.4 (standard d
 REVISION = 1  # of this file: raise it when its bytes change
 
 # Coarse to fine. AVIF has 64 quantisers, so that of a hundred qualities many give the same file.
-AVIF_LEVELS = tuple({((100 - quality) * 63 + 50) // 100: quality for quality in range(24, 97)}.values())
+AVIF_LEVELS = tuple(
+    {((100 - quality) * 63 + 50) // 100: quality for quality in range(24, 97)}.values()
+)
 WEBP_LEVELS = tuple(range(20, 101))
 JPEG_LEVELS = tuple(range(20, 98))
 
@@ -63,7 +65,10 @@ class Ladder:
 
 def version() -> str:
     """What decides the bytes besides the pixels: a part of the key under which a caller keeps a ladder."""
-    encoders = " ".join(f"{name} {features.version(name)}" for name in ("pil", "avif", "webp", "libjpeg_turbo", "zlib"))
+    encoders = " ".join(
+        f"{name} {features.version(name)}"
+        for name in ("pil", "avif", "webp", "libjpeg_turbo", "zlib")
+    )
     return f"ladder {REVISION} {encoders}"
 
 
@@ -98,7 +103,9 @@ def ladder(
         other += [copy.fallback()] if width == last else []
     if sum(len(one.data) for one in avif) >= sum(len(one.data) for one in webp):
         avif = []  # all or none: a browser that knows AVIF looks for every width among its files
-    return Ladder(renditions=(*avif, *webp, *other), placeholder=placeholder(pixels), colours=dominant(pixels))
+    return Ladder(
+        renditions=(*avif, *webp, *other), placeholder=placeholder(pixels), colours=dominant(pixels)
+    )
 
 
 def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
@@ -108,7 +115,9 @@ def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
         BadInput: ``widths`` is empty or holds something under 1.
     """
     if not widths or min(widths) < 1:
-        raise BadInput(f"These widths of pictures make no sense: {list(widths)}; give numbers of pixels, such as 160, 320, 512.")
+        raise BadInput(
+            f"These widths of pictures make no sense: {list(widths)}; give numbers of pixels, such as 160, 320, 512."
+        )
     wanted = sorted(set(widths))
     narrower = [one for one in wanted if one <= width]
     if wanted[-1] > width and (not narrower or width > 1.2 * narrower[-1]):
@@ -127,23 +136,34 @@ def opened(master: Pixels | bytes) -> Pixels:
             with Image.open(io.BytesIO(master)) as image:
                 if not image.has_transparency_data:
                     return np.asarray(image.convert("RGB"))
-                return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB"))
+                return np.asarray(
+                    Image.alpha_composite(
+                        Image.new("RGBA", image.size, "white"), image.convert("RGBA")
+                    ).convert("RGB")
+                )
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             raise BadInput("The master is no picture that can be opened: make it again.") from None
     if master.ndim != 3 or master.shape[2] != 3 or master.dtype != np.uint8 or not master.size:
-        raise BadInput(f"A picture must be uint8 (height, width, 3), and this one is {master.dtype} {master.shape}: convert it first.")
+        raise BadInput(
+            f"A picture must be uint8 (height, width, 3), and this one is {master.dtype} {master.shape}: convert it first."
+        )
     return master
 
 
 def placeholder(pixels: Pixels) -> str:
     """A preview 16 pixels wide as a data URI of some 200 characters."""
     small = _shrunk(pixels, 16, False)
-    return "data:image/webp;base64," + base64.b64encode(_saved(small, "WEBP", quality=20, method=6)).decode()
+    return (
+        "data:image/webp;base64,"
+        + base64.b64encode(_saved(small, "WEBP", quality=20, method=6)).decode()
+    )
 
 
 def jpeg(pixels: Pixels, quality: int = 88) -> bytes:
     """A JPEG file for places that know nothing newer: the picture of a shared link, a letter, a print shop."""
-    return _saved(pixels, "JPEG", quality=quality, progressive=True, optimize=True, subsampling="4:4:4")
+    return _saved(
+        pixels, "JPEG", quality=quality, progressive=True, optimize=True, subsampling="4:4:4"
+    )
 
 
 def png(pixels: Pixels) -> bytes:
@@ -172,13 +192,22 @@ class _Copy:
         self.pixels, self.target = pixels, target
         self.meter = Fidelity(pixels)
         # Pixel art: most neighbours are equal, and what loses nothing is often smaller than what loses something.
-        self.flat = float((pixels[:, 1:] == pixels[:, :-1]).all(axis=2).mean()) > 0.5 if pixels.shape[1] > 1 else True
+        self.flat = (
+            float((pixels[:, 1:] == pixels[:, :-1]).all(axis=2).mean()) > 0.5
+            if pixels.shape[1] > 1
+            else True
+        )
 
     def avif(self) -> Rendition:
         """Searched with the quick encoder, then with the thorough one from there."""
 
         def encode(speed: int) -> Callable[[int], bytes]:
-            fixed: dict[str, Any] = {"speed": speed, "subsampling": "4:4:4", "max_threads": 1, "autotiling": False}
+            fixed: dict[str, Any] = {
+                "speed": speed,
+                "subsampling": "4:4:4",
+                "max_threads": 1,
+                "autotiling": False,
+            }
             return lambda quality: _saved(self.pixels, "AVIF", quality=quality, **fixed)
 
         quick = self._searched(encode(10), AVIF_LEVELS, 55)
@@ -186,10 +215,18 @@ class _Copy:
 
     def webp(self) -> Rendition:
         """Lossy, or lossless where that is smaller."""
-        found = self._searched(lambda quality: _saved(self.pixels, "WEBP", quality=quality, method=6), WEBP_LEVELS, 75)
+        found = self._searched(
+            lambda quality: _saved(self.pixels, "WEBP", quality=quality, method=6), WEBP_LEVELS, 75
+        )
         if self.flat or found.score < self.target:
-            exact = Found(_saved(self.pixels, "WEBP", lossless=True, quality=100, method=6), 100.0, 100)
-            found = exact if found.score < self.target else min(found, exact, key=lambda one: len(one.data))
+            exact = Found(
+                _saved(self.pixels, "WEBP", lossless=True, quality=100, method=6), 100.0, 100
+            )
+            found = (
+                exact
+                if found.score < self.target
+                else min(found, exact, key=lambda one: len(one.data))
+            )
         return self._rendition("webp", found)
 
     def fallback(self) -> Rendition:
@@ -209,8 +246,12 @@ class _Copy:
         return self._rendition("jpeg", best)
 
     def _searched(self, encode: Callable[[int], bytes], levels: Sequence[int], guess: int) -> Found:
-        return smallest(encode, lambda data: self.meter(opened(data)), levels, self.target + MARGIN, guess)
+        return smallest(
+            encode, lambda data: self.meter(opened(data)), levels, self.target + MARGIN, guess
+        )
 
     def _rendition(self, form: Form, found: Found) -> Rendition:
         high, wide = self.pixels.shape[:2]
-        return Rendition(form=form, width=wide, height=high, data=found.data, score=round(found.score, 2))
+        return Rendition(
+            form=form, width=wide, height=high, data=found.data, score=round(found.score, 2)
+        )

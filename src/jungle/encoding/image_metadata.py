@@ -12,7 +12,9 @@ from ..errors import BadInput
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-PNG_KEPT = (b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD hIST pHYs sPLT acTL fcTL fdAT").split()
+PNG_KEPT = (
+    b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD hIST pHYs sPLT acTL fcTL fdAT"
+).split()
 PNG_NAME = b"XML:com.adobe.xmp"
 JPEG_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 WEBP_KEPT = b"VP8 ,VP8L,ALPH,ICCP,ANIM,ANMF".split(b",")
@@ -20,7 +22,9 @@ WEBP_KEPT = b"VP8 ,VP8L,ALPH,ICCP,ANIM,ANMF".split(b",")
 
 def damaged(form: str) -> BadInput:
     """The error for a file that ends too early or holds nonsense."""
-    return BadInput(f"The {form} file is damaged, so nothing can be read from it or written into it: make it again.")
+    return BadInput(
+        f"The {form} file is damaged, so nothing can be read from it or written into it: make it again."
+    )
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -52,14 +56,22 @@ def png_with(data: bytes, xmp: bytes) -> bytes:
 
 
 def _png_chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )
 
 
 def png_xmp(data: bytes) -> bytes:
     """The packet in a PNG file, or nothing."""
     for name, content in png_chunks(data):
         if name == b"iTXt" and content.startswith(PNG_NAME + b"\0"):
-            flags, rest = content[len(PNG_NAME) + 1 : len(PNG_NAME) + 3], content[len(PNG_NAME) + 3 :]
+            flags, rest = (
+                content[len(PNG_NAME) + 1 : len(PNG_NAME) + 3],
+                content[len(PNG_NAME) + 3 :],
+            )
             text = rest.split(b"\0", 2)[-1]
             if flags[:1] != b"\1":
                 return text
@@ -103,8 +115,12 @@ def _end_of_scan(data: bytes, place: int) -> int:
 
 def jpeg_with(data: bytes, xmp: bytes) -> bytes:
     """The JPEG file ``data`` with the packet ``xmp`` in an APP1 segment ahead of its tables, or without any if that is empty."""
-    kept = [(marker, segment) for marker, segment in jpeg_segments(data) if _shows(marker, segment[4:])]
-    head = sum(len(segment) for marker, segment in kept[:1] if marker == 0xE0)  # JFIF wants to be the first
+    kept = [
+        (marker, segment) for marker, segment in jpeg_segments(data) if _shows(marker, segment[4:])
+    ]
+    head = sum(
+        len(segment) for marker, segment in kept[:1] if marker == 0xE0
+    )  # JFIF wants to be the first
     content = JPEG_NAME + xmp
     packet = b"\xff\xe1" + struct.pack(">H", 2 + len(content)) + content if xmp else b""
     body = b"".join(segment for _, segment in kept)
@@ -121,7 +137,9 @@ def _shows(marker: int, content: bytes) -> bool:
 def jpeg_xmp(data: bytes) -> bytes:
     """The packet in a JPEG file, or nothing."""
     found = (content[4:] for marker, content in jpeg_segments(data) if marker == 0xE1)
-    return next((content[len(JPEG_NAME) :] for content in found if content.startswith(JPEG_NAME)), b"")
+    return next(
+        (content[len(JPEG_NAME) :] for content in found if content.startswith(JPEG_NAME)), b""
+    )
 
 
 def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -145,12 +163,17 @@ def webp_with(data: bytes, xmp: bytes) -> bytes:
     names = {name for name, _ in kept}
     if xmp or len(kept) > 1:  # the extended form names its parts
         high, wide, alpha = _webp_canvas(dict(reversed(chunks)))
-        flags = 0x20 * (b"ICCP" in names) | 0x10 * alpha | 0x04 * bool(xmp) | 0x02 * (b"ANIM" in names)
+        flags = (
+            0x20 * (b"ICCP" in names) | 0x10 * alpha | 0x04 * bool(xmp) | 0x02 * (b"ANIM" in names)
+        )
         sides = (wide - 1).to_bytes(3, "little") + (high - 1).to_bytes(3, "little")
         kept.insert(0, (b"VP8X", bytes((flags, 0, 0, 0)) + sides))
     if xmp:
         kept.append((b"XMP ", xmp))
-    body = b"".join(name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in kept)
+    body = b"".join(
+        name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+        for name, content in kept
+    )
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
@@ -161,10 +184,16 @@ def _webp_canvas(chunks: dict[bytes, bytes]) -> tuple[int, int, bool]:
         wide, high = (1 + int.from_bytes(extended[at : at + 3], "little") for at in (4, 7))
         return high, wide, bool(extended[0] & 0x10)
     if len(lossless) >= 5:
-        bits = int.from_bytes(lossless[1:5], "little")  # behind the signature: 14 bits width, 14 bits height, 1 bit alpha
+        bits = int.from_bytes(
+            lossless[1:5], "little"
+        )  # behind the signature: 14 bits width, 14 bits height, 1 bit alpha
         return 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), bool(bits >> 28 & 1)
     if len(lossy) >= 10:
-        return int.from_bytes(lossy[8:10], "little") & 0x3FFF, int.from_bytes(lossy[6:8], "little") & 0x3FFF, b"ALPH" in chunks
+        return (
+            int.from_bytes(lossy[8:10], "little") & 0x3FFF,
+            int.from_bytes(lossy[6:8], "little") & 0x3FFF,
+            b"ALPH" in chunks,
+        )
     raise damaged("WebP")
 
 

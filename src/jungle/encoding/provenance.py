@@ -22,8 +22,15 @@ Level = Literal["full", "credit", "none"]
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # "created using a model derived from sampled content"
 MOST = 1_500  # bytes of a fact as XML; the prompt may have PROMPT: together they fit into one segment of a JPEG
 PROMPT = 40_000
-AUDIO = {"credit": "artist", "rights": "copyright", "licence": "license"}  # what players call a fact; the others keep their names
-FOREIGN = {tag: name for name, tag in AUDIO.items()} | {"comment": "description", "encoder": "software"}  # FFmpeg's for DESCRIPTION, ISFT
+AUDIO = {
+    "credit": "artist",
+    "rights": "copyright",
+    "licence": "license",
+}  # what players call a fact; the others keep their names
+FOREIGN = {tag: name for name, tag in AUDIO.items()} | {
+    "comment": "description",
+    "encoder": "software",
+}  # FFmpeg's for DESCRIPTION, ISFT
 HEARD = "wav,flac,ogg,mov,mp3,aac,aiff"  # no playlists: FFmpeg would follow them
 
 # A bidirectional override makes a text read as another one; joiners and variation selectors belong to emoji and stay.
@@ -54,7 +61,11 @@ class Facts:
 
     def told(self) -> dict[str, str]:
         """The facts that are not empty."""
-        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if getattr(self, one.name)}
+        return {
+            one.name: getattr(self, one.name)
+            for one in dataclasses.fields(self)
+            if getattr(self, one.name)
+        }
 
 
 def cleaned(text: str, most: int = MOST) -> str:
@@ -63,7 +74,11 @@ def cleaned(text: str, most: int = MOST) -> str:
     Args:
         most: what it may take as UTF-8 in XML, in bytes; the rest is cut and replaced by an ellipsis.
     """
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text if not _unwritable(c))
+    kept = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
+        for c in text
+        if not _unwritable(c)
+    )
     kept = " ".join(kept.split())
     if _size(kept) <= most:
         return kept
@@ -76,7 +91,12 @@ def cleaned(text: str, most: int = MOST) -> str:
 
 def _unwritable(character: str) -> bool:
     code = ord(character)
-    return 0xD800 <= code <= 0xDFFF or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF or character in OVERRIDES
+    return (
+        0xD800 <= code <= 0xDFFF
+        or code & 0xFFFE == 0xFFFE
+        or 0xFDD0 <= code <= 0xFDEF
+        or character in OVERRIDES
+    )
 
 
 def _size(text: str) -> int:
@@ -91,7 +111,9 @@ def select(facts: Facts, level: Level) -> Facts:
     """
     if level not in get_args(Level):
         raise BadInput(f"There is no metadata level '{level}': use full, credit or none.")
-    return facts if level == "full" else Facts(credit=facts.credit) if level == "credit" else Facts()
+    return (
+        facts if level == "full" else Facts(credit=facts.credit) if level == "credit" else Facts()
+    )
 
 
 def stamp(data: bytes, facts: Facts) -> bytes:
@@ -147,7 +169,9 @@ def _form(data: bytes) -> str:
 def _writer(data: bytes) -> Writer:
     form = _form(data)
     if not form:
-        raise BadInput("Facts can be written into PNG, JPEG, WebP and AVIF files, and this is none of them: save the picture as one.")
+        raise BadInput(
+            "Facts can be written into PNG, JPEG, WebP and AVIF files, and this is none of them: save the picture as one."
+        )
     return PICTURES[form]
 
 
@@ -155,12 +179,16 @@ def _heard(data: bytes) -> dict[str, str]:
     import av
 
     try:
-        with av.open(io.BytesIO(data), metadata_errors="replace", options={"format_whitelist": HEARD}) as container:
+        with av.open(
+            io.BytesIO(data), metadata_errors="replace", options={"format_whitelist": HEARD}
+        ) as container:
             found = dict(container.metadata)
             for stream in container.streams:
                 found |= stream.metadata  # Ogg has its tags there
     except (av.error.FFmpegError, OSError, ValueError):
-        raise BadInput("This is neither a picture nor a sound that can be read: make it again.") from None
+        raise BadInput(
+            "This is neither a picture nor a sound that can be read: make it again."
+        ) from None
     lower = {key.lower(): value for key, value in found.items()}
     return _as_facts(_listed(lower.get("comment", "")) or lower)
 

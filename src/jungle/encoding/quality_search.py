@@ -16,7 +16,12 @@ class Found:
 
 
 def smallest(
-    encode: Callable[[int], bytes], score: Callable[[bytes], float], levels: Sequence[int], target: float, guess: int, slack: float = SLACK
+    encode: Callable[[int], bytes],
+    score: Callable[[bytes], float],
+    levels: Sequence[int],
+    target: float,
+    guess: int,
+    slack: float = SLACK,
 ) -> Found:
     """The smallest file of those tried whose score reaches ``target``; where none does, the best one.
 

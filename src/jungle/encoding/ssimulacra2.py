@@ -53,10 +53,14 @@ EXPONENT = 0.6276  # of SSIMULACRA 2: from distance to score
 FLAT = np.float32(0.0009)  # variance under which a window counts as flat
 SMALLEST = 8 << (SCALES - 1)  # pixels: smaller pictures are continued by their mirror image
 
-MIXING = np.array([[0.3, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342269, 0.20476744, 0.55180987]], np.float32)  # to cone responses
+MIXING = np.array(
+    [[0.3, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342269, 0.20476744, 0.55180987]], np.float32
+)  # to cone responses
 BIAS = np.float32(0.00379307)
 _codes = np.arange(256) / 255
-LINEAR = np.where(_codes <= 0.04045, _codes / 12.92, ((_codes + 0.055) / 1.055) ** 2.4).astype(np.float32)  # IEC 61966-2-1
+LINEAR = np.where(_codes <= 0.04045, _codes / 12.92, ((_codes + 0.055) / 1.055) ** 2.4).astype(
+    np.float32
+)  # IEC 61966-2-1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,20 @@ class Fidelity:
         Raises:
             BadInput: another shape or type.
         """
-        if original.ndim != 3 or original.shape[2] != 3 or original.dtype != np.uint8 or not original.size:
-            raise BadInput(f"A picture must be uint8 (height, width, 3), and this one is {original.dtype} {original.shape}: convert it.")
+        if (
+            original.ndim != 3
+            or original.shape[2] != 3
+            or original.dtype != np.uint8
+            or not original.size
+        ):
+            raise BadInput(
+                f"A picture must be uint8 (height, width, 3), and this one is {original.dtype} {original.shape}: convert it."
+            )
         self.shape = original.shape
-        self._windows = [{number: _windowed(one) for number, one in planes.items()} for planes in _scales(original)]
+        self._windows = [
+            {number: _windowed(one) for number, one in planes.items()}
+            for planes in _scales(original)
+        ]
 
     def __call__(self, copy: Pixels) -> float:
         """The score of a copy of the same shape: 100 = the same, 90 = not to be told apart, 70 = high, 50 = medium, 30 = low quality.
@@ -89,17 +103,27 @@ class Fidelity:
         Raises:
             BadInput: another shape.
         """
-        return float(100 - 10 * sum(term.weight * value for term, value in zip(TERMS, self.terms(copy), strict=True)) ** EXPONENT)
+        return float(
+            100
+            - 10
+            * sum(term.weight * value for term, value in zip(TERMS, self.terms(copy), strict=True))
+            ** EXPONENT
+        )
 
     def terms(self, copy: Pixels) -> list[float]:
         """The values of TERMS for a copy, before they are weighed."""
         if copy.shape != self.shape or copy.dtype != np.uint8:
-            raise BadInput(f"A copy of another shape cannot be compared: {copy.shape} with {self.shape}.")
+            raise BadInput(
+                f"A copy of another shape cannot be compared: {copy.shape} with {self.shape}."
+            )
         found: dict[tuple[int, int, Kind], Planes] = {}
         for scale, (planes, windows) in enumerate(zip(_scales(copy), self._windows, strict=True)):
             for number, plane in planes.items():
                 kinds = {term.kind for term in TERMS if (term.scale, term.plane) == (scale, number)}
-                found |= {(scale, number, kind): one for kind, one in _maps(windows[number], plane, kinds).items()}
+                found |= {
+                    (scale, number, kind): one
+                    for kind, one in _maps(windows[number], plane, kinds).items()
+                }
         return [_norm(found[term.scale, term.plane, term.kind], term.norm) for term in TERMS]
 
 
@@ -115,7 +139,11 @@ def _scales(pixels: Pixels) -> list[dict[int, Planes]]:
         wanted = {term.plane for term in TERMS if term.scale == scale}
         roots = np.cbrt(cones if B in wanted else cones[:2]) - np.cbrt(BIAS)
         light = (roots[0] + roots[1]) / 2
-        planes = {X: 7 * (roots[0] - roots[1]) if X in wanted else light, Y: light, B: roots[-1] - light}
+        planes = {
+            X: 7 * (roots[0] - roots[1]) if X in wanted else light,
+            Y: light,
+            B: roots[-1] - light,
+        }
         scales.append({number: planes[number] for number in sorted(wanted)})
         cones = _halved(cones)
     return scales
@@ -149,9 +177,13 @@ def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Pla
         variance = _blurred(plane * plane) - mean * mean
         together = _blurred(plane * original.whole) - mean * original.mean
         light = 1 - np.square(mean - original.mean)
-        found["error"] = np.maximum(1 - light * (2 * together + FLAT) / (variance + original.variance + FLAT), 0)
+        found["error"] = np.maximum(
+            1 - light * (2 * together + FLAT) / (variance + original.variance + FLAT), 0
+        )
     if kinds & {"added", "lost"}:
-        change = (1 + np.abs(plane[3:-3, 3:-3] - mean)) / (1 + np.abs(original.plane - original.mean)) - 1
+        change = (1 + np.abs(plane[3:-3, 3:-3] - mean)) / (
+            1 + np.abs(original.plane - original.mean)
+        ) - 1
         found["added"], found["lost"] = np.maximum(change, 0), np.maximum(-change, 0)
     return found
 

@@ -40,11 +40,18 @@ LARGEST = 65_502  # bytes: what one APP1 segment of a JPEG has room for (XMP par
 
 def packet(facts: Mapping[str, str]) -> bytes:
     """The packet that holds ``facts`` (names as in FIELDS, values without control characters); empty without facts."""
-    told = [(field, kind, escape(facts[name])) for name, fields in FIELDS.items() if facts.get(name) for field, kind in fields]
+    told = [
+        (field, kind, escape(facts[name]))
+        for name, fields in FIELDS.items()
+        if facts.get(name)
+        for field, kind in fields
+    ]
     if not told:
         return b""
     used = {field.split(":")[0] for field, _, _ in told}
-    spaces = "".join(f' xmlns:{prefix}="{address}"' for prefix, address in SPACES.items() if prefix in used)
+    spaces = "".join(
+        f' xmlns:{prefix}="{address}"' for prefix, address in SPACES.items() if prefix in used
+    )
     lines = "\n".join(f"<{field}>{_boxed(text, kind)}</{field}>" for field, kind, text in told)
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -63,8 +70,14 @@ def facts_in(content: bytes) -> dict[str, str]:
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:  # XMP has none, and entities are a bomb
         return {}
     try:
-        root = ElementTree.fromstring(re.sub(rb"<\?xpacket.*?\?>", b"", content, flags=re.DOTALL).strip(b"\0 \t\r\n"))
-    except (ElementTree.ParseError, ValueError, LookupError):  # an encoding that nobody knows is a LookupError
+        root = ElementTree.fromstring(
+            re.sub(rb"<\?xpacket.*?\?>", b"", content, flags=re.DOTALL).strip(b"\0 \t\r\n")
+        )
+    except (
+        ElementTree.ParseError,
+        ValueError,
+        LookupError,
+    ):  # an encoding that nobody knows is a LookupError
         return {}
     found = {}
     for name, ((field, _), *_) in FIELDS.items():

@@ -28,7 +28,9 @@ class Residual(nn.Module):
         self.norm2 = nn.BatchNorm2d(outside)
         self.shortcut: nn.Module = nn.Identity()
         if stride == 2:
-            self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inside, outside, 1, bias=False))
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(2), nn.Conv2d(inside, outside, 1, bias=False)
+            )
         nn.init.zeros_(self.norm2.weight)  # every block starts as its shortcut
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,13 +45,22 @@ class Classifier(nn.Module):
     The features read two depths: parts (an eighth of the side) and the whole (a sixteenth).
     """
 
-    def __init__(self, classes: int, channels: int = 3, widths: tuple[int, int, int] = (64, 128, 256)) -> None:
+    def __init__(
+        self, classes: int, channels: int = 3, widths: tuple[int, int, int] = (64, 128, 256)
+    ) -> None:
         super().__init__()
         low, middle, high = widths
-        self.stem = nn.Sequential(nn.Conv2d(channels, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), Residual(32, low, 2))
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, 32, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            Residual(32, low, 2),
+        )
         self.parts = nn.Sequential(Residual(low, middle, 2), Residual(middle, middle, 1))
         self.whole = nn.Sequential(Residual(middle, high, 2), Residual(high, high, 1))
-        self.neck = nn.Sequential(nn.Linear(middle + high, FEATURES, bias=False), nn.BatchNorm1d(FEATURES, affine=False))
+        self.neck = nn.Sequential(
+            nn.Linear(middle + high, FEATURES, bias=False), nn.BatchNorm1d(FEATURES, affine=False)
+        )
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(FEATURES, classes))
 
     def features(self, x: Tensor) -> Tensor:
@@ -84,14 +95,23 @@ def load(
     try:
         content = path.read_bytes()
     except OSError:
-        raise MissingExtra(f"There is no {what} at {path}: install jungle again, or train one with {script}.") from None
+        raise MissingExtra(
+            f"There is no {what} at {path}: install jungle again, or train one with {script}."
+        ) from None
     try:
         classes = tuple(json.loads(read_metadata(content)["classes"]))
         net = Classifier(len(classes), channels, widths)
-        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in parse(content).items()})
+        net.load_state_dict(
+            {
+                key: value.float() if value.is_floating_point() else value
+                for key, value in parse(content).items()
+            }
+        )
     except (SafetensorError, ValueError, KeyError, RuntimeError) as problem:
         reason = str(problem).splitlines()[0]
-        raise BadCheckpoint(f"{path.name} is no {what} ({reason}): use a file of {script}.") from None
+        raise BadCheckpoint(
+            f"{path.name} is no {what} ({reason}): use a file of {script}."
+        ) from None
     return net, classes, f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
@@ -106,5 +126,16 @@ def save(path: Path, net: Classifier, classes: tuple[str, ...], recipe: dict[str
     """Write a classifier: matrices as float16, the small statistics of the norms as float32, classes and recipe as metadata."""
     from safetensors.torch import save_file
 
-    tensors = {key: (value.half() if value.ndim > 1 else value).contiguous() for key, value in net.state_dict().items()}
-    save_file(tensors, path, metadata={"format": "pt", "classes": json.dumps(classes), "recipe": json.dumps(recipe, sort_keys=True)})
+    tensors = {
+        key: (value.half() if value.ndim > 1 else value).contiguous()
+        for key, value in net.state_dict().items()
+    }
+    save_file(
+        tensors,
+        path,
+        metadata={
+            "format": "pt",
+            "classes": json.dumps(classes),
+            "recipe": json.dumps(recipe, sort_keys=True),
+        },
+    )

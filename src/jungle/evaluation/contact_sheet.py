@@ -6,15 +6,21 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 
-def contact_sheet(pictures: np.ndarray, columns: int = 10, scale: int = 1, gap: int = 4) -> Image.Image:
+def contact_sheet(
+    pictures: np.ndarray, columns: int = 10, scale: int = 1, gap: int = 4
+) -> Image.Image:
     """All pictures (N, H, W, 3) uint8 in rows of ``columns`` on white, each enlarged ``scale`` times (Lanczos)."""
     count, high, wide, _ = pictures.shape
     columns = min(columns, count)
     rows = -(-count // columns)
-    sheet = Image.new("RGB", (columns * (wide * scale + gap) + gap, rows * (high * scale + gap) + gap), "white")
+    sheet = Image.new(
+        "RGB", (columns * (wide * scale + gap) + gap, rows * (high * scale + gap) + gap), "white"
+    )
     for number, pixels in enumerate(pictures):
         row, column = divmod(number, columns)
-        tile = Image.fromarray(pixels).resize((wide * scale, high * scale), Image.Resampling.LANCZOS)
+        tile = Image.fromarray(pixels).resize(
+            (wide * scale, high * scale), Image.Resampling.LANCZOS
+        )
         sheet.paste(tile, (gap + column * (wide * scale + gap), gap + row * (high * scale + gap)))
     return sheet
 
@@ -35,19 +41,31 @@ def labelled_rows(rows: Mapping[str, np.ndarray], side: int = 96, gap: int = 4) 
     return sheet
 
 
-def numbered_page(pictures: Sequence[np.ndarray], first: int, columns: int = 10, side: int = 160) -> Image.Image:
+def numbered_page(
+    pictures: Sequence[np.ndarray], first: int, columns: int = 10, side: int = 160
+) -> Image.Image:
     """Pictures (H, W, 3) uint8 in cells of ``side`` pixels, with the numbers ``first``, ``first`` + 1 ... below them."""
     gap, line = 8, 18
     font = ImageFont.load_default(size=14)
     rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (gap + min(columns, len(pictures)) * (side + gap), gap + rows * (side + line + gap)), "white")
+    sheet = Image.new(
+        "RGB",
+        (gap + min(columns, len(pictures)) * (side + gap), gap + rows * (side + line + gap)),
+        "white",
+    )
     draw = ImageDraw.Draw(sheet)
 
     for index, pixels in enumerate(pictures):
         left = gap + index % columns * (side + gap)
         top = gap + index // columns * (side + line + gap)
         sheet.paste(_scaled(pixels, side), (left, top))
-        draw.text((left + side // 2, top + side + 2), str(first + index), fill="black", font=font, anchor="ma")
+        draw.text(
+            (left + side // 2, top + side + 2),
+            str(first + index),
+            fill="black",
+            font=font,
+            anchor="ma",
+        )
     return sheet
 
 
@@ -57,5 +75,8 @@ def _scaled(pixels: np.ndarray, side: int) -> Image.Image:
     longer = max(high, wide)
     size = (max(1, wide * side // longer), max(1, high * side // longer))
     square = Image.new("RGB", (side, side), "white")
-    square.paste(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS), ((side - size[0]) // 2, (side - size[1]) // 2))
+    square.paste(
+        Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS),
+        ((side - size[0]) // 2, (side - size[1]) // 2),
+    )
     return square

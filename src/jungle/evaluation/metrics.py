@@ -26,12 +26,19 @@ def _halves(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.concatenate([np.ones((n, 1)), chosen], axis=1)
 
 
-def _kernel_sums(a: Floats, b: Floats, in_a: NDArray[np.float64], in_b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _kernel_sums(
+    a: Floats, b: Floats, in_a: NDArray[np.float64], in_b: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """For each column of the subsets: the sum over its pairs of the kernel (a.b / D + 1) ** 3."""
     total = np.zeros(in_a.shape[1])
     for i in range(0, len(a), BLOCK):
         for j in range(0, len(b), BLOCK):
-            base = a[i : i + BLOCK].astype(np.float64) @ b[j : j + BLOCK].T.astype(np.float64) / a.shape[1] + 1
+            base = (
+                a[i : i + BLOCK].astype(np.float64)
+                @ b[j : j + BLOCK].T.astype(np.float64)
+                / a.shape[1]
+                + 1
+            )
             total += (in_a[i : i + BLOCK] * (base * base * base @ in_b[j : j + BLOCK])).sum(axis=0)
     return total
 
@@ -55,7 +62,9 @@ class KernelDistance:
         """Mean kernel over the pairs of different rows, for each column of the subsets."""
         alone = (np.square(rows.astype(np.float64)).sum(axis=1) / rows.shape[1] + 1) ** 3
         count = inside.sum(axis=0)
-        out: NDArray[np.float64] = (_kernel_sums(rows, rows, inside, inside) - alone @ inside) / (count * (count - 1))
+        out: NDArray[np.float64] = (_kernel_sums(rows, rows, inside, inside) - alone @ inside) / (
+            count * (count - 1)
+        )
         return out
 
     def __call__(self, samples: Floats) -> tuple[float, float]:
@@ -97,7 +106,9 @@ def frechet(samples: Floats, reference: Floats) -> float:
     values, vectors = np.linalg.eigh(a)
     root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(min=0)).sum()
-    return float(np.square(x.mean(axis=0) - y.mean(axis=0)).sum() + np.trace(a) + np.trace(b) - 2 * cross)
+    return float(
+        np.square(x.mean(axis=0) - y.mean(axis=0)).sum() + np.trace(a) + np.trace(b) - 2 * cross
+    )
 
 
 def enough_for_frechet(samples: Floats) -> bool:
@@ -112,7 +123,9 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
     return out
 
 
-def nearest(queries: Floats, chunks: Iterable[Floats], k: int = 1, own: Indices | None = None) -> tuple[Floats, Indices]:
+def nearest(
+    queries: Floats, chunks: Iterable[Floats], k: int = 1, own: Indices | None = None
+) -> tuple[Floats, Indices]:
     """The ``k`` nearest keys of each query, nearest first.
 
     Args:
@@ -140,7 +153,9 @@ def nearest(queries: Floats, chunks: Iterable[Floats], k: int = 1, own: Indices 
             both = np.concatenate([distance[rows], exact], axis=1)
             order = np.argsort(both, axis=1, kind="stable")[:, :k]
             distance[rows] = np.take_along_axis(both, order, axis=1)
-            index[rows] = np.take_along_axis(np.concatenate([index[rows], best + first], axis=1), order, axis=1)
+            index[rows] = np.take_along_axis(
+                np.concatenate([index[rows], best + first], axis=1), order, axis=1
+            )
         first += len(keys)
     return distance, index
 
@@ -162,5 +177,7 @@ class Manifold:
         for i in range(0, len(points), BLOCK):
             for j in range(0, len(self.centres), BLOCK):
                 table = squared_distances(points[i : i + BLOCK], self.centres[j : j + BLOCK])
-                inside[i : i + BLOCK] |= (table <= np.square(self.radius[j : j + BLOCK])).any(axis=1)
+                inside[i : i + BLOCK] |= (table <= np.square(self.radius[j : j + BLOCK])).any(
+                    axis=1
+                )
         return float(inside.mean())

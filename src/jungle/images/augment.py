@@ -16,9 +16,13 @@ JITTER = 0.2  # the same for `original`
 GREY = (19595, 38470, 7471)  # ITU-R 601 luma in units of 1/65536, as Pillow rounds it
 
 
-def _draws(count: int, kinds: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, ...]:
+def _draws(
+    count: int, kinds: int, generator: torch.Generator, device: torch.device
+) -> tuple[Tensor, ...]:
     """``kinds`` columns (B,) of uniform numbers in [0, 1)."""
-    return torch.rand(count, kinds, generator=generator, device=generator.device).to(device).unbind(1)
+    return (
+        torch.rand(count, kinds, generator=generator, device=generator.device).to(device).unbind(1)
+    )
 
 
 def _grid(x: Tensor, angle: Tensor, mirrored: Tensor) -> Tensor:
@@ -33,7 +37,9 @@ def _grid(x: Tensor, angle: Tensor, mirrored: Tensor) -> Tensor:
     zero = torch.zeros_like(cos)
     across = torch.stack([cos * flip, -sin * (high / wide), zero], dim=1)
     down = torch.stack([sin * flip * (wide / high), cos, zero], dim=1)
-    return functional.affine_grid(torch.stack([across, down], dim=1), list(x.shape), align_corners=False)
+    return functional.affine_grid(
+        torch.stack([across, down], dim=1), list(x.shape), align_corners=False
+    )
 
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -60,10 +66,14 @@ def safe(x: Tensor, generator: torch.Generator) -> Tensor:
     # Bicubic: at 64 pixels a bilinear rotation blurs visibly, and a model would learn the blur.
     # The border mode concerns only the filter's taps beyond the outermost pixels.
     y = functional.grid_sample(x, grid, mode="bicubic", padding_mode="border", align_corners=False)
-    bright, contrast = (1 + STRENGTH * (2 * u - 1).to(x.dtype)[:, None, None, None] for u in (bright, contrast))
+    bright, contrast = (
+        1 + STRENGTH * (2 * u - 1).to(x.dtype)[:, None, None, None] for u in (bright, contrast)
+    )
     # Brightness scales light (x + 1), contrast the distance from the picture's mean; both in one pass.
     middle = y.mean(dim=(1, 2, 3), keepdim=True)
-    return torch.addcmul(bright - 1 + (1 - contrast) * bright * middle, y, bright * contrast).clamp_(-1, 1)
+    return torch.addcmul(
+        bright - 1 + (1 - contrast) * bright * middle, y, bright * contrast
+    ).clamp_(-1, 1)
 
 
 def _rotate_nearest(images: Tensor, degrees: Tensor) -> Tensor:
@@ -79,7 +89,9 @@ def _rotate_nearest(images: Tensor, degrees: Tensor) -> Tensor:
 
     across = torch.arange(wide, device=images.device)[None, None, :]
     down = torch.arange(high, device=images.device)[None, :, None]
-    column = (fixed(left + cos / 2 + sin / 2) + fixed(cos) * across + fixed(sin) * down) >> 16  # (B, H, W)
+    column = (
+        fixed(left + cos / 2 + sin / 2) + fixed(cos) * across + fixed(sin) * down
+    ) >> 16  # (B, H, W)
     row = (fixed(top - sin / 2 + cos / 2) + fixed(-sin) * across + fixed(cos) * down) >> 16
     inside = (column >= 0) & (column < wide) & (row >= 0) & (row < high)
     source = (row.clamp(0, high - 1) * wide + column.clamp(0, wide - 1)).flatten(1)  # (B, H * W)
@@ -90,7 +102,11 @@ def _rotate_nearest(images: Tensor, degrees: Tensor) -> Tensor:
 def _blend(below: Tensor, images: Tensor, factor: Tensor) -> Tensor:
     """Pillow's ``Image.blend`` of uint8 pictures: float32, cut to 0..255, decimals dropped."""
     low = below.float()
-    return (low + factor.float()[:, None, None, None] * (images.float() - low)).clamp(0, 255).to(torch.uint8)
+    return (
+        (low + factor.float()[:, None, None, None] * (images.float() - low))
+        .clamp(0, 255)
+        .to(torch.uint8)
+    )
 
 
 def _brightness(images: Tensor, factor: Tensor) -> Tensor:

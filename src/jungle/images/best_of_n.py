@@ -52,7 +52,9 @@ class Order:
     kinds_file: Path | None = None
 
 
-def draw_kinds(labels: NDArray[np.int64], order: Order, kinds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def draw_kinds(
+    labels: NDArray[np.int64], order: Order, kinds: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which kinds to paint: of ``order.count`` photos drawn at random, and those missing to ``OF_A_KIND`` of each of ``kinds``."""
     drawn = np.random.default_rng([order.seed, 7]).choice(labels, order.count)
     if order.kinds_file is None:
@@ -61,7 +63,13 @@ def draw_kinds(labels: NDArray[np.int64], order: Order, kinds: int) -> tuple[NDA
     return drawn, np.repeat(np.arange(kinds), missing)
 
 
-def evaluate_model(model: Model, photos: PhotoSet, recipe: SampleRecipe, order: Order, progress: Callable[[int], object]) -> Scores:
+def evaluate_model(
+    model: Model,
+    photos: PhotoSet,
+    recipe: SampleRecipe,
+    order: Order,
+    progress: Callable[[int], object],
+) -> Scores:
     """Paint pictures, each asked for the kind of a photo drawn at random, and score them against the photos.
 
     Writes into ``order.out``: ``scores.json`` and ``report.txt``; ``pictures.png``, where every kind has a row; ``closest_pairs.png``;
@@ -77,36 +85,56 @@ def evaluate_model(model: Model, photos: PhotoSet, recipe: SampleRecipe, order: 
         )
     check_numbers(count, order.seed)
     if order.kinds_file and not set(photos.classes) & set(model.classes):
-        raise BadInput(f"--kinds {order.kinds_file}: the model knows no kind that the photos show, so there is nothing to report.")
+        raise BadInput(
+            f"--kinds {order.kinds_file}: the model knows no kind that the photos show, so there is nothing to report."
+        )
     judge = shipped_judge()
     space: FeatureSpace = judge if order.space == SPACE else Dino.load(order.space)
     make_folder(order.out)
 
     drawn, extra = draw_kinds(photos.labels, order, len(photos.classes))
     labels = np.concatenate([drawn, extra])
-    pictures = _paint(model, [photos.classes[label] for label in labels], recipe, order.seed, progress)
+    pictures = _paint(
+        model, [photos.classes[label] for label in labels], recipe, order.seed, progress
+    )
 
     known = np.array([name in model.classes for name in photos.classes])
     kinds = np.where(known[labels], labels, -1)
     asked = Asked(kinds[:count], photos.labels, photos.classes, pictures[count:], kinds[count:])
-    scores = evaluate(pictures[:count], photos.images, space, judge=judge, asked=asked, seed=order.seed)
+    scores = evaluate(
+        pictures[:count], photos.images, space, judge=judge, asked=asked, seed=order.seed
+    )
 
     write_bytes(order.out / "scores.json", scores.to_json().encode())
     write_bytes(order.out / "report.txt", (scores.to_text() + "\n").encode())
-    write_bytes(order.out / "closest_pairs.png", memorisation.sheet(pictures[:count], photos.images, scores.matches))
+    write_bytes(
+        order.out / "closest_pairs.png",
+        memorisation.sheet(pictures[:count], photos.images, scores.matches),
+    )
     _write_sheet(order.out / "pictures.png", pictures, kinds, photos.classes)
     cells = shuffle_cells(kinds, photos.labels, photos.classes, order.seed)
     write_blind_sheet(order.out, cells, pictures, photos.images)
 
     if order.kinds_file:
         measured = {name: kind for name, kind in scores.kinds.items() if name in model.classes}
-        write_bytes(order.kinds_file, KindReport(model.hash, judge.name, measured).to_json().encode())
+        write_bytes(
+            order.kinds_file, KindReport(model.hash, judge.name, measured).to_json().encode()
+        )
     return scores
 
 
-def _paint(model: Model, names: Sequence[str], recipe: SampleRecipe, seed: int, progress: Callable[[int], object]) -> NDArray[np.uint8]:
+def _paint(
+    model: Model,
+    names: Sequence[str],
+    recipe: SampleRecipe,
+    seed: int,
+    progress: Callable[[int], object],
+) -> NDArray[np.uint8]:
     """A picture of each kind; of no kind where the model does not know the name."""
-    wishes = [Wish(seed + i, model.mix({name: 1.0} if name in model.classes else {})) for i, name in enumerate(names)]
+    wishes = [
+        Wish(seed + i, model.mix({name: 1.0} if name in model.classes else {}))
+        for i, name in enumerate(names)
+    ]
     painted = []
     for index, pixels in paint(model, wishes, recipe):
         painted.append(pixels)
@@ -114,8 +142,14 @@ def _paint(model: Model, names: Sequence[str], recipe: SampleRecipe, seed: int, 
     return np.stack(painted)
 
 
-def _write_sheet(path: Path, pictures: NDArray[np.uint8], kinds: NDArray[np.int64], classes: Sequence[str]) -> None:
+def _write_sheet(
+    path: Path, pictures: NDArray[np.uint8], kinds: NDArray[np.int64], classes: Sequence[str]
+) -> None:
     """The sheet to look at: a row for each kind, or the first hundred pictures where no kind was asked for."""
-    rows = {name: pictures[kinds == number][:ROW] for number, name in enumerate(classes) if (kinds == number).any()}
+    rows = {
+        name: pictures[kinds == number][:ROW]
+        for number, name in enumerate(classes)
+        if (kinds == number).any()
+    }
     sheet = labelled_rows(rows) if rows else contact_sheet(pictures[:100])
     write_atomic(path, lambda file: sheet.save(file, "PNG"))

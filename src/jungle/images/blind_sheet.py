@@ -23,7 +23,12 @@ PHOTO_SHARE = 1 / 7
 """Share of the cells that are real photos: viewers who name these wrongly too say how hard the question is."""
 
 A_PAGE = 60
-QUESTIONS = ("number", "is it an animal (yes, no)", "which one, in your own words", "which one of the list")
+QUESTIONS = (
+    "number",
+    "is it an animal (yes, no)",
+    "which one, in your own words",
+    "which one of the list",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,9 @@ class Cell:
     index: int
 
 
-def shuffle_cells(asked: NDArray[np.int64], shown: NDArray[np.int64], classes: Sequence[str], seed: int) -> tuple[Cell, ...]:
+def shuffle_cells(
+    asked: NDArray[np.int64], shown: NDArray[np.int64], classes: Sequence[str], seed: int
+) -> tuple[Cell, ...]:
     """Which pictures and photos go on the sheet, and in which order; the same seed gives the same sheet.
 
     Args:
@@ -63,14 +70,19 @@ def shuffle_cells(asked: NDArray[np.int64], shown: NDArray[np.int64], classes: S
     return tuple(Cell(number, *cells[place]) for number, place in enumerate(order, 1))
 
 
-def write_blind_sheet(out: Path, cells: Sequence[Cell], pictures: NDArray[np.uint8], photos: NDArray[np.uint8]) -> list[Path]:
+def write_blind_sheet(
+    out: Path, cells: Sequence[Cell], pictures: NDArray[np.uint8], photos: NDArray[np.uint8]
+) -> list[Path]:
     """Write ``blind_1.png`` ..., ``blind_form.csv`` to fill in and ``blind_answers.json`` into ``out``; returns the pages.
 
     ``pictures`` (N, H, W, 3) and ``photos`` (M, h, w, 3) are what the cells' indices mean; both are shown at the same size.
     """
     pages: list[Path] = []
     for start in range(0, len(cells), A_PAGE):
-        shown = [np.asarray((photos if cell.photo else pictures)[cell.index]) for cell in cells[start : start + A_PAGE]]
+        shown = [
+            np.asarray((photos if cell.photo else pictures)[cell.index])
+            for cell in cells[start : start + A_PAGE]
+        ]
         page = numbered_page(shown, cells[start].number)
         path = out / f"blind_{len(pages) + 1}.png"
         write_atomic(path, lambda file, page=page: page.save(file, "PNG"))  # type: ignore[misc]

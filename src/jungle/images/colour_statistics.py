@@ -47,14 +47,26 @@ def colour_scores(
         stand_ins: rows of ``photos``, as many as pictures, that floors are measured with; each against the other photos.
     """
 
-    def compare(rows: NDArray[np.float64], reference: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def compare(
+        rows: NDArray[np.float64], reference: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         usual = reference.std(axis=0, ddof=1) + 1e-9
-        return (rows.mean(axis=0) - reference.mean(axis=0)) / usual, rows.std(axis=0, ddof=1) / usual - 1
+        return (rows.mean(axis=0) - reference.mean(axis=0)) / usual, rows.std(
+            axis=0, ddof=1
+        ) / usual - 1
 
     shift, spread = compare(pictures, photos)
     floors = [compare(photos[rows], np.delete(photos, rows, axis=0)) for rows in stand_ins]
-    shift_floor, spread_floor = (np.mean([np.abs(floor[part]) for floor in floors], axis=0) for part in (0, 1))
+    shift_floor, spread_floor = (
+        np.mean([np.abs(floor[part]) for floor in floors], axis=0) for part in (0, 1)
+    )
     return tuple(
-        ColourScore(channel, float(shift[i]), float(shift_floor[i]), float(spread[i]), float(spread_floor[i]))
+        ColourScore(
+            channel,
+            float(shift[i]),
+            float(shift_floor[i]),
+            float(spread[i]),
+            float(spread_floor[i]),
+        )
         for i, channel in enumerate(CHANNELS)
     )

@@ -68,7 +68,9 @@ class Look:
     animals: float  # probability of all animals, 0 to 1
     depictions: float  # of DEPICTIONS, 0 to 1
     aspect: float  # width / height of the photo
-    across: tuple[float, ...]  # how strongly each column of the last map speaks for the animal, left to right
+    across: tuple[
+        float, ...
+    ]  # how strongly each column of the last map speaks for the animal, left to right
     down: tuple[float, ...]  # each row, top to bottom
 
     @property
@@ -84,7 +86,9 @@ class Verdict:
     """Which of N photos are left out."""
 
     reasons: tuple[str, ...]  # N; empty for those that are kept
-    notes: tuple[str, ...]  # a sentence for each class that is kept whole although the network does not know it
+    notes: tuple[
+        str, ...
+    ]  # a sentence for each class that is kept whole although the network does not know it
 
 
 def read_small(path: Path) -> tuple[Tensor, float]:
@@ -128,7 +132,9 @@ def examine(net: EfficientNetLite, x: Tensor, aspect: float) -> Look:
     )
 
 
-def look_at(paths: Sequence[Path], contents: Sequence[str], cache: Path, progress: Progress | None = None) -> list[Look | None]:
+def look_at(
+    paths: Sequence[Path], contents: Sequence[str], cache: Path, progress: Progress | None = None
+) -> list[Look | None]:
     """What is seen in each of N photos, in order; None for a file that cannot be read.
 
     Args:
@@ -158,7 +164,9 @@ def look_at(paths: Sequence[Path], contents: Sequence[str], cache: Path, progres
     return looks
 
 
-def _examine_all(paths: Sequence[Path], progress: Progress | None, keep: Callable[[int, Look], None]) -> list[Look | None]:
+def _examine_all(
+    paths: Sequence[Path], progress: Progress | None, keep: Callable[[int, Look], None]
+) -> list[Look | None]:
     """Look at each photo; ``keep`` is called with the number and the look of each that can be read."""
     looks: list[Look | None] = []
     for number, read in enumerate(decode_photos(paths, read_small)):
@@ -173,7 +181,9 @@ def _examine_all(paths: Sequence[Path], progress: Progress | None, keep: Callabl
 
 def _recall(memo: sqlite3.Connection, contents: set[str]) -> dict[str, Look]:
     try:
-        rows = memo.execute("SELECT digest, look FROM looks WHERE version = ?", (VERSION,)).fetchall()
+        rows = memo.execute(
+            "SELECT digest, look FROM looks WHERE version = ?", (VERSION,)
+        ).fetchall()
     except sqlite3.Error:
         return {}
     looks: dict[str, Look] = {}
@@ -186,7 +196,10 @@ def _recall(memo: sqlite3.Connection, contents: set[str]) -> dict[str, Look]:
 
 def _remember(memo: sqlite3.Connection, content: str, look: Look, *, commit: bool) -> None:
     try:
-        memo.execute("INSERT OR REPLACE INTO looks VALUES (?, ?, ?)", (content, VERSION, json.dumps(astuple(look))))
+        memo.execute(
+            "INSERT OR REPLACE INTO looks VALUES (?, ?, ?)",
+            (content, VERSION, json.dumps(astuple(look))),
+        )
     except sqlite3.Error:
         return
     if commit:
@@ -214,7 +227,9 @@ def judge(classes: Sequence[str], looks: Sequence[Look | None]) -> Verdict:
 
     unknown = sorted(name for name, count in lost.items() if count > MOST * readable[name])
     notes = [_kept_whole(lost[name], readable[name], f" of {name}") for name in unknown]
-    kept = ["" if name in unknown else reason for name, reason in zip(classes, reasons, strict=True)]
+    kept = [
+        "" if name in unknown else reason for name, reason in zip(classes, reasons, strict=True)
+    ]
     return Verdict(tuple(kept), tuple(notes))
 
 

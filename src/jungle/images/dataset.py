@@ -78,7 +78,14 @@ class _Plan:
     notes: tuple[str, ...]
 
 
-def _plan(root: Path, photos: Sequence[File], contents: Sequence[str], recipe: Recipe, cache: Path, progress: Progress | None) -> _Plan:
+def _plan(
+    root: Path,
+    photos: Sequence[File],
+    contents: Sequence[str],
+    recipe: Recipe,
+    cache: Path,
+    progress: Progress | None,
+) -> _Plan:
     if not looks_needed(recipe):
         return _Plan(list(photos), [CENTRE] * len(photos), [], ())
     looks = curation.look_at([root / photo.path for photo in photos], contents, cache, progress)
@@ -92,17 +99,28 @@ def _plan(root: Path, photos: Sequence[File], contents: Sequence[str], recipe: R
     verdict = curation.judge([photo.name for photo in photos], looks)
     kept = [index for index, reason in enumerate(verdict.reasons) if not reason]
     left_out = [
-        Skipped(photo.path, f"{reason}; -o curate=no uses it") for photo, reason in zip(photos, verdict.reasons, strict=True) if reason
+        Skipped(photo.path, f"{reason}; -o curate=no uses it")
+        for photo, reason in zip(photos, verdict.reasons, strict=True)
+        if reason
     ]
-    return _Plan([photos[index] for index in kept], [windows[index] for index in kept], left_out, verdict.notes)
+    return _Plan(
+        [photos[index] for index in kept],
+        [windows[index] for index in kept],
+        left_out,
+        verdict.notes,
+    )
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     """The .npy header. NumPy pads it so that its length does not depend on the number of rows."""
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
 
 
-def _decode(root: Path, plan: _Plan, recipe: Recipe, file: BinaryIO, progress: Progress | None) -> dict[str, Any]:
+def _decode(
+    root: Path, plan: _Plan, recipe: Recipe, file: BinaryIO, progress: Progress | None
+) -> dict[str, Any]:
     """Write the pictures row by row; returns the manifest."""
     high, wide = recipe.size
     photos = plan.photos
@@ -112,7 +130,9 @@ def _decode(root: Path, plan: _Plan, recipe: Recipe, file: BinaryIO, progress: P
     _write_header(file, (len(photos), high, wide, 3))
     start = file.tell()
     where = {root / photo.path: window for photo, window in zip(photos, plan.windows, strict=True)}
-    results = decode_photos(where, lambda path: open_sized(path, recipe.size, recipe.crop, where=where[path]))
+    results = decode_photos(
+        where, lambda path: open_sized(path, recipe.size, recipe.crop, where=where[path])
+    )
     for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
         if isinstance(result, Unreadable):
             skipped.append(Skipped(photo.path, result.reason))
@@ -148,7 +168,9 @@ def _build(root: Path, plan: _Plan, recipe: Recipe, home: Path, progress: Progre
         names = manifest.pop("names")
         require_enough(root, len(names), manifest["skipped"], PHOTOS)
         manifest["classes"] = sorted(set(names))
-        np.save(temporary / "labels.npy", np.searchsorted(manifest["classes"], names).astype(np.int64))
+        np.save(
+            temporary / "labels.npy", np.searchsorted(manifest["classes"], names).astype(np.int64)
+        )
         (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -175,7 +197,9 @@ def _open(home: Path) -> PhotoSet | None:
         return None
 
 
-def load(folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None) -> PhotoSet:
+def load(
+    folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None
+) -> PhotoSet:
     """The photos of ``folder`` as the recipe wants them, from the cache or decoded now.
 
     Args:
@@ -190,7 +214,10 @@ def load(folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress |
     """
     found = folder if isinstance(folder, Found) else scan(folder)
     root = found.root
-    chosen = [found.files[i] for i in choose([p.name for p in found.files], recipe.limit, recipe.order, recipe.seed)]
+    chosen = [
+        found.files[i]
+        for i in choose([p.name for p in found.files], recipe.limit, recipe.order, recipe.seed)
+    ]
     require_enough(root, len(chosen), found.skipped, PHOTOS)
 
     contents = list(digests((root / photo.path for photo in chosen), cache))

@@ -14,7 +14,17 @@ from ..config.recipes import Recipe
 from ..data.decoding import Progress, Unreadable
 from ..data.duplicates import connected, repeated
 from ..data.folders import FEWEST, File, Skipped, scan
-from ..data.report_text import FEW, bars, bytes_text, counts, duration, examples, plural, skipped_files, twins
+from ..data.report_text import (
+    FEW,
+    bars,
+    bytes_text,
+    counts,
+    duration,
+    examples,
+    plural,
+    skipped_files,
+    twins,
+)
 from ..storage.hashing import digests
 from . import curation
 from .decode import Facts, decode_photos, open_rgb
@@ -62,7 +72,9 @@ class Report:
     images: int  # photos shown in the whole training
     seconds: float | None  # of training, if its speed is known
     memory_bytes: int | None  # of training, if known
-    left_out: tuple[LeftOut, ...] = ()  # by curation, the least animal first; they count in ``photos`` and ``classes``
+    left_out: tuple[
+        LeftOut, ...
+    ] = ()  # by curation, the least animal first; they count in ``photos`` and ``classes``
     kept_whole: tuple[str, ...] = ()  # sentences about classes that curation does not know
 
     @property
@@ -78,32 +90,54 @@ class Report:
         """The report for people, without a line break at the end."""
         total, files = plural(self.photos, "photo"), skipped_files(self.skipped)
         if self.photos < FEWEST:
-            return "\n".join([f"{total} in {self.folder} can be used: too few to train on.", *files])
-        lines = [f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}", "", *bars(self.classes), ""]
+            return "\n".join(
+                [f"{total} in {self.folder} can be used: too few to train on.", *files]
+            )
+        lines = [
+            f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}",
+            "",
+            *bars(self.classes),
+            "",
+        ]
         same = twins("photo", self.duplicates, self.near, self.disputed)
-        return "\n".join([*lines, *files, *self._pictures(), *self._curation(), *same, *self._cost()])
+        return "\n".join(
+            [*lines, *files, *self._pictures(), *self._curation(), *same, *self._cost()]
+        )
 
     def _pictures(self) -> list[str]:
         small, large = ("{} x {}".format(*size) for size in (self.smallest, self.largest))
         lines = [f"Sizes: {small} to {large}, the median short side is {self.median} pixels."]
         if self.enlarged:
             high, wide = self.size
-            lines.append(f"  {self.enlarged:,} are smaller than {wide} x {high} and will be enlarged; they look soft.")
+            lines.append(
+                f"  {self.enlarged:,} are smaller than {wide} x {high} and will be enlarged; they look soft."
+            )
         lines.append(f"Formats: {counts(self.formats)}. Modes: {counts(self.modes)}.")
         if self.small_classes:
-            lines.append(f"Small classes (under {FEW} photos, hardly learnt): {', '.join(self.small_classes)}.")
+            lines.append(
+                f"Small classes (under {FEW} photos, hardly learnt): {', '.join(self.small_classes)}."
+            )
         return lines
 
     def _curation(self) -> list[str]:
         if not self.left_out:
             return list(self.kept_whole)
         classes = dict(Counter(sorted(photo.name for photo in self.left_out)).most_common())
-        lines = [f"Left out in training: {plural(len(self.left_out), 'photo')} ({counts(classes)}); -o curate=no uses them."]
-        lines += examples([f"{photo.path}: {photo.reason} ({photo.animals:.0%} animal)" for photo in self.left_out])
+        lines = [
+            f"Left out in training: {plural(len(self.left_out), 'photo')} ({counts(classes)}); -o curate=no uses them."
+        ]
+        lines += examples(
+            [
+                f"{photo.path}: {photo.reason} ({photo.animals:.0%} animal)"
+                for photo in self.left_out
+            ]
+        )
         return [*lines, *self.kept_whole]
 
     def _cost(self) -> list[str]:
-        lines = [f"Disk for the decoded photos: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."]
+        lines = [
+            f"Disk for the decoded photos: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."
+        ]
         if self.memory_bytes is not None:
             lines.append(f"Memory for training: about {bytes_text(self.memory_bytes)}.")
         time = "" if self.seconds is None else f", about {duration(self.seconds)} on this machine"
@@ -117,7 +151,10 @@ def _look(path: Path) -> tuple[Facts, int, int]:
     image, facts = open_rgb(path, HASHED_AT)
     # A box filter first: the library's own resize of a full photo would cost more than decoding it.
     small = image.convert("L").resize(HASHED_AT, Image.Resampling.BOX)
-    phash, dhash = (int.from_bytes(np.packbits(h.hash).tobytes(), "big") for h in (imagehash.phash(small), imagehash.dhash(small)))
+    phash, dhash = (
+        int.from_bytes(np.packbits(h.hash).tobytes(), "big")
+        for h in (imagehash.phash(small), imagehash.dhash(small))
+    )
     return facts, phash, dhash
 
 
@@ -143,8 +180,12 @@ def near_duplicates(phashes: Hashes, dhashes: Hashes) -> list[list[int]]:
     for group in _candidates(phashes):
         for start in range(0, len(group), BLOCK):
             rows, columns = group[start : start + BLOCK], group[start:]
-            a, b = np.nonzero(np.bitwise_count(phashes[rows, None] ^ phashes[None, columns]) <= PHASH_BITS)
-            close = (a < b) & (np.bitwise_count(dhashes[rows[a]] ^ dhashes[columns[b]]) <= DHASH_BITS)
+            a, b = np.nonzero(
+                np.bitwise_count(phashes[rows, None] ^ phashes[None, columns]) <= PHASH_BITS
+            )
+            close = (a < b) & (
+                np.bitwise_count(dhashes[rows[a]] ^ dhashes[columns[b]]) <= DHASH_BITS
+            )
             left.append(rows[a[close]])
             right.append(columns[b[close]])
     if not left:
@@ -188,7 +229,9 @@ def inspect(
     unique = np.array([index for index in range(len(used)) if index not in copies], dtype=np.intp)
     phashes, dhashes = np.array(hashes, dtype=np.uint64).reshape(-1, 2)[unique].T
     near = [[int(unique[index]) for index in group] for group in near_duplicates(phashes, dhashes)]
-    report = _report(folder, recipe, used, facts, skipped, same, near, images_per_second, memory_bytes)
+    report = _report(
+        folder, recipe, used, facts, skipped, same, near, images_per_second, memory_bytes
+    )
     if recipe.curate == "no":
         return report
 

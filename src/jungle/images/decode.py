@@ -18,7 +18,9 @@ from ..data import decoding
 Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 CENTRE = (0.5, 0.5)  # shares of the room beside a window, (x, y)
-MAX_PIXELS = 89_478_485  # a quarter of a gigabyte once decoded; the line where Pillow starts to warn
+MAX_PIXELS = (
+    89_478_485  # a quarter of a gigabyte once decoded; the line where Pillow starts to warn
+)
 
 _ORIENTATION = 0x0112  # EXIF tag
 _UPRIGHT = {
@@ -53,7 +55,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Bring 16 and 32 bit greys to 8 bits; Pillow's own conversion would clip them to white."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     peak = 65535.0 if image.mode.startswith("I;16") else float(values.max(initial=0.0))
-    full = next((top for top in (1.0, 255.0, 65535.0) if peak <= top), peak) if image.mode == "F" else max(peak, 65535.0)
+    full = (
+        next((top for top in (1.0, 255.0, 65535.0) if peak <= top), peak)
+        if image.mode == "F"
+        else max(peak, 65535.0)
+    )
     return Image.fromarray((values.clip(0, full) * (255.0 / full) + 0.5).astype(np.uint8))
 
 
@@ -77,7 +83,9 @@ def _upright(image: Image.Image) -> Image.Transpose | None:
 
 
 def _why(path: Path, problem: Exception) -> str:
-    if isinstance(problem, Image.DecompressionBombError | Image.DecompressionBombWarning | MemoryError):
+    if isinstance(
+        problem, Image.DecompressionBombError | Image.DecompressionBombWarning | MemoryError
+    ):
         return "far too many pixels (a decompression bomb?)"
     if isinstance(problem, UnidentifiedImageError):
         if path.suffix.lower() in (".heic", ".heif"):
@@ -85,12 +93,17 @@ def _why(path: Path, problem: Exception) -> str:
         return "not a picture"
     if isinstance(problem, FileNotFoundError | PermissionError | IsADirectoryError):
         return str(problem.strerror).lower()
-    if any(word in str(problem).lower() for word in ("truncated", "incomplete", "not enough", "unexpected end", "eof")):
+    if any(
+        word in str(problem).lower()
+        for word in ("truncated", "incomplete", "not enough", "unexpected end", "eof")
+    ):
         return "cut short or damaged"
     return f"damaged ({' '.join(str(problem).split()) or type(problem).__name__})"
 
 
-def open_rgb(path: Path, least: tuple[int, int] | None = None, background: Colour = WHITE) -> tuple[Image.Image, Facts]:
+def open_rgb(
+    path: Path, least: tuple[int, int] | None = None, background: Colour = WHITE
+) -> tuple[Image.Image, Facts]:
     """The first frame of a picture: upright, 8 bits, RGB, transparency laid over ``background``.
 
     Args:
@@ -106,20 +119,28 @@ def open_rgb(path: Path, least: tuple[int, int] | None = None, background: Colou
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise Unreadable(path, f"{width} x {height} is far too many pixels (a decompression bomb?)")
+                raise Unreadable(
+                    path, f"{width} x {height} is far too many pixels (a decompression bomb?)"
+                )
             mode, kind = image.mode, image.format or "?"
-            if least and kind == "JPEG":  # decode at 1/2, 1/4 or 1/8 of the size, as long as enough is left, turned or not
+            if (
+                least and kind == "JPEG"
+            ):  # decode at 1/2, 1/4 or 1/8 of the size, as long as enough is left, turned or not
                 share = max(least) / min(image.size)
                 image.draft(None, (math.ceil(width * share), math.ceil(height * share)))
             image.load()
-            turn = _upright(image)  # only now: asking a damaged PNG for its EXIF would hide the damage from load()
+            turn = _upright(
+                image
+            )  # only now: asking a damaged PNG for its EXIF would hide the damage from load()
             if turn in _SIDEWAYS:
                 width, height = height, width
             rgb = _rgb(image, background)
             return rgb if turn is None else rgb.transpose(turn), Facts(width, height, mode, kind)
     except Unreadable:
         raise
-    except Exception as problem:  # a decoder may raise anything on damaged data; all of it means the same here
+    except (
+        Exception
+    ) as problem:  # a decoder may raise anything on damaged data; all of it means the same here
         raise Unreadable(path, _why(path, problem)) from problem
 
 
@@ -130,7 +151,9 @@ def window_size(picture: tuple[float, float], size: tuple[int, int]) -> tuple[fl
     return wide * scale, high * scale
 
 
-def fit(image: Image.Image, size: tuple[int, int], crop: Crop, where: tuple[float, float] = CENTRE) -> NDArray[np.uint8]:
+def fit(
+    image: Image.Image, size: tuple[int, int], crop: Crop, where: tuple[float, float] = CENTRE
+) -> NDArray[np.uint8]:
     """An RGB picture as uint8 (H, W, 3); smaller pictures are enlarged.
 
     ``crop`` and ``animal`` keep the proportions and cut the largest window, Lanczos filter. ``squash`` is what the original recipe
@@ -143,13 +166,21 @@ def fit(image: Image.Image, size: tuple[int, int], crop: Crop, where: tuple[floa
     if crop == "squash":
         return np.asarray(image.resize((wide, high), Image.Resampling.BILINEAR))
     window = window_size(image.size, size)
-    left, top = ((side - part) * share for side, part, share in zip(image.size, window, where, strict=True))
+    left, top = (
+        (side - part) * share for side, part, share in zip(image.size, window, where, strict=True)
+    )
     box = (left, top, left + window[0], top + window[1])
-    return np.asarray(image.resize((wide, high), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
+    return np.asarray(
+        image.resize((wide, high), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    )
 
 
 def open_sized(
-    path: Path, size: tuple[int, int], crop: Crop, background: Colour = WHITE, where: tuple[float, float] = CENTRE
+    path: Path,
+    size: tuple[int, int],
+    crop: Crop,
+    background: Colour = WHITE,
+    where: tuple[float, float] = CENTRE,
 ) -> tuple[NDArray[np.uint8], Facts]:
     """As :func:`open_photo`, with the facts of the file; ``where`` as for :func:`fit`."""
     # Twice the needed size leaves the quality to our filter; the original recipe decoded in full.
@@ -158,7 +189,9 @@ def open_sized(
     return fit(image, size, crop, where), facts
 
 
-def open_photo(path: Path, size: tuple[int, int], crop: Crop = "crop", background: Colour = WHITE) -> NDArray[np.uint8]:
+def open_photo(
+    path: Path, size: tuple[int, int], crop: Crop = "crop", background: Colour = WHITE
+) -> NDArray[np.uint8]:
     """One photo of ``size`` (H, W) as uint8 (H, W, 3).
 
     Raises:

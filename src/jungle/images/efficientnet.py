@@ -42,7 +42,11 @@ class Variant:
     side: int
 
 
-VARIANTS = {"lite0": Variant(1.0, 1.0, 224), "lite1": Variant(1.0, 1.1, 240), "lite2": Variant(1.1, 1.2, 260)}
+VARIANTS = {
+    "lite0": Variant(1.0, 1.0, 224),
+    "lite1": Variant(1.0, 1.1, 240),
+    "lite2": Variant(1.1, 1.2, 260),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,9 @@ def scaled_width(channels: int, factor: float) -> int:
 class Conv(nn.Module):
     """A convolution with a bias, padded as TensorFlow pads: the odd pixel goes to the right and the bottom."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> None:
         super().__init__()
         self.stride = stride
         self.groups = groups
@@ -90,7 +96,9 @@ class Conv(nn.Module):
         if stride == 1:
             return F.conv2d(x, self.weight, self.bias, padding=kernel // 2, groups=self.groups)
 
-        missing = [max((math.ceil(side / stride) - 1) * stride + kernel - side, 0) for side in x.shape[2:]]
+        missing = [
+            max((math.ceil(side / stride) - 1) * stride + kernel - side, 0) for side in x.shape[2:]
+        ]
         high, wide = missing
         x = F.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
         return F.conv2d(x, self.weight, self.bias, stride=stride, groups=self.groups)
@@ -184,10 +192,15 @@ def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
         name, norm = names[parts[-2]]
         before = ".".join(parts[:-2]).replace("_blocks", "blocks")
         prefix = ".".join([*parts[:-2], norm])
-        scale = published[f"{prefix}.weight"] / (published[f"{prefix}.running_var"] + NORM_EPSILON).sqrt()
+        scale = (
+            published[f"{prefix}.weight"]
+            / (published[f"{prefix}.running_var"] + NORM_EPSILON).sqrt()
+        )
         target = f"{before}.{name}" if before else name
         folded[f"{target}.weight"] = weight * scale[:, None, None, None]
-        folded[f"{target}.bias"] = published[f"{prefix}.bias"] - published[f"{prefix}.running_mean"] * scale
+        folded[f"{target}.bias"] = (
+            published[f"{prefix}.bias"] - published[f"{prefix}.running_mean"] * scale
+        )
     folded["classifier.weight"] = published["_fc.weight"]
     folded["classifier.bias"] = published["_fc.bias"]
     return folded
@@ -204,10 +217,14 @@ def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
             packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         tensors = unquantised({name: value.float() for name, value in packed.items()})
         net = EfficientNetLite(variant)
-        net.load_state_dict({name: value.reshape(net.get_parameter(name).shape) for name, value in tensors.items()})
+        net.load_state_dict(
+            {name: value.reshape(net.get_parameter(name).shape) for name, value in tensors.items()}
+        )
     except (SafetensorError, OSError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
-        raise BadCheckpoint(f"{path.name} does not hold the network {variant} ({reason}): install jungle again.") from None
+        raise BadCheckpoint(
+            f"{path.name} does not hold the network {variant} ({reason}): install jungle again."
+        ) from None
     net.requires_grad_(False)
     net.eval()
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

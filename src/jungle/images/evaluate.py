@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
-from ..evaluation.metrics import BLOCK, Floats, KernelDistance, LeadingComponents, Manifold, enough_for_frechet, frechet
+from ..evaluation.metrics import (
+    BLOCK,
+    Floats,
+    KernelDistance,
+    LeadingComponents,
+    Manifold,
+    enough_for_frechet,
+    frechet,
+)
 from ..species.kinds import Kind
 from .classifier import ImageNetJudge, Look
 from .colour_statistics import ColourScore, channel_means, colour_scores
@@ -50,12 +58,18 @@ class Scores:
     pictures: int
     photos: int
     kid: Score
-    frechet: Score | None  # on the leading COMPONENTS of the photos; None: fewer pictures than twice their number
+    frechet: (
+        Score | None
+    )  # on the leading COMPONENTS of the photos; None: fewer pictures than twice their number
     precision: Score  # share of pictures that lie where photos lie
     recall: Score  # share of photos that lie where pictures lie
-    animal: Score | None  # share whose most probable ImageNet label is an animal; None without a judge
+    animal: (
+        Score | None
+    )  # share whose most probable ImageNet label is an animal; None without a judge
     sure: Score | None  # share that is one with a probability above a half
-    named: Score | None  # share that is named as photos of the kind asked for are; None where no kind was asked for
+    named: (
+        Score | None
+    )  # share that is named as photos of the kind asked for are; None where no kind was asked for
     colour: tuple[ColourScore, ...]  # red, green, blue, saturation
     corners: int  # pictures with dark, empty corners
     warning: str | None  # from looks_wrong
@@ -77,37 +91,58 @@ class Scores:
             f"{self.pictures} pictures against {self.photos} photos, seen through {self.space}",
             f"{'':33}{'pictures':>16}{'as many photos':>22}",
             _row("distance (KID x 1000, lower)", self.kid, 1000),
-            _row("distance (Frechet, lower)", self.frechet, 1) if self.frechet else f"{'distance (Frechet, lower)':33}{'too few':>16}",
+            _row("distance (Frechet, lower)", self.frechet, 1)
+            if self.frechet
+            else f"{'distance (Frechet, lower)':33}{'too few':>16}",
             _row("look real (precision %)", self.precision, 100),
             _row("variety (recall %)", self.recall, 100),
         ]
-        shares = (("is an animal (%)", self.animal), ("is surely one (%)", self.sure), ("named as photos of its kind (%)", self.named))
+        shares = (
+            ("is an animal (%)", self.animal),
+            ("is surely one (%)", self.sure),
+            ("named as photos of its kind (%)", self.named),
+        )
         lines += [_row(name, score, 100) for name, score in shares if score]
 
-        lines.append("colour against the photos, in % of how much photos differ (in brackets: as many photos):")
+        lines.append(
+            "colour against the photos, in % of how much photos differ (in brackets: as many photos):"
+        )
         lines += [
             f"  {one.channel:11} mean {100 * one.shift:+.0f} ({100 * one.shift_floor:.0f}),"
             f" spread {100 * one.spread:+.0f} ({100 * one.spread_floor:.0f})"
             for one in self.colour
         ]
 
-        lines.append(f"copies of a photo: {self.copies}; pictures with dark, empty corners: {self.corners}")
+        lines.append(
+            f"copies of a photo: {self.copies}; pictures with dark, empty corners: {self.corners}"
+        )
         lines += [self.warning] if self.warning else []
         return "\n".join([*lines, "", *table_of_kinds(self.kinds)] if self.kinds else lines)
 
 
 def _row(name: str, score: Score, unit: float) -> str:
-    value = f"{score.value * unit:.1f}" + ("" if score.error is None else f" ± {score.error * unit:.1f}")
-    floor = f"{score.floor * unit:.1f}" + ("" if score.floor_spread is None else f" ± {score.floor_spread * unit:.1f}")
+    value = f"{score.value * unit:.1f}" + (
+        "" if score.error is None else f" ± {score.error * unit:.1f}"
+    )
+    floor = f"{score.floor * unit:.1f}" + (
+        "" if score.floor_spread is None else f" ± {score.floor_spread * unit:.1f}"
+    )
     return f"{name:33}{value:>16}{floor:>22}"
 
 
 def _against(value: float, floors: Sequence[float], error: float | None = None) -> Score:
-    return Score(value, float(np.mean(floors)), float(np.std(floors, ddof=1)) if len(floors) > 1 else None, error)
+    return Score(
+        value,
+        float(np.mean(floors)),
+        float(np.std(floors, ddof=1)) if len(floors) > 1 else None,
+        error,
+    )
 
 
 def _features(space: FeatureSpace, photos: Pictures) -> Floats:
-    return np.concatenate([space.features(photos[start : start + BLOCK]) for start in range(0, len(photos), BLOCK)])
+    return np.concatenate(
+        [space.features(photos[start : start + BLOCK]) for start in range(0, len(photos), BLOCK)]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +184,9 @@ def evaluate(
     """
     n, m = len(pictures), len(photos)
     if n < 10 or m < 2 * n:
-        raise BadInput(f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and twice as many photos.")
+        raise BadInput(
+            f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and twice as many photos."
+        )
     judge = space if judge is None and isinstance(space, ImageNetJudge) else judge
 
     stand_ins, rest = _split(m, n, seed)
@@ -199,7 +236,9 @@ def _frechet(painted: Floats, stand_ins: Sequence[Floats], reference: Floats) ->
         return None
     project = LeadingComponents(reference, COMPONENTS)
     origin = project(reference)
-    return _against(frechet(project(painted), origin), [frechet(project(rows), origin) for rows in stand_ins])
+    return _against(
+        frechet(project(painted), origin), [frechet(project(rows), origin) for rows in stand_ins]
+    )
 
 
 def _names(
@@ -211,7 +250,12 @@ def _names(
     usual = usual_labels(photos.top[rest], asked.photos[rest], len(asked.classes)) if asked else []
     ours = naming(pictures, asked.pictures if asked else None, usual)
     floors = [
-        naming(Look(photos.features[rows], photos.probabilities[rows]), asked.photos[rows] if asked else None, usual) for rows in stand_ins
+        naming(
+            Look(photos.features[rows], photos.probabilities[rows]),
+            asked.photos[rows] if asked else None,
+            usual,
+        )
+        for rows in stand_ins
     ]
 
     animal = _against(ours.animal, [floor.animal for floor in floors])

@@ -12,7 +12,10 @@ from torch.nn import functional as F
 from ..errors import BadCheckpoint, BadInput, MissingExtra
 
 CHUNK = 32  # pictures at once
-DINO_MEAN, DINO_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the photos that DINOv2 was trained on, for values in 0 to 1
+DINO_MEAN, DINO_STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of the photos that DINOv2 was trained on, for values in 0 to 1
 
 Images = NDArray[np.uint8] | Tensor
 """uint8 (N, H, W, 3), or float in [-1, 1] (N, 3, H, W)."""
@@ -27,19 +30,27 @@ def square(images: Images, size: int) -> Tensor:
     if isinstance(images, Tensor):
         x = images.detach().float()
     elif images.ndim == 4 and images.dtype == np.uint8:
-        x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1  # a copy: a memory map may be read-only
+        x = (
+            torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        )  # a copy: a memory map may be read-only
     else:
         x = torch.empty(0)
     if x.ndim != 4 or x.shape[1] != 3:
         kind = f"{images.dtype} {tuple(images.shape)}"
-        raise BadInput(f"Pictures to score must be uint8 (N, H, W, 3) or a float tensor (N, 3, H, W) in -1 to 1; these are {kind}.")
+        raise BadInput(
+            f"Pictures to score must be uint8 (N, H, W, 3) or a float tensor (N, 3, H, W) in -1 to 1; these are {kind}."
+        )
 
     side = min(x.shape[2:])
     top, left = (x.shape[2] - side) // 2, (x.shape[3] - side) // 2
     x = x[:, :, top : top + side, left : left + side]
     if side > size:
         return F.interpolate(x, size=(size, size), mode="area")
-    return x if side == size else F.interpolate(x, size=(size, size), mode="bicubic", align_corners=False).clamp(-1, 1)
+    return (
+        x
+        if side == size
+        else F.interpolate(x, size=(size, size), mode="bicubic", align_corners=False).clamp(-1, 1)
+    )
 
 
 class FeatureSpace(Protocol):
@@ -69,7 +80,13 @@ class Dino:
         self.name = name
 
     @classmethod
-    def load(cls, source: str | Path = "facebook/dinov2-small", size: int = 224, device: str = "cpu", local_only: bool = False) -> Self:
+    def load(
+        cls,
+        source: str | Path = "facebook/dinov2-small",
+        size: int = 224,
+        device: str = "cpu",
+        local_only: bool = False,
+    ) -> Self:
         """Open the weights at ``source``; ``size`` is the side in pixels that pictures are brought to, a multiple of the patch (14).
 
         Raises:
@@ -88,7 +105,9 @@ class Dino:
             ) from None
         except (RuntimeError, ValueError) as problem:
             reason = str(problem).splitlines()[0]
-            raise BadCheckpoint(f"'{source}' holds no DINOv2 weights ({reason}): use a model such as facebook/dinov2-small.") from None
+            raise BadCheckpoint(
+                f"'{source}' holds no DINOv2 weights ({reason}): use a model such as facebook/dinov2-small."
+            ) from None
         return cls(model, f"dinov2-{Path(source).name}-{size}", size, device)
 
     def features(self, images: Images) -> NDArray[np.float32]:

@@ -74,11 +74,21 @@ def paint_animals(
     for index, pixels in _paint_new(model, wishes, recipe, memory, keys):
         painted.append(pixels)
         if not keep:
-            write_bytes(out / name_of(index), png(pixels, _record(model, species[index], recipe, index, pixels)))
+            write_bytes(
+                out / name_of(index),
+                png(pixels, _record(model, species[index], recipe, index, pixels)),
+            )
         progress(index + 1)
-    chosen = best_of(model, np.stack(painted), species, keep, labels or {}) if keep else list(range(len(species)))
+    chosen = (
+        best_of(model, np.stack(painted), species, keep, labels or {})
+        if keep
+        else list(range(len(species)))
+    )
     kept = np.stack([painted[index] for index in chosen])
-    pictures = [_record(model, species[index], recipe, number, painted[index]) for number, index in enumerate(chosen)]
+    pictures = [
+        _record(model, species[index], recipe, number, painted[index])
+        for number, index in enumerate(chosen)
+    ]
     if keep:
         for picture, pixels in zip(pictures, kept, strict=True):
             write_bytes(out / picture.file, png(pixels, picture))
@@ -99,10 +109,16 @@ def best_sketches(
 
     ``progress`` is called after each picture. What ``memory`` knows is not painted again.
     """
-    tried = [dataclasses.replace(one, seed=seed) for one, some in zip(species, seeds, strict=True) for seed in some]
+    tried = [
+        dataclasses.replace(one, seed=seed)
+        for one, some in zip(species, seeds, strict=True)
+        for seed in some
+    ]
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in tried]
     painted = []
-    for _, pixels in _paint_new(model, wishes, recipe, memory, [_key(model, one, recipe) for one in tried]):
+    for _, pixels in _paint_new(
+        model, wishes, recipe, memory, [_key(model, one, recipe) for one in tried]
+    ):
         painted.append(pixels)
         progress(1)
     score = _scores(model, np.stack(painted), tried, labels)
@@ -112,18 +128,32 @@ def best_sketches(
 
 def _key(model: Model, one: Species, recipe: SampleRecipe) -> str:
     """All that decides the pixels of a picture."""
-    return digest("picture", model.hash, repr(recipe), one.seed, one.mix, str(model.device), lot(model.device, recipe))
+    return digest(
+        "picture",
+        model.hash,
+        repr(recipe),
+        one.seed,
+        one.mix,
+        str(model.device),
+        lot(model.device, recipe),
+    )
 
 
 def _paint_new(
-    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, memory: Memory | None, keys: Sequence[str]
+    model: Model,
+    wishes: Sequence[Wish],
+    recipe: SampleRecipe,
+    memory: Memory | None,
+    keys: Sequence[str],
 ) -> Iterator[tuple[int, np.ndarray]]:
     """As ``paint``, but only what ``memory`` does not know by its key."""
     if memory is None:
         yield from paint(model, wishes, recipe)
         return
     known = [memory.get(key) for key in keys]
-    new = paint(model, [wish for wish, packed in zip(wishes, known, strict=True) if packed is None], recipe)
+    new = paint(
+        model, [wish for wish, packed in zip(wishes, known, strict=True) if packed is None], recipe
+    )
     for index, packed in enumerate(known):
         if packed is None:
             pixels = next(new)[1]
@@ -138,19 +168,25 @@ def name_of(index: int) -> str:
     return f"fictional_animal_{index + 1}.png"
 
 
-def _record(model: Model, one: Species, recipe: SampleRecipe, index: int, pixels: np.ndarray) -> Picture:
+def _record(
+    model: Model, one: Species, recipe: SampleRecipe, index: int, pixels: np.ndarray
+) -> Picture:
     return Picture(
         file=name_of(index), width=pixels.shape[1], height=pixels.shape[0], seed=one.seed, mix=one.mix, model=model.hash,
         solver=recipe.solver, steps=recipe.steps, guidance=recipe.guidance, species=one.slug,
     )  # fmt: skip
 
 
-def _scores(model: Model, pixels: np.ndarray, species: Sequence[Species], labels: UsualLabels) -> NDArray[np.float64]:
+def _scores(
+    model: Model, pixels: np.ndarray, species: Sequence[Species], labels: UsualLabels
+) -> NDArray[np.float64]:
     mixes = np.stack([model.mix(one.mix).numpy() for one in species])
     return rank(pixels, mixes, model.classes, labels, shipped_judge())
 
 
-def best_of(model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int, labels: UsualLabels) -> list[int]:
+def best_of(
+    model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int, labels: UsualLabels
+) -> list[int]:
     """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``rank.rank``, in their own order."""
     score = _scores(model, pixels, species, labels)
     return sorted(int(index) for index in np.argsort(-score, kind="stable")[:keep])
@@ -166,25 +202,47 @@ def export(model: Model, form: str, out: Path) -> Path:
         BadInput: an unknown form, or diffusers asked of a network that it does not know.
     """
     if model.weak and (form == "diffusers" or model.recipe.weak is None):
-        raise BadInput("--export with a weaker model: only as safetensors or int8, and only one of the same kind.")
-    if model.origin is not None and (form != "diffusers" or "num_class_embeds" in model.origin.config):
-        raise BadInput("--export of somebody else's model: only --export diffusers, and only of a network without classes.")
+        raise BadInput(
+            "--export with a weaker model: only as safetensors or int8, and only one of the same kind."
+        )
+    if model.origin is not None and (
+        form != "diffusers" or "num_class_embeds" in model.origin.config
+    ):
+        raise BadInput(
+            "--export of somebody else's model: only --export diffusers, and only of a network without classes."
+        )
     if form in ("safetensors", "int8"):
-        state = {name: value.detach().cpu().contiguous() for name, value in tensors_of(model).items()}
+        state = {
+            name: value.detach().cpu().contiguous() for name, value in tensors_of(model).items()
+        }
         if form == "int8":
             state = quantised(state)
         elif model.recipe.network == "unet":
             state = {name: value.bfloat16() for name, value in state.items()}
-        described = Checkpoint(model.recipe, model.classes, model.step, model.data, state, {}, model.shrunk)
-        export_safetensors(state, out / "animal_diffusion_model.safetensors", {"jungle": json.dumps(described.about(), sort_keys=True)})
+        described = Checkpoint(
+            model.recipe, model.classes, model.step, model.data, state, {}, model.shrunk
+        )
+        export_safetensors(
+            state,
+            out / "animal_diffusion_model.safetensors",
+            {"jungle": json.dumps(described.about(), sort_keys=True)},
+        )
         return out / "animal_diffusion_model.safetensors"
     if form != "diffusers":
         raise BadInput(f"--export {form}: choose safetensors, int8 or diffusers.")
     if model.recipe.network != "unet2d":
-        raise BadInput("--export diffusers: diffusers has no class for this network, only for the faithful one; use --export safetensors.")
-    state, folder, size = model.denoiser.net.state_dict(), out / "animal_diffusion_model", model.recipe.image_size
+        raise BadInput(
+            "--export diffusers: diffusers has no class for this network, only for the faithful one; use --export safetensors."
+        )
+    state, folder, size = (
+        model.denoiser.net.state_dict(),
+        out / "animal_diffusion_model",
+        model.recipe.image_size,
+    )
     if model.origin is None:
         export_diffusers(state, folder, size)
     else:
-        export_diffusers(state, folder, size, model.origin.betas, model.origin.steps, model.origin.prediction)
+        export_diffusers(
+            state, folder, size, model.origin.betas, model.origin.steps, model.origin.prediction
+        )
     return folder

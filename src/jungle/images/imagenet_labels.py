@@ -22,7 +22,9 @@ COVER = 0.5
 Labels = NDArray[np.int64]
 
 
-def usual_labels(top: Labels, kinds: Labels, count: int, cover: float = COVER) -> list[dict[int, float]]:
+def usual_labels(
+    top: Labels, kinds: Labels, count: int, cover: float = COVER
+) -> list[dict[int, float]]:
     """For each of ``count`` kinds the labels that at least ``OFTEN`` of its photos get, and two of them, with their shares.
 
     Where these name fewer than ``cover`` of the photos, the next most frequent ones follow, as long as two photos get them.
@@ -58,7 +60,10 @@ class Naming:
 
 def is_named(top: Labels, kinds: Labels, usual: Sequence[dict[int, float]]) -> NDArray[np.bool_]:
     """Whether each most probable label (N,) is usual for its kind (N,); false where the kind is -1."""
-    return np.array([kind >= 0 and int(label) in usual[kind] for label, kind in zip(top, kinds, strict=True)], dtype=bool)
+    return np.array(
+        [kind >= 0 and int(label) in usual[kind] for label, kind in zip(top, kinds, strict=True)],
+        dtype=bool,
+    )
 
 
 def naming(look: Look, kinds: Labels | None, usual: Sequence[dict[int, float]]) -> Naming:
@@ -70,7 +75,9 @@ def naming(look: Look, kinds: Labels | None, usual: Sequence[dict[int, float]]) 
     return Naming(float(look.animal.mean()), float(look.sure.mean()), named)
 
 
-def kinds_of(pictures: Look, asked: Labels, photos: Look, kinds: Labels, classes: Sequence[str]) -> dict[str, Kind]:
+def kinds_of(
+    pictures: Look, asked: Labels, photos: Look, kinds: Labels, classes: Sequence[str]
+) -> dict[str, Kind]:
     """The table of kinds: how often pictures and photos of each are animals, and are named as photos of the kind are.
 
     Args:
@@ -101,7 +108,10 @@ def kinds_of(pictures: Look, asked: Labels, photos: Look, kinds: Labels, classes
 
 def table_of_kinds(kinds: dict[str, Kind]) -> list[str]:
     """The table of kinds in lines of text, the best named first; kinds without pictures are left out."""
-    shown = sorted((name for name in kinds if kinds[name].pictures), key=lambda name: (-kinds[name].named, -kinds[name].animal, name))
+    shown = sorted(
+        (name for name in kinds if kinds[name].pictures),
+        key=lambda name: (-kinds[name].named, -kinds[name].animal, name),
+    )
     percent: Callable[[float], str] = lambda share: f"{100 * share:.0f}"  # noqa: E731
     lines = [f"{'kind':20}{'pictures':>9}{'named %':>9}{'animal %':>10}{'photos named %':>16}"]
     for name in shown:

@@ -52,7 +52,9 @@ def _ratios(distance: Floats, own: Floats) -> Floats:
     return out
 
 
-def closest(pictures: NDArray[np.uint8], photos: NDArray[np.uint8], space: FeatureSpace, features: Floats) -> tuple[Match, ...]:
+def closest(
+    pictures: NDArray[np.uint8], photos: NDArray[np.uint8], space: FeatureSpace, features: Floats
+) -> tuple[Match, ...]:
     """The most similar photo of each picture, the most suspicious pair first.
 
     Args:
@@ -65,28 +67,47 @@ def closest(pictures: NDArray[np.uint8], photos: NDArray[np.uint8], space: Featu
     mirrored = pictures[:, :, ::-1]
 
     def pixels() -> Iterator[Floats]:
-        return (pixel_vectors(photos[start : start + BLOCK]) for start in range(0, len(photos), BLOCK))
+        return (
+            pixel_vectors(photos[start : start + BLOCK]) for start in range(0, len(photos), BLOCK)
+        )
 
-    def search(queries: tuple[Floats, Floats], keys: Floats | None) -> tuple[Floats, NDArray[np.int64]]:
+    def search(
+        queries: tuple[Floats, Floats], keys: Floats | None
+    ) -> tuple[Floats, NDArray[np.int64]]:
         """Ratio and photo, of the picture or its mirror image, whichever is nearer."""
         found = [nearest(query, pixels() if keys is None else blocks(keys)) for query in queries]
         distance, photo = (np.stack([part[which][:, 0] for part in found]) for which in (0, 1))
         side = distance.argmin(axis=0)
         photo = photo[side, there]
-        at = np.concatenate([pixel_vectors(photos[i : i + 1]) for i in photo]) if keys is None else keys[photo]
+        at = (
+            np.concatenate([pixel_vectors(photos[i : i + 1]) for i in photo])
+            if keys is None
+            else keys[photo]
+        )
         own = nearest(at, pixels() if keys is None else blocks(keys), own=photo)[0][:, 0]
         return _ratios(distance[side, there], own), photo
 
-    by_feature, feature_photo = search((space.features(pictures), space.features(mirrored)), features)
+    by_feature, feature_photo = search(
+        (space.features(pictures), space.features(mirrored)), features
+    )
     by_pixel, pixel_photo = search((pixel_vectors(pictures), pixel_vectors(mirrored)), None)
     by_pixels = by_pixel / PIXEL_RATIO < by_feature / FEATURE_RATIO
     photo = np.where(by_pixels, pixel_photo, feature_photo)
     closeness = np.minimum(by_pixel / PIXEL_RATIO, by_feature / FEATURE_RATIO)
     order = np.argsort(closeness, kind="stable")
-    return tuple(Match(int(i), int(photo[i]), float(by_feature[i]), float(by_pixel[i]), float(closeness[i])) for i in order)
+    return tuple(
+        Match(int(i), int(photo[i]), float(by_feature[i]), float(by_pixel[i]), float(closeness[i]))
+        for i in order
+    )
 
 
-def sheet(pictures: NDArray[np.uint8], photos: NDArray[np.uint8], matches: Sequence[Match], rows: int = 8, side: int = 96) -> bytes:
+def sheet(
+    pictures: NDArray[np.uint8],
+    photos: NDArray[np.uint8],
+    matches: Sequence[Match],
+    rows: int = 8,
+    side: int = 96,
+) -> bytes:
     """A PNG of the first ``4 * rows`` pairs: picture left, photo right, copies framed in red."""
     import io
 
@@ -101,8 +122,13 @@ def sheet(pictures: NDArray[np.uint8], photos: NDArray[np.uint8], matches: Seque
         left, top = place % across * wide, place // across * high
         if match.copy:
             draw.rectangle((left, top, left + wide - 1, top + high - 1), fill=(220, 30, 30))
-        for offset, source, index in ((gap, pictures, match.picture), (side + 2 * gap, photos, match.photo)):
-            picture = Image.fromarray(np.asarray(source[index])).resize((side, side), Image.Resampling.BICUBIC)
+        for offset, source, index in (
+            (gap, pictures, match.picture),
+            (side + 2 * gap, photos, match.photo),
+        ):
+            picture = Image.fromarray(np.asarray(source[index])).resize(
+                (side, side), Image.Resampling.BICUBIC
+            )
             canvas.paste(picture, (left + offset, top + gap))
     out = io.BytesIO()
     canvas.save(out, "PNG")

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 Pictures = NDArray[np.uint8]
 
 ROUGH = 0.35  # pure noise 1; the roughest group of 50 photos 0.32 at 16 px, 0.14 at 64 px
-ROUGH_IF_FINE, FINER = 0.12, 1.25  # photos get rougher when made smaller (0.7 at most for a group at 64 px), noise gets smoother
+ROUGH_IF_FINE, FINER = (
+    0.12,
+    1.25,
+)  # photos get rougher when made smaller (0.7 at most for a group at 64 px), noise gets smoother
 FLAT = 6.0  # standard deviation of grey, of 255; the flattest group of 50 photos has 29
 CORNER, EDGE = 16, 8  # a corner patch, and the strip along an edge, are this part of the side
 DARK = 80.0  # grey, of 255
@@ -24,7 +27,9 @@ def _grey(pictures: Pictures) -> NDArray[np.float32]:
 
 def roughness(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Half the mean squared step between neighbours over the variance (N,): 0 smooth, 1 every pixel for itself."""
-    steps = np.square(np.diff(grey, axis=1)).mean(axis=(1, 2)) + np.square(np.diff(grey, axis=2)).mean(axis=(1, 2))
+    steps = np.square(np.diff(grey, axis=1)).mean(axis=(1, 2)) + np.square(
+        np.diff(grey, axis=2)
+    ).mean(axis=(1, 2))
     out: NDArray[np.float32] = steps / 4 / (grey.var(axis=(1, 2)) + 1e-3)
     return out
 
@@ -45,13 +50,24 @@ def dark_corners(pictures: Pictures) -> NDArray[np.bool_]:
     """
     grey = _grey(pictures)
     high, wide = grey.shape[1:]
-    corner_h, corner_w, edge_h, edge_w = (max(1, side // part) for part in (CORNER, EDGE) for side in (high, wide))
+    corner_h, corner_w, edge_h, edge_w = (
+        max(1, side // part) for part in (CORNER, EDGE) for side in (high, wide)
+    )
     middle_h, middle_w = slice(high // 4, high - high // 4), slice(wide // 4, wide - wide // 4)
     dark = np.ones(len(grey), dtype=bool)
-    for rows, edge_rows in ((slice(corner_h), slice(edge_h)), (slice(high - corner_h, high), slice(high - edge_h, high))):
-        for columns, edge_columns in ((slice(corner_w), slice(edge_w)), (slice(wide - corner_w, wide), slice(wide - edge_w, wide))):
+    for rows, edge_rows in (
+        (slice(corner_h), slice(edge_h)),
+        (slice(high - corner_h, high), slice(high - edge_h, high)),
+    ):
+        for columns, edge_columns in (
+            (slice(corner_w), slice(edge_w)),
+            (slice(wide - corner_w, wide), slice(wide - edge_w, wide)),
+        ):
             corner = grey[:, rows, columns].mean(axis=(1, 2))
-            beside = np.minimum(grey[:, edge_rows, middle_w].mean(axis=(1, 2)), grey[:, middle_h, edge_columns].mean(axis=(1, 2)))
+            beside = np.minimum(
+                grey[:, edge_rows, middle_w].mean(axis=(1, 2)),
+                grey[:, middle_h, edge_columns].mean(axis=(1, 2)),
+            )
             dark &= (corner < DARK) & (corner < 0.5 * beside)
     return dark
 

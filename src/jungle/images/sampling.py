@@ -27,7 +27,9 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe) -> Iterator[tuple[int, np.ndarray]]:
+def paint(
+    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe
+) -> Iterator[tuple[int, np.ndarray]]:
     """Paint every wish, yielding (its index, picture (H, W, 3) uint8); see :func:`~jungle.diffusion.lots.draw`."""
     for index, item in draw(model, wishes, recipe, (3, *model.size)):
         yield index, to_uint8(item[None])[0]
@@ -36,7 +38,9 @@ def paint(model: Model, wishes: Sequence[Wish], recipe: SampleRecipe) -> Iterato
 def png(pixels: np.ndarray, picture: Picture) -> bytes:
     """PNG bytes with what made the picture as text, the AI disclosure first; the same pixels give the same bytes."""
     info = PngInfo()
-    info.add_text("Source", "trainedAlgorithmicMedia: painted by a diffusion model, not a photograph")
+    info.add_text(
+        "Source", "trainedAlgorithmicMedia: painted by a diffusion model, not a photograph"
+    )
     info.add_text("Software", "jungle")
     mix = ",".join(f"{name}={share:g}" for name, share in picture.mix.items()) or "any animal"
     info.add_text(
@@ -70,4 +74,7 @@ def collect(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) -> None:
     place = out.absolute() if out.name else out.resolve()  # the current folder has a name too
     sheet = contact_sheet(np.stack([pixels for _, pixels in pictures]))
     write_atomic(place.parent / f"{place.name}.png", lambda file: sheet.save(file, "PNG"))
-    write_zip(place.parent / f"{place.name}.zip", [(picture.file, (out / picture.file).read_bytes()) for picture, _ in pictures])
+    write_zip(
+        place.parent / f"{place.name}.zip",
+        [(picture.file, (out / picture.file).read_bytes()) for picture, _ in pictures],
+    )

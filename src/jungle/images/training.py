@@ -48,7 +48,9 @@ class Feed:
     _cumulative: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        counts = np.bincount(self.photos.labels, minlength=len(self.photos.classes)).astype(np.float64)
+        counts = np.bincount(self.photos.labels, minlength=len(self.photos.classes)).astype(
+            np.float64
+        )
         weights = counts[self.photos.labels] ** -self.recipe.balance
         self._cumulative = np.cumsum(weights) / weights.sum()
 
@@ -61,7 +63,9 @@ class Feed:
         """Which photos update ``step`` sees: every photo once an epoch, or, with ``balance``, small classes more often."""
         if self.recipe.balance == 0:
             epoch, position = divmod(step, self.updates_an_epoch)
-            order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.photos.labels))
+            order = np.random.default_rng([self.recipe.seed, epoch]).permutation(
+                len(self.photos.labels)
+            )
             return np.sort(order[position * self.recipe.batch : (position + 1) * self.recipe.batch])
         draws = np.random.default_rng([self.recipe.seed, step, 1]).random(self.recipe.batch)
         return np.sort(np.searchsorted(self._cumulative, draws).clip(max=len(self._cumulative) - 1))
@@ -71,8 +75,15 @@ class Feed:
         chosen = self.indices(step)
         where = self.device
         if where.type == "mps":  # lacks float64 and bicubic sampling: augment on the CPU
-            where, generator = torch.device("cpu"), torch.Generator().manual_seed(seed_of(self.recipe.seed, step))
-        pixels = torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen])).to(where).permute(0, 3, 1, 2)
+            where, generator = (
+                torch.device("cpu"),
+                torch.Generator().manual_seed(seed_of(self.recipe.seed, step)),
+            )
+        pixels = (
+            torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen]))
+            .to(where)
+            .permute(0, 3, 1, 2)
+        )
         if self.recipe.augment == "original":
             pixels = augment.original(pixels, generator)
         x = pixels.float() / 127.5 - 1
@@ -81,7 +92,9 @@ class Feed:
         elif self.recipe.augment == "flip":
             x = augment.flip(x, generator)
         labels = torch.from_numpy(self.photos.labels[chosen]).to(self.device)
-        return x.to(self.device), torch.nn.functional.one_hot(labels, len(self.photos.classes)).float()
+        return x.to(self.device), torch.nn.functional.one_hot(
+            labels, len(self.photos.classes)
+        ).float()
 
     def draw(self, step: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """``count`` photos for adversarial training: see ``diffusion.adversarial.Photos``.
@@ -91,7 +104,9 @@ class Feed:
         """
         draws = np.random.default_rng([self.recipe.seed, step, 2]).random(count)
         chosen = np.searchsorted(self._cumulative, draws).clip(max=len(self._cumulative) - 1)
-        pixels = torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen])).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen])).permute(
+            0, 3, 1, 2
+        )
         x = pixels.float() / 127.5 - 1
         if self.recipe.augment != "none":
             x = augment.flip(x, generator)
@@ -109,7 +124,9 @@ class PhotoRun(Run[np.ndarray]):
     ) -> None:  # fmt: skip
         self.photos = photos
         self.feed: Feed = Feed(photos, recipe, compute.device)
-        super().__init__(out, photos, self.feed, recipe, compute, minutes, clock, started, cache, start)
+        super().__init__(
+            out, photos, self.feed, recipe, compute, minutes, clock, started, cache, start
+        )
 
     def setup(self) -> AdversarialSetup:
         """Maps of the shipped EfficientNet-Lite0, and the photos of this run."""
@@ -131,7 +148,10 @@ class PhotoRun(Run[np.ndarray]):
     def end(self) -> Health:
         """Finish, and write the report."""
         pictures, comparison = self.finish()
-        verdict = looks_wrong(pictures) or "The preview looks like pictures: neither noise nor one flat colour."
+        verdict = (
+            looks_wrong(pictures)
+            or "The preview looks like pictures: neither noise nor one flat colour."
+        )
         return self.report(comparison, verdict, RECOGNISABLE)
 
     def show(self, now: Model) -> np.ndarray:
@@ -144,6 +164,9 @@ class PhotoRun(Run[np.ndarray]):
         wishes = [Wish(seed, classes[seed * count // number % count]) for seed in range(number)]
         pictures = np.stack([picture for _, picture in paint(now, wishes, sampling)])
         sheet: Image.Image = contact_sheet(pictures, columns=PREVIEWS, scale=2 * now.shrunk)
-        for path in (self.out / "preview.png", self.out / "previews" / f"update_{now.step:07d}.png"):
+        for path in (
+            self.out / "preview.png",
+            self.out / "previews" / f"update_{now.step:07d}.png",
+        ):
             write_atomic(path, lambda file: sheet.save(file, "PNG"))
         return pictures

@@ -31,7 +31,11 @@ FAITHFUL = 0.5
 
 
 def enlarge(
-    pictures: Tensor, to: int | tuple[int, int], look: Look = "painterly", compute: Compute | None = None, weights: Path | None = None
+    pictures: Tensor,
+    to: int | tuple[int, int],
+    look: Look = "painterly",
+    compute: Compute | None = None,
+    weights: Path | None = None,
 ) -> Tensor:
     """Make pictures larger.
 
@@ -50,9 +54,16 @@ def enlarge(
         BadCheckpoint: ``weights`` is no enlarger.
         MissingExtra: the installation lacks the shipped file.
     """
-    if pictures.ndim != 4 or pictures.shape[1] != 3 or not pictures.is_floating_point() or 0 in pictures.shape[2:]:
+    if (
+        pictures.ndim != 4
+        or pictures.shape[1] != 3
+        or not pictures.is_floating_point()
+        or 0 in pictures.shape[2:]
+    ):
         kind = f"{str(pictures.dtype).removeprefix('torch.')} {tuple(pictures.shape)}"
-        raise BadInput(f"Pictures to enlarge must be floats (N, 3, height, width) in -1 to 1; these are {kind}.")
+        raise BadInput(
+            f"Pictures to enlarge must be floats (N, 3, height, width) in -1 to 1; these are {kind}."
+        )
     if look not in LOOKS:
         raise BadInput(f"There is no look '{look}': choose one of {', '.join(LOOKS)}.")
     size = _target(pictures.shape[2], pictures.shape[3], to)
@@ -61,8 +72,12 @@ def enlarge(
     if look == "painterly":
         compute = compute or choose()
         nets = _ready(weights or shipped(WEIGHTS), compute)
-        for index, picture in enumerate(small):  # one by one: a batch may be summed in another order, and so round otherwise
-            out[index] = _resize(_painted(picture, size, nets, compute), size, Image.Resampling.LANCZOS)
+        for index, picture in enumerate(
+            small
+        ):  # one by one: a batch may be summed in another order, and so round otherwise
+            out[index] = _resize(
+                _painted(picture, size, nets, compute), size, Image.Resampling.LANCZOS
+            )
     else:
         way = Image.Resampling.NEAREST if look == "crisp" else Image.Resampling.LANCZOS
         for index, picture in enumerate(small):
@@ -94,12 +109,18 @@ def _target(high: int, wide: int, to: int | tuple[int, int]) -> tuple[int, int]:
     size = (high * to, wide * to) if isinstance(to, int) else to
     asked = f"{size[0]} x {size[1]}"
     if size[0] < high or size[1] < wide:
-        raise BadInput(f"A picture of {high} x {wide} pixels cannot be enlarged to {asked}: give a factor of 1 or more, or a larger size.")
+        raise BadInput(
+            f"A picture of {high} x {wide} pixels cannot be enlarged to {asked}: give a factor of 1 or more, or a larger size."
+        )
     if max(size) > MAX_SIDE:
-        raise BadInput(f"{asked} pixels are more than an enlarged picture can have: stay within {MAX_SIDE} on each side.")
+        raise BadInput(
+            f"{asked} pixels are more than an enlarged picture can have: stay within {MAX_SIDE} on each side."
+        )
     ratio = max(size[0] / high, size[1] / wide)
     if abs(high * ratio - size[0]) > 1 or abs(wide * ratio - size[1]) > 1:
-        raise BadInput(f"{asked} would stretch a picture of {high} x {wide} pixels: keep its proportions, and crop it before or after.")
+        raise BadInput(
+            f"{asked} would stretch a picture of {high} x {wide} pixels: keep its proportions, and crop it before or after."
+        )
     return size
 
 
@@ -112,7 +133,9 @@ def _ready(path: Path, compute: Compute) -> dict[int, Enlarger]:
 
 
 @torch.inference_mode()
-def _painted(picture: Tensor, size: tuple[int, int], nets: dict[int, Enlarger], compute: Compute) -> Tensor:
+def _painted(
+    picture: Tensor, size: tuple[int, int], nets: dict[int, Enlarger], compute: Compute
+) -> Tensor:
     """(3, H, W) -> (3, at least ``size``), by the networks."""
     x = picture[None].to(compute.device)
     for factor in steps(max(size[0] / picture.shape[1], size[1] / picture.shape[2])):
@@ -122,7 +145,11 @@ def _painted(picture: Tensor, size: tuple[int, int], nets: dict[int, Enlarger], 
         top, left = (factor * edge for edge in margin)
         y = y[:, :, top : y.shape[2] - top, left : y.shape[3] - left]
         missing = x - F.avg_pool2d(y, factor)
-        x = (y + FAITHFUL * F.interpolate(missing, scale_factor=factor, mode="bicubic", align_corners=False)).clamp(-1, 1)
+        x = (
+            y
+            + FAITHFUL
+            * F.interpolate(missing, scale_factor=factor, mode="bicubic", align_corners=False)
+        ).clamp(-1, 1)
     return x[0].cpu()
 
 
@@ -130,5 +157,7 @@ def _resize(picture: Tensor, size: tuple[int, int], way: Image.Resampling) -> Te
     """(3, H, W) -> (3, *size) in float32 by Pillow's filters, which also average where a picture becomes smaller."""
     if tuple(picture.shape[1:]) == size:
         return picture
-    planes = [np.asarray(Image.fromarray(plane).resize(size[::-1], way)) for plane in picture.numpy()]
+    planes = [
+        np.asarray(Image.fromarray(plane).resize(size[::-1], way)) for plane in picture.numpy()
+    ]
     return torch.from_numpy(np.stack(planes))

@@ -47,7 +47,9 @@ class Enlarger(nn.Module):
         self.factor = factor
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
-        inside = [width // 2**step for step in range(factor.bit_length())]  # channels at 1, 2, (4) times the size
+        inside = [
+            width // 2**step for step in range(factor.bit_length())
+        ]  # channels at 1, 2, (4) times the size
         self.grow = nn.ModuleList(nn.Conv2d(a, 4 * b, 3, padding=1) for a, b in pairwise(inside))
         self.head = nn.Conv2d(inside[-1], 3, 3, padding=1)
         self._start()
@@ -73,8 +75,12 @@ class Enlarger(nn.Module):
         h = self.stem(x.to(self.stem.weight.dtype)).contiguous(memory_format=torch.channels_last)
         h = h + self.body(h)
         for conv in self.grow:
-            h = F.leaky_relu(F.pixel_shuffle(conv(h), 2), 0.1).contiguous(memory_format=torch.channels_last)
-        base = F.interpolate(x.float(), scale_factor=self.factor, mode="bicubic", align_corners=False)
+            h = F.leaky_relu(F.pixel_shuffle(conv(h), 2), 0.1).contiguous(
+                memory_format=torch.channels_last
+            )
+        base = F.interpolate(
+            x.float(), scale_factor=self.factor, mode="bicubic", align_corners=False
+        )
         out: Tensor = base + self.head(h).float()
         return out
 
@@ -83,9 +89,15 @@ def save(path: Path, nets: Mapping[int, Enlarger], recipe: Mapping[str, Any]) ->
     """Write the networks of all factors into one safetensors file: large matrices in 8 bits, the rest in bfloat16, the recipe as text."""
     from safetensors.torch import save_file
 
-    weights = {f"x{factor}.{name}": value for factor, net in nets.items() for name, value in net.state_dict().items()}
+    weights = {
+        f"x{factor}.{name}": value
+        for factor, net in nets.items()
+        for name, value in net.state_dict().items()
+    }
     tensors = {name: value.contiguous() for name, value in quantised(weights).items()}
-    save_file(tensors, path, metadata={"recipe": json.dumps(recipe, sort_keys=True)})  # one entry: several come in any order
+    save_file(
+        tensors, path, metadata={"recipe": json.dumps(recipe, sort_keys=True)}
+    )  # one entry: several come in any order
 
 
 def load(path: Path) -> dict[int, Enlarger]:
@@ -100,9 +112,19 @@ def load(path: Path) -> dict[int, Enlarger]:
     for factor, net in nets.items():
         start = f"x{factor}."
         try:
-            net.load_state_dict({name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)})
+            net.load_state_dict(
+                {
+                    name.removeprefix(start): value
+                    for name, value in weights.items()
+                    if name.startswith(start)
+                }
+            )
         except RuntimeError:
-            raise BadCheckpoint(f"{path} is no enlarger: use a file of benchmarks/train_enlarger.py.") from None
+            raise BadCheckpoint(
+                f"{path} is no enlarger: use a file of benchmarks/train_enlarger.py."
+            ) from None
         if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
-            raise BadCheckpoint(f"{path}: its weights are not finite numbers, its training broke: train again.")
+            raise BadCheckpoint(
+                f"{path}: its weights are not finite numbers, its training broke: train again."
+            )
     return nets

@@ -31,12 +31,21 @@ class Change:
 
     def apply(self, form: Form) -> Form:
         """The form after the change."""
-        return tuple(self.new if one == self.old and self._here(form, place) else one for place, one in enumerate(form))
+        return tuple(
+            self.new if one == self.old and self._here(form, place) else one
+            for place, one in enumerate(form)
+        )
 
     def _here(self, form: Form, place: int) -> bool:
         if self.where == "between vowels":
-            return 0 < place < len(form) - 1 and is_vowel(form[place - 1]) and is_vowel(form[place + 1])
-        return self.where == "everywhere" or place == (0 if self.where == "at the beginning" else len(form) - 1)
+            return (
+                0 < place < len(form) - 1
+                and is_vowel(form[place - 1])
+                and is_vowel(form[place + 1])
+            )
+        return self.where == "everywhere" or place == (
+            0 if self.where == "at the beginning" else len(form) - 1
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +53,23 @@ class Dialect:
     """A language with its history."""
 
     language: Language
-    changes: tuple[Change, ...]  # in the order in which they happened, after the sounds of the family met another body
+    changes: tuple[
+        Change, ...
+    ]  # in the order in which they happened, after the sounds of the family met another body
 
     def shared(self, family: Language) -> float:
         """Share of the roots that follow from the family's by the changes alone."""
         own = self.language.grammar.table.stems
         idea = heritage(family, self.language.phonology, self.changes)
         roots = [name for name, stem in family.grammar.table.stems.items() if len(stem) == 1]
-        return sum(len(own[name]) == 1 and own[name][0].form == idea(name)[0] for name in roots) / len(roots)
+        return sum(
+            len(own[name]) == 1 and own[name][0].form == idea(name)[0] for name in roots
+        ) / len(roots)
 
 
-def make_dialect(family: Language, seed: int | str, voice: Voice | None = None, *, changes: int = 3) -> Dialect:
+def make_dialect(
+    family: Language, seed: int | str, voice: Voice | None = None, *, changes: int = 3
+) -> Dialect:
     """A dialect of a family, spoken with the body of ``voice`` (default: that of the family).
 
     Raises:
@@ -128,17 +143,30 @@ def unlike(one: str, other: str) -> float:
         a, b = VOWELS[quality(one)], VOWELS[quality(other)]
         return abs(a.height - b.height) + abs(a.back - b.back) + 0.3 * (tone(one) != tone(other))
     c, d = CONSONANTS[one], CONSONANTS[other]
-    return 0.25 * abs(c.sonority - d.sonority) + 0.8 * (c.place != d.place) + 0.4 * (c.voiced != d.voiced) + 0.3 * (c.kind != d.kind)
+    return (
+        0.25 * abs(c.sonority - d.sonority)
+        + 0.8 * (c.place != d.place)
+        + 0.4 * (c.voiced != d.voiced)
+        + 0.3 * (c.kind != d.kind)
+    )
 
 
 def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
     """Changes that a language of these sounds might undergo: to similar sounds, oftenest between vowels, as weakening does."""
-    pairs = [(a, b) for own in (sounds.consonants, _plain(sounds.vowels)) for a in own for b in own if a != b and unlike(a, b) <= 1.0]
+    pairs = [
+        (a, b)
+        for own in (sounds.consonants, _plain(sounds.vowels))
+        for a in own
+        for b in own
+        if a != b and unlike(a, b) <= 1.0
+    ]
     found: list[Change] = []
     while pairs and len(found) < count:
         old, new = dice.choice(pairs)
         places = (*WHERE[:2], WHERE[3]) if not is_vowel(old) else WHERE[2:]
-        found.append(Change(old, new, dice.weighted(places, (5, 3, 1) if not is_vowel(old) else (4, 1))))
+        found.append(
+            Change(old, new, dice.weighted(places, (5, 3, 1) if not is_vowel(old) else (4, 1)))
+        )
         pairs = [pair for pair in pairs if old not in pair]
     return found
 
@@ -151,7 +179,11 @@ def kinship(one: Language, other: Language) -> float:
     """Share of the segments that two languages have in common, word by word in order: 1 for the same, about 0.1 for strangers."""
     same = total = 0
     for name, stem in one.grammar.table.stems.items():
-        a, b = (stem[0].form, other.grammar.table.stems[name][0].form) if name in other.grammar.table.stems else (stem[0].form, ())
+        a, b = (
+            (stem[0].form, other.grammar.table.stems[name][0].form)
+            if name in other.grammar.table.stems
+            else (stem[0].form, ())
+        )
         same += sum(left == right for left, right in zip(a, b, strict=False))
         total += max(len(a), len(b))
     return same / total

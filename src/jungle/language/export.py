@@ -40,7 +40,9 @@ def plain(meaning: Meaning) -> dict[str, Any]:
     def bare(value: Any) -> Any:
         if isinstance(value, tuple):
             names = value._asdict()  # type: ignore[attr-defined]
-            return {name: bare(one) for name, one in names.items() if one not in ("", None, 0, False)}
+            return {
+                name: bare(one) for name, one in names.items() if one not in ("", None, 0, False)
+            }
         return value
 
     found: dict[str, Any] = bare(meaning)
@@ -50,12 +52,25 @@ def plain(meaning: Meaning) -> dict[str, Any]:
 def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> dict[str, Any]:
     """All that is known of a phrase, as plain values; ``provenance``: whose work it is."""
     when = next((intent.when for intent in language.intents if intent.name == phrase.intent), "")
-    lines = {"text": phrase.text, "parts": phrase.parts, "gloss": phrase.gloss, "ipa": phrase.ipa, "english": phrase.english}
+    lines = {
+        "text": phrase.text,
+        "parts": phrase.parts,
+        "gloss": phrase.gloss,
+        "ipa": phrase.ipa,
+        "english": phrase.english,
+    }
     use = {"intent": phrase.intent, "mood": phrase.mood, "when": when, "provenance": provenance}
-    return {**lines, **use, "meaning": plain(phrase.meaning), "prosody": language.plan(phrase).to_json()}
+    return {
+        **lines,
+        **use,
+        "meaning": plain(phrase.meaning),
+        "prosody": language.plan(phrase).to_json(),
+    }
 
 
-def write_language(folder: Path, language: Language, phrases: Sequence[Phrase], provenance: Sequence[str] = ()) -> list[Path]:
+def write_language(
+    folder: Path, language: Language, phrases: Sequence[Phrase], provenance: Sequence[str] = ()
+) -> list[Path]:
     """Write the four files of a language into a folder, each whole or not at all; the same language makes the same bytes.
 
     ``provenance``: whose work each phrase is; the embedded engine's, if that is not given.
@@ -65,7 +80,16 @@ def write_language(folder: Path, language: Language, phrases: Sequence[Phrase], 
     """
     paths = [folder / name for name in (PHRASES, "phrases.json", "lexicon.json", "grammar.md")]
     write_bytes(paths[0], array(phrases).encode())
-    write_json(paths[1], [record(language, *pair) for pair in zip(phrases, provenance or repeat("embedded"), strict=False)])
-    write_json(paths[2], {"language": language.name, "voice": language.voice.name, "words": language.lexicon()})
+    write_json(
+        paths[1],
+        [
+            record(language, *pair)
+            for pair in zip(phrases, provenance or repeat("embedded"), strict=False)
+        ],
+    )
+    write_json(
+        paths[2],
+        {"language": language.name, "voice": language.voice.name, "words": language.lexicon()},
+    )
     write_bytes(paths[3], sketch(language, phrases).encode())
     return paths

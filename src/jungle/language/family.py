@@ -29,7 +29,12 @@ class Family:
             BadInput: one of the entries is not sound.
         """
         return Language(
-            self.seed, voice_named(self.voice), kind=self.kind, order=self.order, more_concepts=self.concepts, more_intents=self.intents
+            self.seed,
+            voice_named(self.voice),
+            kind=self.kind,
+            order=self.order,
+            more_concepts=self.concepts,
+            more_intents=self.intents,
         )
 
 
@@ -40,5 +45,7 @@ def family_of(seed: int, table: Mapping[str, Any], voice: str = "") -> Family:
         BadInput: an entry that makes no language; the sentence names it.
     """
     concepts, intents = additions(table)
-    texts = {key: table[key] for key in ("voice", "kind", "order") if table.get(key)} | ({"voice": voice} if voice else {})
+    texts = {key: table[key] for key in ("voice", "kind", "order") if table.get(key)} | (
+        {"voice": voice} if voice else {}
+    )
     return Family(seed=seed, concepts=concepts, intents=intents, **texts)

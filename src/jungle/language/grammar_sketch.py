@@ -33,12 +33,21 @@ def sketch(language: Language, phrases: Sequence[Phrase]) -> str:
 
 def word_pages(language: Language) -> list[str]:
     """Paradigms of a noun and a verb, and every marker."""
-    typology, morphology, words = language.typology, language.grammar.table.morphology, language.grammar.table.words
+    typology, morphology, words = (
+        language.typology,
+        language.grammar.table.morphology,
+        language.grammar.table.words,
+    )
     isolating = typology.kind == "isolating"
     what = "particles" if isolating else "prefixes" if typology.prefixing else "suffixes"
     marks = morphology.marks()
-    nouns = [[number, *(words["N", "hawk", number, mark].parts for mark in marks)] for number in NUMBERS]
-    verbs = [[tense, *(words["V", "come", "IND", tense, source, ""].parts for source in SOURCES)] for tense in TENSES]
+    nouns = [
+        [number, *(words["N", "hawk", number, mark].parts for mark in marks)] for number in NUMBERS
+    ]
+    verbs = [
+        [tense, *(words["V", "come", "IND", tense, source, ""].parts for source in SOURCES)]
+        for tense in TENSES
+    ]
     for row, tense in zip(verbs, TENSES, strict=True):
         row.append(words["V", "come", "Q", tense, "", ""].parts)
     others = {
@@ -46,18 +55,27 @@ def word_pages(language: Language) -> list[str]:
         "come!": words["V", "come", "IMP", "", "", ""],
         "come, quick!": words["V", "come", "URG", "", "", ""],
         "do not come!": words["V", "come", "IMP", "", "", "NEG"],
-        **{f"the call of a bird of prey, {TIMES[level]}": words["X", "wings", str(level + 1)] for level in range(3)},
+        **{
+            f"the call of a bird of prey, {TIMES[level]}": words["X", "wings", str(level + 1)]
+            for level in range(3)
+        },
     }
     derived = {**DERIVATIONS, **dict.fromkeys(CONVERSIONS.values(), "a word of another class")}
     free = [(label, morphology.markers[label]) for label in morphology.markers]
-    spelled = [[label, language.phonology.spell(form), derived.get(label) or _explained(label)] for label, form in free]
+    spelled = [
+        [label, language.phonology.spell(form), derived.get(label) or _explained(label)]
+        for label, form in free
+    ]
     return [
         "## Words",
         f"The language is {typology.kind}; its {what} stand {'before' if typology.prefixing else 'after'} the word. "
         f"{_alignment(language)} A speaker always says how it knows: seen, heard, smelled or told.",
         table(["hawk", *(mark or HIDDEN for mark in marks)], nouns),
         table(["come", *SOURCES, "Q"], verbs),
-        table(["other forms", "form", "gloss"], [[name, word.parts, word.gloss] for name, word in others.items()]),
+        table(
+            ["other forms", "form", "gloss"],
+            [[name, word.parts, word.gloss] for name, word in others.items()],
+        ),
         table(["marker", "form", "meaning"], spelled),
     ]
 
@@ -73,7 +91,10 @@ def _alignment(language: Language) -> str:
 def _explained(label: str) -> str:
     if label == "PL.INAN":
         return "plural of what does not live"
-    return ", ".join(LABELS.get(one, {"SG": "singular", "NOM": "bare case", "PRS": "present"}.get(one, one)) for one in label.split("."))
+    return ", ".join(
+        LABELS.get(one, {"SG": "singular", "NOM": "bare case", "PRS": "present"}.get(one, one))
+        for one in label.split(".")
+    )
 
 
 def sentence_pages(language: Language) -> list[str]:
@@ -95,7 +116,9 @@ def sentence_pages(language: Language) -> list[str]:
         Clause("come", source="AUD", actor=hawk, relation="over", place=nest),
         Clause("hungry", negative=True, tense="PST", source="REP", actor=NP("hawk")),
         Clause("know", mood="Q", source="", actor=NP("you"), patient=NP("path", number="PL")),
-        Clause("hide", mood="URG", tense="", source="", relation="under", place=NP("leaf", number="PL")),
+        Clause(
+            "hide", mood="URG", tense="", source="", relation="under", place=NP("leaf", number="PL")
+        ),
     ]
     said = [language.say(Meaning(first=clause)) for clause in samples]
     return ["## Sentences", "\n".join(f"- {order}" for order in orders), *map(_interlinear, said)]
@@ -105,7 +128,10 @@ def _interlinear(phrase: Phrase) -> str:
     """Four lines, words above their glosses."""
     parts, glosses = phrase.parts.split(" "), phrase.gloss.split(" ")
     widths = [max(len(a), len(b)) for a, b in zip(parts, glosses, strict=True)]
-    rows = ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in (parts, glosses)]
+    rows = [
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        for line in (parts, glosses)
+    ]
     return "\n".join(["```", phrase.text, *rows, f"/{phrase.ipa}/", f"‘{phrase.english}’", "```"])
 
 
@@ -113,7 +139,10 @@ def _dictionary(language: Language) -> list[str]:
     rows = language.lexicon()
     forth = sorted(rows, key=lambda row: str(row["word"]).strip("'"))
     back = sorted(rows, key=lambda row: str(row["english"]).lower())
-    there = [f"**{row['word']}** /{row['ipa']}/ {CLASSES[row['class']]}: {row['english']}" for row in forth]
+    there = [
+        f"**{row['word']}** /{row['ipa']}/ {CLASSES[row['class']]}: {row['english']}"
+        for row in forth
+    ]
     made = [f" ({row['gloss']})" if "-" in row["gloss"] else "" for row in forth]
     here = [f"{row['english']} ({CLASSES[row['class']]}): **{row['word']}**" for row in back]
     return [

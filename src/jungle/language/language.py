@@ -81,20 +81,26 @@ class Language:
         self._number = large_numbers(f"{seed}/{voice.name}/")
         self.known = concepts(more_concepts)
         self.intents = intents(more_concepts, more_intents)
-        self.typology = typology or draw_typology(Dice("typology", seed, voice.name), kind=kind, order=order)
+        self.typology = typology or draw_typology(
+            Dice("typology", seed, voice.name), kind=kind, order=order
+        )
         for attempt in range(10):
             name = (seed, voice.name, self.typology.kind, attempt)
             try:
                 self.phonology = phonology or make_phonology(voice, Dice("phonology", *name))
                 words = inherited(self.phonology) if inherited else None
-                table = make_table(self.phonology, self.typology, self.known, Dice("words", *name), words)
+                table = make_table(
+                    self.phonology, self.typology, self.known, Dice("words", *name), words
+                )
                 break
             except BadInput:
                 if attempt == 9:
                     raise
         self.grammar = Grammar(table, self.known)
         self.english = English(self.known)
-        self._order = [self.intents[place] for place in Dice("intents", seed).order(range(len(self.intents)))]
+        self._order = [
+            self.intents[place] for place in Dice("intents", seed).order(range(len(self.intents)))
+        ]
 
     def phrase(self, index: int) -> Phrase:
         """Phrase ``index`` of this language, the same whatever was asked before. Intents take turns."""
@@ -103,7 +109,10 @@ class Language:
             meaning: Meaning | None = intent.draw(self._number(f"{index}/{draft}"))
             while meaning:
                 words = self.grammar.words(meaning)
-                if SHORTEST <= len(words) <= LONGEST and sum(map(_SIZE, words)) <= self.voice.breath:
+                if (
+                    SHORTEST <= len(words) <= LONGEST
+                    and sum(map(_SIZE, words)) <= self.voice.breath
+                ):
                     return self._said(meaning, words, intent.name, intent.mood)
                 shortest, meaning = meaning, _shorter(meaning) if draft >= WHOLE else None
         return self._said(shortest, words, intent.name, intent.mood)
@@ -124,7 +133,9 @@ class Language:
         """How a phrase is performed, in at most four seconds."""
         clauses = [clause for clause in (phrase.meaning.first, phrase.meaning.second) if clause]
         question = bool(clauses) and clauses[-1].mood == "Q"
-        return make_plan(phrase.words, self.voice, phrase.mood, self.phonology.letters, question=question)
+        return make_plan(
+            phrase.words, self.voice, phrase.mood, self.phonology.letters, question=question
+        )
 
     def phrases(self, count: int) -> Iterator[Phrase]:
         """``count`` different phrases.
@@ -140,7 +151,9 @@ class Language:
                 yield phrase
             if len(seen) >= count:
                 return
-        raise BadInput(f"The intents offer only {len(seen)} different phrases, not {count}: ask for fewer, or add intents.")
+        raise BadInput(
+            f"The intents offer only {len(seen)} different phrases, not {count}: ask for fewer, or add intents."
+        )
 
     @cached_property
     def name(self) -> str:
@@ -154,7 +167,13 @@ class Language:
         for concept in self.known.values():
             word = self.grammar.table.word(self.grammar.table.stems[concept.name])
             assert word
-            row = {"word": word.text, "parts": word.parts, "gloss": word.gloss, "ipa": word.ipa, "concept": concept.name}
+            row = {
+                "word": word.text,
+                "parts": word.parts,
+                "gloss": word.gloss,
+                "ipa": word.ipa,
+                "concept": concept.name,
+            }
             row |= {"class": concept.kind, "english": concept.english.split(",")[0]}
             rows.append({**row, "tags": sorted(concept.tags), "made_of": list(concept.parts)})
         return rows
@@ -162,7 +181,20 @@ class Language:
     def _said(self, meaning: Meaning, words: list[Word], intent: str, mood: str) -> Phrase:
         texts, parts, glosses, said, _, _ = zip(*words, strict=True)
         text, cut, gloss, ipa = " ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said)
-        return quick(Phrase, (text, cut, gloss, ipa, self.english.sentence(meaning), intent, mood, meaning, tuple(words)))
+        return quick(
+            Phrase,
+            (
+                text,
+                cut,
+                gloss,
+                ipa,
+                self.english.sentence(meaning),
+                intent,
+                mood,
+                meaning,
+                tuple(words),
+            ),
+        )
 
     def distinct_meanings(self) -> float:
         """About how many phrases the grammar allows, in powers of ten."""
@@ -171,7 +203,9 @@ class Language:
         np = nouns * (2 + others["Q"]) * (1 + others["A"]) * (1 + nouns)
         place = 1 + others["P"] * np
         finite = 15 * 2  # tenses and sources or a question, affirmed or denied
-        clause = finite * np * (others["I"] + others["A"] + others["T"] * np) * place * (1 + others["D"])
+        clause = (
+            finite * np * (others["I"] + others["A"] + others["T"] * np) * place * (1 + others["D"])
+        )
         return math.log10(clause) * 2 + math.log10(others["C"] * np * 3 * others["X"])
 
 

@@ -9,8 +9,39 @@ from ..species.animals import animals
 from .grammar.word_table import Word
 from .language import Language
 
-QUALITIES = ("small", "big", "bright", "quiet", "brave", "golden", "black", "white", "wild", "gentle", "fast", "old", "loud", "sweet")
-KINDS = ("voice", "song", "wing", "tail", "heart", "shadow", "star", "river", "leaf", "storm", "moon", "wind", "feather", "eye", "echo")
+QUALITIES = (
+    "small",
+    "big",
+    "bright",
+    "quiet",
+    "brave",
+    "golden",
+    "black",
+    "white",
+    "wild",
+    "gentle",
+    "fast",
+    "old",
+    "loud",
+    "sweet",
+)
+KINDS = (
+    "voice",
+    "song",
+    "wing",
+    "tail",
+    "heart",
+    "shadow",
+    "star",
+    "river",
+    "leaf",
+    "storm",
+    "moon",
+    "wind",
+    "feather",
+    "eye",
+    "echo",
+)
 UNKNOWN = ("Mirabilis", "mirabilis")  # wonderful: for a kind that is not in the table
 
 

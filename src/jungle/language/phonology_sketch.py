@@ -8,7 +8,16 @@ from .names import own_name
 from .phonology.segments import CONSONANTS, SONORITY, TONES, VOWELS, quality, tone
 from .script import svg
 
-PLACES = ("labial", "coronal", "lateral", "palatal", "dorsal", "uvular", "glottal", "nasal")  # from the lips to the throat
+PLACES = (
+    "labial",
+    "coronal",
+    "lateral",
+    "palatal",
+    "dorsal",
+    "uvular",
+    "glottal",
+    "nasal",
+)  # from the lips to the throat
 HEIGHTS = (("close", 0.8), ("mid", 0.2), ("open", 0.0))
 BACKS = (("front", 0.3), ("central", 0.7), ("back", 1.0))
 TONE_NAMES = {"˥": "high", "˥˩": "falling", "˩˥": "rising"}
@@ -24,7 +33,9 @@ EXAMPLES = ("river", "mother", "mountain", "hawk", "song", "moonlight")
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def sound_pages(language: Language) -> list[str]:
@@ -49,22 +60,45 @@ def consonant_chart(language: Language) -> str:
     places = [place for place in PLACES if any(one.place == place for one in own)]
     rows = []
     for kind in dict.fromkeys(sorted(SONORITY, key=lambda name: SONORITY[name])):
-        cells = [sorted((one for one in own if (one.kind, one.place) == (kind, place)), key=lambda one: one.voiced) for place in places]
+        cells = [
+            sorted(
+                (one for one in own if (one.kind, one.place) == (kind, place)),
+                key=lambda one: one.voiced,
+            )
+            for place in places
+        ]
         if any(cells):
-            rows.append([kind, *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in cells)])
-    return table(["consonants", *("nasal click" if place == "nasal" else place for place in places)], rows)
+            rows.append(
+                [
+                    kind,
+                    *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in cells),
+                ]
+            )
+    return table(
+        ["consonants", *("nasal click" if place == "nasal" else place for place in places)], rows
+    )
 
 
 def vowel_chart(language: Language) -> str:
     """Vowels by height and by how far back they are."""
     bases = [VOWELS[one] for one in dict.fromkeys(map(quality, language.phonology.vowels))]
     place = {one.ipa: next(name for name, most in BACKS if one.back <= most) for one in bases}
-    height = {one.ipa: next(name for name, least in HEIGHTS if one.height >= least) for one in bases}
+    height = {
+        one.ipa: next(name for name, least in HEIGHTS if one.height >= least) for one in bases
+    }
     rows = []
     for row, _ in HEIGHTS:
-        found = [[one for one in bases if (height[one.ipa], place[one.ipa]) == (row, column)] for column, _ in BACKS]
+        found = [
+            [one for one in bases if (height[one.ipa], place[one.ipa]) == (row, column)]
+            for column, _ in BACKS
+        ]
         if any(found):
-            rows.append([row, *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in found)])
+            rows.append(
+                [
+                    row,
+                    *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in found),
+                ]
+            )
     return table(["vowels", *(name for name, _ in BACKS)], rows)
 
 
@@ -76,26 +110,42 @@ def _sound(language: Language, segment: str) -> str:
 def _rules(language: Language) -> list[str]:
     sounds = language.phonology
     codas = ", ".join(sorted(sounds.spell((one,)) for one in sounds.codas))
-    onsets = ", ".join(sorted(sounds.spell(one) for one in sounds.onsets)) if sounds.clusters else ""
+    onsets = (
+        ", ".join(sorted(sounds.spell(one) for one in sounds.onsets)) if sounds.clusters else ""
+    )
     shape = f"{'(C)(C)' if onsets else '(C)'}V{'(C)' if codas else ''}"
-    tones = [f"{TONE_NAMES[one]} (a{TONES[one]})" for one in dict.fromkeys(map(tone, sounds.vowels)) if one]
+    tones = [
+        f"{TONE_NAMES[one]} (a{TONES[one]})"
+        for one in dict.fromkeys(map(tone, sounds.vowels))
+        if one
+    ]
     rules = [
         f"A syllable has the shape {shape}; only the first of a word may lack its consonant.",
         f"It may begin with the clusters {onsets}." if onsets else "There are no clusters.",
         f"It may end in {codas}." if codas else "Every syllable is open.",
-        f"Pitch tells words apart: a vowel is {', '.join(tones)} or has no tone." if tones else "Pitch tells moods apart, not words.",
+        f"Pitch tells words apart: a vowel is {', '.join(tones)} or has no tone."
+        if tones
+        else "Pitch tells moods apart, not words.",
         STRESSED[sounds.stress],
     ]
     if language.typology.harmony:
-        rules.append("Vowel harmony: vowels of affixes are front or back like the nearest vowel of the stem, where there are both.")
+        rules.append(
+            "Vowel harmony: vowels of affixes are front or back like the nearest vowel of the stem, where there are both."
+        )
     if language.typology.assimilation:
-        rules.append("Sandhi: a nasal before the consonant of an affix takes its place, where there is a nasal of that place.")
+        rules.append(
+            "Sandhi: a nasal before the consonant of an affix takes its place, where there is a nasal of that place."
+        )
     return rules
 
 
 def _examples(language: Language) -> list[list[str]]:
     rows = {row["concept"]: row for row in language.lexicon()}
-    return [[str(rows[name][key]) for key in ("word", "ipa", "english")] for name in EXAMPLES if name in rows]
+    return [
+        [str(rows[name][key]) for key in ("word", "ipa", "english")]
+        for name in EXAMPLES
+        if name in rows
+    ]
 
 
 def history_pages(language: Language) -> list[str]:
@@ -114,7 +164,9 @@ def history_pages(language: Language) -> list[str]:
 def script_pages(language: Language) -> list[str]:
     """How the script works, and a name written in it."""
     name = own_name(language, "sample")
-    image = base64.b64encode(svg(name.words, label=name.text).replace("currentColor", "#333").encode()).decode()
+    image = base64.b64encode(
+        svg(name.words, label=name.text).replace("currentColor", "#333").encode()
+    ).decode()
     return [
         "## Script",
         "One glyph a syllable. The frame is the manner of its consonant (a square for a stop, a triangle for a fricative, a gate for a "

@@ -45,7 +45,9 @@ MANNERS = {
 }
 
 
-def make_plan(words: Sequence[Word], voice: Voice, mood: str, spell: dict[str, str], *, question: bool = False) -> Plan:
+def make_plan(
+    words: Sequence[Word], voice: Voice, mood: str, spell: dict[str, str], *, question: bool = False
+) -> Plan:
     """When and how the syllables of a phrase are said, in one breath.
 
     Args:
@@ -63,11 +65,17 @@ def make_plan(words: Sequence[Word], voice: Voice, mood: str, spell: dict[str, s
     total = sum(lengths) + sum(pauses[:-1])
     scale = min(1.0, (LONGEST - MARGIN) / total)
     syllables, onset = [], 0.0
-    for place, ((form, stress, _), length, pause) in enumerate(zip(said, lengths, pauses, strict=True)):
+    for place, ((form, stress, _), length, pause) in enumerate(
+        zip(said, lengths, pauses, strict=True)
+    ):
         vowel = next(one for one in form if is_vowel(one))
-        pitch = (0.5 - vowel_depth(vowel)) * 2 * VOWEL_PITCH * min(voice.span / 2, 1.0) + TONE_PITCH[tone(vowel)]
+        pitch = (0.5 - vowel_depth(vowel)) * 2 * VOWEL_PITCH * min(
+            voice.span / 2, 1.0
+        ) + TONE_PITCH[tone(vowel)]
         pitch = pitch * manner.span + manner.pitch + (STRESS_PITCH if stress else 0.0)
-        pitch += DECLINATION * place / max(len(said) - 1, 1) + (QUESTION_RISE if question and place == len(said) - 1 else 0.0)
+        pitch += DECLINATION * place / max(len(said) - 1, 1) + (
+            QUESTION_RISE if question and place == len(said) - 1 else 0.0
+        )
         first = NOISES.get(CONSONANTS[form[0]].kind, 0.0) if not is_vowel(form[0]) else 0.0
         noise = min(max(first * (0.5 + voice.noise / 2) + manner.noise, 0.0), 1.0)
         level = min(max(manner.level + (1.0 if stress else -2.0), LEVELS[0]), LEVELS[1])
@@ -88,4 +96,7 @@ def make_plan(words: Sequence[Word], voice: Voice, mood: str, spell: dict[str, s
 
 def _marked(word: Word) -> list[tuple[tuple[str, ...], bool, bool]]:
     """Syllables of a word with their stress, and whether the word ends there."""
-    return [(form, stress, place == len(word.syllables) - 1) for place, (form, stress) in enumerate(word.syllables)]
+    return [
+        (form, stress, place == len(word.syllables) - 1)
+        for place, (form, stress) in enumerate(word.syllables)
+    ]

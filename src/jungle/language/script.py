@@ -31,7 +31,12 @@ FRAMES: dict[str, Lines] = {  # by manner
     "": [[(12, 28), (28, 28)]],
 }
 PLACES = ("labial", "coronal", "palatal", "lateral", "dorsal", "uvular", "nasal", "glottal")
-TONE_LINES: dict[str, Lines] = {"": [], "˥": [[(35, 10), (35, 22)]], "˥˩": [[(33, 10), (37, 22)]], "˩˥": [[(37, 10), (33, 22)]]}
+TONE_LINES: dict[str, Lines] = {
+    "": [],
+    "˥": [[(35, 10), (35, 22)]],
+    "˥˩": [[(33, 10), (37, 22)]],
+    "˩˥": [[(37, 10), (33, 22)]],
+}
 STRESS: Lines = [[(4, 38.5), (36, 38.5)]]
 SMALL = 0.32  # of the size: consonants that are not first
 
@@ -74,9 +79,15 @@ def _consonant(segment: str) -> Lines:
     one = CONSONANTS[segment]
     angle = math.pi * PLACES.index(one.place) / len(PLACES)
     dx, dy = 5 * math.cos(angle), 5 * math.sin(angle)
-    twins = [other.ipa for other in CONSONANTS.values() if (other.kind, other.place, other.voiced) == (one.kind, one.place, one.voiced)]
+    twins = [
+        other.ipa
+        for other in CONSONANTS.values()
+        if (other.kind, other.place, other.voiced) == (one.kind, one.place, one.voiced)
+    ]
     bar: Lines = [[(16, 25.5), (24, 25.5)]] if one.voiced else []
-    ticks: Lines = [[(29.0 + 3 * number, 4), (29.0 + 3 * number, 7)] for number in range(twins.index(segment))]
+    ticks: Lines = [
+        [(29.0 + 3 * number, 4), (29.0 + 3 * number, 7)] for number in range(twins.index(segment))
+    ]
     return FRAMES[one.kind] + [[(20 - dx, 19 - dy), (20 + dx, 19 + dy)]] + bar + ticks
 
 
@@ -103,12 +114,16 @@ def decode(path: str, phonology: Phonology) -> tuple[Form, bool]:
         if not path.startswith("".join(map(_stroke, _consonant(first)))):
             continue
         seconds = ("", *(pair[1] for pair in phonology.onsets if pair[0] == first))
-        for second, vowel, coda in itertools.product(sorted(seconds), phonology.vowels, ("", *sorted(phonology.codas))):
+        for second, vowel, coda in itertools.product(
+            sorted(seconds), phonology.vowels, ("", *sorted(phonology.codas))
+        ):
             syllable = tuple(filter(None, (first, second, vowel, coda)))
             for stressed in (False, True):
                 if glyph(syllable, stressed=stressed) == path:
                     return syllable, stressed
-    raise BadInput("These strokes show no syllable of the language: draw glyphs with the script of the same language.")
+    raise BadInput(
+        "These strokes show no syllable of the language: draw glyphs with the script of the same language."
+    )
 
 
 def drawn(words: Sequence[Word]) -> Drawing:
@@ -135,7 +150,11 @@ def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bo
     x = 0
     for path in paths:
         for word, start in ((words[-1], x), ([], x + GAP)):
-            back = re.sub(r"(?<=[ML])(\S+)", lambda found, start=start: f"{round(float(found[1]) - start, 1):g}", path)  # type: ignore[misc]
+            back = re.sub(
+                r"(?<=[ML])(\S+)",
+                lambda found, start=start: f"{round(float(found[1]) - start, 1):g}",
+                path,
+            )  # type: ignore[misc]
             try:
                 word.append(decode(back, phonology))
             except BadInput:
@@ -145,7 +164,9 @@ def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bo
             x = start + SIZE
             break
         else:
-            raise BadInput("These strokes show no syllable of the language: draw glyphs with the script of the same language.")
+            raise BadInput(
+                "These strokes show no syllable of the language: draw glyphs with the script of the same language."
+            )
     return words
 
 

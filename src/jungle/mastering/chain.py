@@ -37,7 +37,9 @@ class Mastered:
     notes: tuple[str, ...]  # what was done, in plain words
 
 
-def master(clips: Sequence[Audio], rate: int, settings: MasterSettings | None = None) -> list[Mastered]:
+def master(
+    clips: Sequence[Audio], rate: int, settings: MasterSettings | None = None
+) -> list[Mastered]:
     """Master a set of clips so that it sounds like one place. A clip's bytes do not depend on the other clips.
 
     Args:
@@ -62,10 +64,17 @@ def _master(clip: Audio, rate: int, settings: MasterSettings) -> Mastered:
     found = find_loop(audio, RATE, settings.looping)
     pause = settings.looping.pause
     # The level is set ahead of the crossfade: a limiter behind it would have another gain on each side of the seam.
-    levelled = level(audio, RATE, settings.levels, lambda x: bake(x, found) if found else with_pause(x, RATE, pause))
+    levelled = level(
+        audio,
+        RATE,
+        settings.levels,
+        lambda x: bake(x, found) if found else with_pause(x, RATE, pause),
+    )
     loop = (found.start, found.end) if found else (0, len(levelled.audio))
     if found:
-        notes.append(f"loops inside itself from {found.start / RATE:.2f} to {found.end / RATE:.2f} s")
+        notes.append(
+            f"loops inside itself from {found.start / RATE:.2f} to {found.end / RATE:.2f} s"
+        )
     else:
         notes.append(f"loops as a whole with a pause of {pause:.1f} s")
     notes.append(f"loudness {levelled.before:.1f} to {levelled.after:.1f} LUFS")

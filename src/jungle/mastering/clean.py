@@ -63,12 +63,18 @@ def clean(audio: Audio, rate: int, settings: Cleaning) -> tuple[Audio, list[str]
     audio, lowered = without_noise(audio, RATE, settings.noise)
     if lowered >= 1:
         notes.append(f"background noise lowered by {lowered:.0f} dB")
-    audio, how = equalised(audio, RATE, settings.colour)  # while there are pauses that tell noise from the call
+    audio, how = equalised(
+        audio, RATE, settings.colour
+    )  # while there are pauses that tell noise from the call
     if how:
         notes.append(how)
     audio, seconds = without_dead_air(audio, RATE, settings.dead_air, settings.margin)
     if seconds >= 0.05:
-        notes.append(f"{seconds:.1f} s of dead air trimmed" if seconds >= 0.1 else "a little dead air trimmed")
+        notes.append(
+            f"{seconds:.1f} s of dead air trimmed"
+            if seconds >= 0.1
+            else "a little dead air trimmed"
+        )
     audio = faded(audio, RATE, settings.fade)
     check(audio, RATE)  # what was below 40 Hz only is silent now
     return audio, notes
@@ -83,15 +89,21 @@ def check(audio: Audio, rate: int) -> None:
     if not 4_000 <= rate <= 384_000:
         raise BadInput(f"A sample rate of {rate} Hz cannot be mastered: use 4000 to 384000 Hz.")
     if audio.ndim != 2 or not 1 <= audio.shape[1] <= 8 or audio.dtype.kind != "f":
-        raise BadInput(f"A clip must be float (samples, 1 to 8 channels), and this one is {audio.dtype} {audio.shape}: convert it first.")
+        raise BadInput(
+            f"A clip must be float (samples, 1 to 8 channels), and this one is {audio.dtype} {audio.shape}: convert it first."
+        )
     if len(audio) < SHORTEST * rate:
         raise BadInput(
             f"A clip of {len(audio)} samples at {rate} Hz is shorter than {1000 * SHORTEST:.0f} ms: nothing to master, leave it out."
         )
     if not np.isfinite(audio).all():
-        raise BadInput("A clip holds NaN or infinity: make it again, with another seed or in float32.")
+        raise BadInput(
+            "A clip holds NaN or infinity: make it again, with another seed or in float32."
+        )
     if decibels(float(np.abs(audio).max())) < QUIETEST:
-        raise BadInput(f"A clip is silent (nothing above {QUIETEST:.0f} dBFS): leave it out, or make it again with another seed.")
+        raise BadInput(
+            f"A clip is silent (nothing above {QUIETEST:.0f} dBFS): leave it out, or make it again with another seed."
+        )
 
 
 def decibels(amplitude: float) -> float:
@@ -106,7 +118,9 @@ def to_mono(audio: Audio) -> tuple[Audio, str]:
     loudest = int(powers.argmax())
     loss = powers[loudest] / max(float(np.square(mixed, dtype=np.float64).mean()), 1e-30)
     if loss > 10**0.6:
-        return audio[:, loudest : loudest + 1], f"channel {loudest + 1} taken: the mix would lose {min(10 * np.log10(loss), 99):.0f} dB"
+        return audio[
+            :, loudest : loudest + 1
+        ], f"channel {loudest + 1} taken: the mix would lose {min(10 * np.log10(loss), 99):.0f} dB"
     return mixed, f"{audio.shape[1]} channels mixed to mono"
 
 
@@ -128,7 +142,9 @@ def without_rumble(audio: Audio, rate: int, frequency: float) -> Audio:
         from scipy import signal
 
         sections = signal.butter(2, frequency, "highpass", fs=rate, output="sos")
-        settle = min(len(audio) - 1, int(3 * rate / frequency))  # three periods: the odd extension hides the start of the filter
+        settle = min(
+            len(audio) - 1, int(3 * rate / frequency)
+        )  # three periods: the odd extension hides the start of the filter
         centred = signal.sosfiltfilt(sections, centred, axis=0, padlen=settle)
     return np.asarray(centred, dtype=np.float32)
 
@@ -152,10 +168,16 @@ def without_noise(audio: Audio, rate: int, most: float) -> tuple[Audio, float]:
     from scipy import ndimage, signal
 
     transform = signal.ShortTimeFFT(signal.windows.hann(width, sym=False), width // 4, rate)
-    spectrum = transform.stft(np.pad(audio[:, 0].astype(np.float64), width, mode="reflect"))  # (bands, frames)
+    spectrum = transform.stft(
+        np.pad(audio[:, 0].astype(np.float64), width, mode="reflect")
+    )  # (bands, frames)
     power = np.square(np.abs(spectrum))
-    levels = 10 * np.log10(power.sum(axis=0) / (width * np.square(transform.win).sum() / 2) + 1e-20)  # dBFS, of the mean square
-    lasting = ndimage.maximum_filter1d(levels, 9)  # quiet for 0.1 s, not between two clicks of a trill
+    levels = 10 * np.log10(
+        power.sum(axis=0) / (width * np.square(transform.win).sum() / 2) + 1e-20
+    )  # dBFS, of the mean square
+    lasting = ndimage.maximum_filter1d(
+        levels, 9
+    )  # quiet for 0.1 s, not between two clicks of a trill
     quiet = np.argsort(lasting)[: max(6, len(levels) // 10)]
     floor, loud = float(np.median(levels[quiet])), float(np.percentile(levels, 95))
     if not (loud - 60 < floor < loud - 15 and np.ptp(lasting[quiet]) < 4):
@@ -163,7 +185,9 @@ def without_noise(audio: Audio, rate: int, most: float) -> tuple[Audio, float]:
     profile = ndimage.uniform_filter1d(power[:, quiet].mean(axis=1), 5)[:, None]
     around = np.maximum(ndimage.uniform_filter(power, (5, 5)), 0)  # running sums round below zero
     above = 10 * np.log10((around + 1e-20) / (np.maximum(profile, 0) + 1e-20))
-    cut = -most * np.clip((9 - above) / 6, 0, 1)  # all of it up to 3 dB above the profile, nothing from 9 dB on
+    cut = -most * np.clip(
+        (9 - above) / 6, 0, 1
+    )  # all of it up to 3 dB above the profile, nothing from 9 dB on
     spectrum *= 10 ** (ndimage.uniform_filter(cut, (3, 5)) / 20)
     cleaned = transform.istft(spectrum, k1=len(audio) + 2 * width)[width : width + len(audio), None]
     return cleaned.astype(np.float32), -float(cut[:, quiet].mean())

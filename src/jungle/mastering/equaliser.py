@@ -44,7 +44,12 @@ def equalised(audio: Audio, rate: int, most: float) -> tuple[Audio, str]:
         return audio, ""
     from scipy import signal
 
-    out = signal.sosfiltfilt(sections(wanted, rate), audio.astype(np.float64), axis=0, padlen=min(len(audio) - 1, rate // 10))
+    out = signal.sosfiltfilt(
+        sections(wanted, rate),
+        audio.astype(np.float64),
+        axis=0,
+        padlen=min(len(audio) - 1, rate // 10),
+    )
     return out.astype(np.float32), _words(wanted)
 
 
@@ -74,7 +79,9 @@ def levels(audio: Audio, rate: int) -> tuple[NDArray[np.float64], NDArray[np.boo
     from scipy import signal
 
     transform = signal.ShortTimeFFT(signal.windows.hann(width, sym=False), width // 4, rate)
-    power = np.square(np.abs(transform.stft(audio[:, 0].astype(np.float64))))  # (frequencies, frames)
+    power = np.square(
+        np.abs(transform.stft(audio[:, 0].astype(np.float64)))
+    )  # (frequencies, frames)
     edges = np.searchsorted(transform.f, np.append(CENTRES / 2**0.5, CENTRES[-1] * 2**0.5))
     frames = np.add.reduceat(power[: edges[-1]], edges[:-1], axis=0) + 1e-20  # (bands, frames)
     total = frames.sum(axis=0)
@@ -93,7 +100,9 @@ def sections(wanted: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
     """
     from scipy import signal
 
-    single = [signal.sosfreqz(peak(centre, 1.0, rate)[None], CENTRES, fs=rate)[1] for centre in CENTRES]
+    single = [
+        signal.sosfreqz(peak(centre, 1.0, rate)[None], CENTRES, fs=rate)[1] for centre in CENTRES
+    ]
     overlap = 20 * np.log10(np.abs(np.stack(single, axis=1)))  # (at a centre, of a filter): dB
     gains = np.linalg.solve(overlap, wanted / 2)  # half, because every filter acts twice
     return np.stack([peak(centre, gain, rate) for centre, gain in zip(CENTRES, gains, strict=True)])
@@ -105,7 +114,9 @@ def peak(centre: float, gain: float, rate: int) -> NDArray[np.float64]:
     angle = 2 * np.pi * centre / rate
     alpha = np.sin(angle) / (2 * Q)
     middle = -2 * np.cos(angle)
-    section: NDArray[np.float64] = np.array([1 + alpha * root, middle, 1 - alpha * root, 1 + alpha / root, middle, 1 - alpha / root])
+    section: NDArray[np.float64] = np.array(
+        [1 + alpha * root, middle, 1 - alpha * root, 1 + alpha / root, middle, 1 - alpha / root]
+    )
     section /= section[3]
     return section
 
@@ -114,5 +125,9 @@ def _words(wanted: NDArray[np.float64]) -> str:
     """The largest change in each of three regions, as a person would say it."""
     regions = {"bass": wanted[:3], "middle": wanted[3:5], "treble": wanted[5:]}
     largest = {name: float(max(part, key=abs)) for name, part in regions.items()}
-    told = [f"{name} {'raised' if gain > 0 else 'lowered'} by {abs(gain):.1f} dB" for name, gain in largest.items() if abs(gain) >= AUDIBLE]
+    told = [
+        f"{name} {'raised' if gain > 0 else 'lowered'} by {abs(gain):.1f} dB"
+        for name, gain in largest.items()
+        if abs(gain) >= AUDIBLE
+    ]
     return " and ".join(told)

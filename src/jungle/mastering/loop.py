@@ -24,8 +24,15 @@ class Looping:
     pause: float = 0.4  # seconds before a single call comes again
 
     def __post_init__(self) -> None:
-        if not (0.02 <= self.window <= 0.05 and 0.03 <= self.fade <= 0.12 and self.shortest >= 4 * self.fade and 0 <= self.pause <= 60):
-            raise BadInput(f"These settings of a loop make no sense: {self}; take a window of 0.02 to 0.05 s and a fade of 0.03 to 0.12 s.")
+        if not (
+            0.02 <= self.window <= 0.05
+            and 0.03 <= self.fade <= 0.12
+            and self.shortest >= 4 * self.fade
+            and 0 <= self.pause <= 60
+        ):
+            raise BadInput(
+                f"These settings of a loop make no sense: {self}; take a window of 0.02 to 0.05 s and a fade of 0.03 to 0.12 s."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +55,9 @@ def find_loop(audio: Audio, rate: int, settings: Looping) -> Loop | None:
         audio: float32 (samples, 1).
     """
     wave = audio[:, 0].astype(np.float64)
-    half, reach, fade = (round(seconds * rate) for seconds in (settings.window / 2, REACH, settings.fade))
+    half, reach, fade = (
+        round(seconds * rate) for seconds in (settings.window / 2, REACH, settings.fade)
+    )
     edge = max(half, fade) + 2 * reach
     shortest = max(round(settings.shortest * rate), len(wave) // 2)
     places = np.arange(edge, len(wave) - edge, max(reach, len(wave) // PLACES))
@@ -62,7 +71,9 @@ def find_loop(audio: Audio, rate: int, settings: Looping) -> Loop | None:
     if likeness[best] < settings.likeness and not _steady(wave[starts[best] : ends[best]], rate):
         return None
     near = wave[starts[best] - reach // 2 :][: reach + 1]
-    unrest = np.abs(near[1:]) + np.abs(near[:-1]) + 4 * np.abs(np.diff(near))  # of the last sample and the first: small and alike
+    unrest = (
+        np.abs(near[1:]) + np.abs(near[:-1]) + 4 * np.abs(np.diff(near))
+    )  # of the last sample and the first: small and alike
     shift = int(unrest.argmin()) + 1 - reach // 2
     start, end = int(starts[best]) + shift, int(ends[best]) + shift
     return Loop(start=start, end=end, fade=fade, likeness=float(likeness[best]))
@@ -75,16 +86,22 @@ def _steady(wave: NDArray[np.float64], rate: int) -> bool:
     return bool(np.percentile(power, 95) < 4 * np.percentile(power, 5))
 
 
-def _alike(wave: NDArray[np.float64], places: NDArray[np.int64], shortest: int, rate: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _alike(
+    wave: NDArray[np.float64], places: NDArray[np.int64], shortest: int, rate: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The pairs of places, ``shortest`` samples apart at least, with the most similar spectra: starts and ends (pairs,)."""
     width = 2 ** round(np.log2(0.04 * rate))
     padded = np.pad(wave, width // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[places] * np.hanning(width)  # centred on the places
+    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[places] * np.hanning(
+        width
+    )  # centred on the places
     spectra = np.abs(np.fft.rfft(frames)) ** 0.3  # (places, bands); compressed as loudness is
     energy = np.square(spectra).sum(axis=1)
     sums = energy[:, None] + energy[None, :]
     distance = (sums - 2 * spectra @ spectra.T) / np.maximum(sums, 1e-12)
-    loud = energy > 0.25 * np.percentile(energy, 95)  # a loop through silence is that of the whole clip
+    loud = energy > 0.25 * np.percentile(
+        energy, 95
+    )  # a loop through silence is that of the whole clip
     lengths = places[None, :] - places[:, None]
     distance += 0.05 * (1 - lengths / len(wave))  # of two equal pairs the longer loop
     distance[(lengths < shortest) | ~loud[:, None] | ~loud[None, :]] = np.inf
@@ -95,16 +112,24 @@ def _alike(wave: NDArray[np.float64], places: NDArray[np.int64], shortest: int, 
 
 
 def _aligned(
-    wave: NDArray[np.float64], starts: NDArray[np.int64], ends: NDArray[np.int64], half: int, reach: int
+    wave: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    half: int,
+    reach: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Move each end by up to ``reach`` samples to where the wave around it correlates most with that around its start."""
     around = np.lib.stride_tricks.sliding_window_view
     pattern = around(wave, 2 * half)[starts - half]  # (pairs, 2 half)
     field = around(wave, 2 * (half + reach))[ends - half - reach]
     size = 1 << int(field.shape[1] - 1).bit_length()
-    products = np.fft.irfft(np.fft.rfft(field, size) * np.conj(np.fft.rfft(pattern, size)), size)[:, : 2 * reach + 1]
+    products = np.fft.irfft(np.fft.rfft(field, size) * np.conj(np.fft.rfft(pattern, size)), size)[
+        :, : 2 * reach + 1
+    ]
     total = np.pad(np.cumsum(np.square(field), axis=1), ((0, 0), (1, 0)))
-    energy = total[:, 2 * half :] - total[:, : 2 * reach + 1]  # of the field under the pattern at each lag
+    energy = (
+        total[:, 2 * half :] - total[:, : 2 * reach + 1]
+    )  # of the field under the pattern at each lag
     norm = np.sqrt(np.square(pattern).sum(axis=1, keepdims=True) * np.maximum(energy, 1e-20))
     correlation = products / np.maximum(norm, 1e-12)
     lag = correlation.argmax(axis=1)
@@ -126,13 +151,17 @@ def bake(audio: Audio, loop: Loop) -> Audio:
     norm = np.sqrt(1 + 2 * max(loop.likeness, 0.0) * there * here)
     out = audio.copy()
     around = slice(loop.end - loop.fade, loop.end + loop.fade)
-    out[around] = (here * audio[around] + there * audio[loop.start - loop.fade : loop.start + loop.fade]) / norm
+    out[around] = (
+        here * audio[around] + there * audio[loop.start - loop.fade : loop.start + loop.fade]
+    ) / norm
     return out
 
 
 def with_pause(audio: Audio, rate: int, seconds: float) -> Audio:
     """The clip and then silence: looped as a whole it is a call that comes again."""
-    return np.concatenate([audio, np.zeros((round(seconds * rate), audio.shape[1]), dtype=np.float32)])
+    return np.concatenate(
+        [audio, np.zeros((round(seconds * rate), audio.shape[1]), dtype=np.float32)]
+    )
 
 
 def seam(audio: Audio, start: int, end: int) -> tuple[float, float]:

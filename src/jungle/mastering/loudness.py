@@ -67,13 +67,20 @@ def loudness(audio: Audio, rate: int) -> tuple[float, str]:
         audio = np.tile(audio, (-(-3 * rate // len(audio)), 1))[: 3 * rate]
         method = REPEATED
     hops = int((len(audio) / rate - BLOCK) / HOP + 1e-9)
-    whole = audio[: round((BLOCK + hops * HOP) * rate)].astype(np.float64)  # the standard drops the last, incomplete block
-    meter = pyloudnorm.Meter(rate, filter_class="DeMan")  # the standard's own filters at any rate; the default differs by 0.04 LU
+    whole = audio[: round((BLOCK + hops * HOP) * rate)].astype(
+        np.float64
+    )  # the standard drops the last, incomplete block
+    meter = pyloudnorm.Meter(
+        rate, filter_class="DeMan"
+    )  # the standard's own filters at any rate; the default differs by 0.04 LU
     measured = float(meter.integrated_loudness(whole))
     if not np.isfinite(measured):
         peak = float(np.abs(whole).max())
         if peak == 0:  # all sound lies in the incomplete block
-            return loudness(np.concatenate([audio, np.zeros((int(BLOCK * rate), audio.shape[1]), np.float32)]), rate)
+            return loudness(
+                np.concatenate([audio, np.zeros((int(BLOCK * rate), audio.shape[1]), np.float32)]),
+                rate,
+            )
         measured = float(meter.integrated_loudness(whole / peak)) + decibels(peak)
     return measured, method
 
@@ -84,7 +91,9 @@ def peaks(audio: Audio) -> NDArray[np.float32]:
 
     ring = 32  # samples: a clip that ends at once rings on, which is part of its peak
     padded = np.pad(audio, ((ring, ring), (0, 0)))
-    dense = np.abs(signal.resample_poly(padded, OVER, 1, axis=0))  # its filter is open up to half the rate, as that of the standard
+    dense = np.abs(
+        signal.resample_poly(padded, OVER, 1, axis=0)
+    )  # its filter is open up to half the rate, as that of the standard
     dense[ring * OVER] = np.maximum(dense[ring * OVER], dense[: ring * OVER].max(axis=0))
     last = (ring + len(audio)) * OVER - 1
     dense[last] = np.maximum(dense[last], dense[last:].max(axis=0))
@@ -114,7 +123,9 @@ def limit(audio: Audio, envelope: NDArray[np.float32], rate: int, ceiling: float
     if excess.max() <= 0:
         return audio
     fall = np.arange(len(audio)) * (60 / rate)
-    held = np.maximum.accumulate(np.maximum(excess, 0) + fall) - fall  # dB: a release that is a straight line
+    held = (
+        np.maximum.accumulate(np.maximum(excess, 0) + fall) - fall
+    )  # dB: a release that is a straight line
     width = int(0.005 * rate) | 1
     gain = ndimage.minimum_filter1d(10 ** (-held / 20), 2 * width - 1, mode="nearest")
     for _ in range(2):  # two boxes: a triangle as wide as the minimum
@@ -122,7 +133,9 @@ def limit(audio: Audio, envelope: NDArray[np.float32], rate: int, ceiling: float
     return np.asarray(audio * gain[:, None], dtype=np.float32)
 
 
-def level(audio: Audio, rate: int, levels: Levels, finish: Callable[[Audio], Audio] | None = None) -> Levelled:
+def level(
+    audio: Audio, rate: int, levels: Levels, finish: Callable[[Audio], Audio] | None = None
+) -> Levelled:
     """Bring a clip to its loudness under its ceiling, limiting gently where a peak forbids it.
 
     Args:
@@ -136,7 +149,9 @@ def level(audio: Audio, rate: int, levels: Levels, finish: Callable[[Audio], Aud
     before, method = loudness(shape(audio), rate)
     envelope = peaks(audio)
     highest = decibels(float(envelope.max()))
-    room = levels.ceiling - 0.1  # rounding, dither and the filters of other meters move a peak by less
+    room = (
+        levels.ceiling - 0.1
+    )  # rounding, dither and the filters of other meters move a peak by less
     last = (0.0, before)
     gain, slope = levels.target - before, 1.0
     for _ in range(12):
@@ -150,7 +165,9 @@ def level(audio: Audio, rate: int, levels: Levels, finish: Callable[[Audio], Aud
         error = levels.target - after
         if abs(error) < 0.03 or (error > 0 and gain > room + levels.most - highest - 1e-3):
             break
-        if abs(gain - last[0]) > 1e-3:  # under a limiter a decibel of gain is less than a decibel of loudness
+        if (
+            abs(gain - last[0]) > 1e-3
+        ):  # under a limiter a decibel of gain is less than a decibel of loudness
             slope = min(1.0, max(0.25, (after - last[1]) / (gain - last[0])))
         last = (gain, after)
         gain += error / slope
@@ -158,7 +175,15 @@ def level(audio: Audio, rate: int, levels: Levels, finish: Callable[[Audio], Aud
         out = (out * np.float32(10 ** ((levels.ceiling - 0.1 - peak) / 20))).astype(np.float32)
         after, peak = loudness(out, rate)[0], true_peak(out)
     limited = max(0.0, highest + gain - room)
-    return Levelled(audio=out, before=before, after=after, true_peak=peak, method=method, gain=gain, limited=limited)
+    return Levelled(
+        audio=out,
+        before=before,
+        after=after,
+        true_peak=peak,
+        method=method,
+        gain=gain,
+        limited=limited,
+    )
 
 
 def level_set(clips: Sequence[Audio], rate: int, levels: Levels | None = None) -> list[Levelled]:

@@ -29,7 +29,9 @@ from ..sounds.rank import Judged, Listener, judge
 from ..sounds.speech import babble, perform
 from ..storage.atomic import check_place, make_folder, write_atomic, write_bytes, write_json
 
-EXACT = MasterSettings(cleaning=Cleaning(dead_air=0.0), looping=Looping(pause=0.0))  # a wanted length stays as it is
+EXACT = MasterSettings(
+    cleaning=Cleaning(dead_air=0.0), looping=Looping(pause=0.0)
+)  # a wanted length stays as it is
 DISCLOSURE = "trainedAlgorithmicMedia: made by a generative model, no recording of an animal"
 
 
@@ -73,20 +75,31 @@ def make_album(
     for index, take in maker.make([one.request for one in wanted]):
         takes[index].append(take)
         progress(1)
-    judged = [judge(some, one.request.mix, ear, reference, one.request.prompt, listener) for some, one in zip(takes, wanted, strict=True)]
-    mastered = master([best[0].take.audio for best in judged], maker.rate, EXACT if any(one.request.seconds for one in wanted) else None)
+    judged = [
+        judge(some, one.request.mix, ear, reference, one.request.prompt, listener)
+        for some, one in zip(takes, wanted, strict=True)
+    ]
+    mastered = master(
+        [best[0].take.audio for best in judged],
+        maker.rate,
+        EXACT if any(one.request.seconds for one in wanted) else None,
+    )
     make_folder(out)
     for old in (*out.glob("animal_sound_*"), *(out / "takes").glob("animal_sound_*_take_*.wav")):
         old.unlink()
     calls = []
     for number, (one, found, made) in enumerate(zip(wanted, judged, mastered, strict=True), 1):
-        chosen = next(place for place, take in enumerate(takes[number - 1], 1) if take is found[0].take)
+        chosen = next(
+            place for place, take in enumerate(takes[number - 1], 1) if take is found[0].take
+        )
         calls.append(_record(maker, one, found[0], made, number, chosen))
         _write(out, calls[-1], made, one.species.name or f"Call {number}")
         for place, take in enumerate(takes[number - 1], 1):
             write_bytes(out / "takes" / f"animal_sound_{number}_take_{place}.wav", raw_wav(take))
     _sheet(out / "takes.png", judged)
-    write_json(out / "sounds.json", {"jungle": __version__, "calls": [call.to_json() for call in calls]})
+    write_json(
+        out / "sounds.json", {"jungle": __version__, "calls": [call.to_json() for call in calls]}
+    )
     return calls
 
 
@@ -95,10 +108,14 @@ def _check_place(out: Path) -> None:
     check_place(out / "takes")
     for path in (*out.glob("animal_sound_*"), out / "takes.png", out / "sounds.json"):
         if path.is_dir():
-            raise BadInput(f"{path} is a folder, and a file of this name is to be written: rename it, or choose another place with --out.")
+            raise BadInput(
+                f"{path} is a folder, and a file of this name is to be written: rename it, or choose another place with --out."
+            )
 
 
-def _record(maker: CallMaker, one: Wanted, best: Judged, made: Mastered, number: int, chosen: int) -> Call:
+def _record(
+    maker: CallMaker, one: Wanted, best: Judged, made: Mastered, number: int, chosen: int
+) -> Call:
     request = one.request
     note = (best.take.note,) if best.take.note else ()
     return Call(
@@ -114,7 +131,9 @@ def _write(out: Path, call: Call, made: Mastered, name: str) -> None:
     stem = out / Path(call.file).stem
     write_bytes(stem.with_suffix(".wav"), audio_files.wav(made.pcm, made.rate, made.loop, about))
     write_bytes(stem.with_suffix(".flac"), audio_files.flac(made.pcm, made.rate, made.loop, about))
-    write_bytes(stem.with_suffix(".opus"), audio_files.opus(made.audio, made.rate, made.loop, about))
+    write_bytes(
+        stem.with_suffix(".opus"), audio_files.opus(made.audio, made.rate, made.loop, about)
+    )
     write_bytes(stem.with_suffix(".m4a"), audio_files.aac(made.audio, made.rate, about))
 
 
@@ -128,7 +147,9 @@ def raw_wav(take: Take) -> bytes:
     return buffer.getvalue()
 
 
-def write_plain(maker: CallMaker, wanted: Sequence[Wanted], out: Path, progress: Callable[[int], object]) -> list[Call]:
+def write_plain(
+    maker: CallMaker, wanted: Sequence[Wanted], out: Path, progress: Callable[[int], object]
+) -> list[Call]:
     """The faithful recipe: one take of each, not mastered, as animal_sound_1.wav ... of exactly the wanted length."""
     _check_place(out)
     calls = []
@@ -142,7 +163,9 @@ def write_plain(maker: CallMaker, wanted: Sequence[Wanted], out: Path, progress:
             )
         )  # fmt: skip
         progress(1)
-    write_json(out / "sounds.json", {"jungle": __version__, "calls": [call.to_json() for call in calls]})
+    write_json(
+        out / "sounds.json", {"jungle": __version__, "calls": [call.to_json() for call in calls]}
+    )
     return calls
 
 
@@ -160,7 +183,10 @@ def speak(out: Path, calls: Sequence[Call]) -> list[str]:
         audio, rate = soundfile.read(out / call.file, dtype="float32", always_2d=True)
         said = master([perform(babble(call.seed), audio, rate, call.seed)], rate)[0]
         files.append(f"animal_speech_{number}.wav")
-        write_bytes(out / files[-1], audio_files.wav(said.pcm, said.rate, None, tags(call, f"Speech {number}")))
+        write_bytes(
+            out / files[-1],
+            audio_files.wav(said.pcm, said.rate, None, tags(call, f"Speech {number}")),
+        )
     return files
 
 

@@ -15,16 +15,63 @@ from ..species.animals import bodies
 from ..species.invent import blend, parents_of
 
 HABITATS = {
-    "songbird": ("in the crowns of fig trees", "along reed beds", "on the ledges of a wet cliff", "in gardens that nobody owns"),
-    "parrot": ("in loud company above the river", "where the palms bear twice a year", "in hollow trees by the clay banks"),
-    "cat": ("on warm rocks above the valley", "in the long shade of the bamboo", "along the tree line at dusk", "among fallen trunks"),
-    "herd": ("on the high meadows", "at the salt licks", "where the savannah floods", "between the orchard and the marsh"),
-    "frog": ("in the pools that the rain leaves", "under lily leaves", "at the edge of the slow water", "in moss that never dries"),
-    "insect": ("under bark", "among the roots of old figs", "in tide pools", "on the sunny side of ruined walls"),
-    "whale": ("where the river meets the sea", "in the cold current off the point", "in the flooded forest"),
-    "rodent": ("in burrows beneath the ferns", "along dry stone walls", "in the lower branches", "where the grain falls"),
-    "primate": ("high in the canopy", "on the rope-like vines over the gorge", "near the hot springs"),
-    "reptile": ("on sand that keeps the day's heat", "in the mangroves", "under the only flat stone", "along the drying creek"),
+    "songbird": (
+        "in the crowns of fig trees",
+        "along reed beds",
+        "on the ledges of a wet cliff",
+        "in gardens that nobody owns",
+    ),
+    "parrot": (
+        "in loud company above the river",
+        "where the palms bear twice a year",
+        "in hollow trees by the clay banks",
+    ),
+    "cat": (
+        "on warm rocks above the valley",
+        "in the long shade of the bamboo",
+        "along the tree line at dusk",
+        "among fallen trunks",
+    ),
+    "herd": (
+        "on the high meadows",
+        "at the salt licks",
+        "where the savannah floods",
+        "between the orchard and the marsh",
+    ),
+    "frog": (
+        "in the pools that the rain leaves",
+        "under lily leaves",
+        "at the edge of the slow water",
+        "in moss that never dries",
+    ),
+    "insect": (
+        "under bark",
+        "among the roots of old figs",
+        "in tide pools",
+        "on the sunny side of ruined walls",
+    ),
+    "whale": (
+        "where the river meets the sea",
+        "in the cold current off the point",
+        "in the flooded forest",
+    ),
+    "rodent": (
+        "in burrows beneath the ferns",
+        "along dry stone walls",
+        "in the lower branches",
+        "where the grain falls",
+    ),
+    "primate": (
+        "high in the canopy",
+        "on the rope-like vines over the gorge",
+        "near the hot springs",
+    ),
+    "reptile": (
+        "on sand that keeps the day's heat",
+        "in the mangroves",
+        "under the only flat stone",
+        "along the drying creek",
+    ),
 }
 TRAITS = (
     "listens before it moves", "never crosses its own tracks", "shares food with strangers", "sleeps with one eye open",
@@ -44,7 +91,9 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def _pick(options: Sequence[str], seed: int, what: str) -> str:
     # A hash and not `random`, whose choices may change with the version of Python
-    number = int.from_bytes(hashlib.blake2b(f"{seed}/biography/{what}".encode(), digest_size=8).digest(), "little")
+    number = int.from_bytes(
+        hashlib.blake2b(f"{seed}/biography/{what}".encode(), digest_size=8).digest(), "little"
+    )
     return options[number % len(options)]
 
 
@@ -67,7 +116,10 @@ def describe(species: Species, colour: str = "") -> Species:
     seed, mix = species.seed, species.mix
     voice = species.voice or body_of(mix)
     words = [name.replace("_", " ").split()[-1] for name in parents_of(mix)] or ["animal"]
-    name = species.name or f"{colour} {blend(words[0], words[min(1, len(words) - 1)])}".strip().capitalize()
+    name = (
+        species.name
+        or f"{colour} {blend(words[0], words[min(1, len(words) - 1)])}".strip().capitalize()
+    )
     first = _pick(TRAITS, seed, "trait")
     second = _pick([one for one in TRAITS if one != first], seed, "second trait")
     return dataclasses.replace(
@@ -83,7 +135,12 @@ def describe(species: Species, colour: str = "") -> Species:
 def in_words(mix: Mapping[str, float]) -> str:
     """A mix as people say it: "70 % leopard, 30 % rabbit"."""
     total = sum(mix.values())
-    return ", ".join(f"{100 * mix[name] / total:.0f} % {name.replace('_', ' ')}" for name in parents_of(mix)) or "any animal"
+    return (
+        ", ".join(
+            f"{100 * mix[name] / total:.0f} % {name.replace('_', ' ')}" for name in parents_of(mix)
+        )
+        or "any animal"
+    )
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -92,9 +149,14 @@ def _listed(words: Sequence[str]) -> str:
 
 def alt_text(species: Species, colours: Sequence[Colour]) -> str:
     """The picture in words, for those who do not see it."""
-    kinds = _listed([_a(name.replace("_", " ")) for name in parents_of(species.mix)[:2]]) or "no animal that anybody knows"
+    kinds = (
+        _listed([_a(name.replace("_", " ")) for name in parents_of(species.mix)[:2]])
+        or "no animal that anybody knows"
+    )
     shades = _listed([colour.name for colour in colours[:2]])
-    return f"{species.name}, an animal like {kinds}" + (f", painted mostly in {shades}." if shades else ".")
+    return f"{species.name}, an animal like {kinds}" + (
+        f", painted mostly in {shades}." if shades else "."
+    )
 
 
 def _a(word: str) -> str:
@@ -111,7 +173,9 @@ def call_in_words(call: Call) -> str:
 def field_notes(species: Species, colours: Sequence[Colour], own_name: str, meaning: str) -> str:
     """A paragraph as a naturalist would write it; ``meaning`` is that of ``own_name`` in English."""
     traits = _listed(list(species.traits))
-    shade = f" Its coat runs from {colours[0].name} to {colours[1].name}." if len(colours) > 1 else ""
+    shade = (
+        f" Its coat runs from {colours[0].name} to {colours[1].name}." if len(colours) > 1 else ""
+    )
     calls = f" It calls itself {own_name}, the {meaning}." if own_name else ""
     return f"Lives {species.habitat}.{shade} It {traits}.{calls}"
 

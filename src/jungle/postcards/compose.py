@@ -77,7 +77,9 @@ class Parts:
     pcm: NDArray[np.int16]  # (samples, 1) at ``call.rate``, mastered
 
 
-def make_postcard(parts: Parts, family: Language, told: Sequence[Told], wishes: Wishes) -> tuple[Postcard, dict[str, bytes]]:
+def make_postcard(
+    parts: Parts, family: Language, told: Sequence[Told], wishes: Wishes
+) -> tuple[Postcard, dict[str, bytes]]:
     """The postcard of one animal, and the files of its folder but for the manifest.
 
     Args:
@@ -92,7 +94,10 @@ def make_postcard(parts: Parts, family: Language, told: Sequence[Told], wishes: 
     name = own_name(dialect, species.seed)
     said = [(dialect.say(one.meaning, one.intent, one.mood), one.provenance) for one in told]
     said = said or [(one, "engine") for one in dialect.phrases(wishes.phrases)]
-    phrases = tuple(_phrase(dialect, one, provenance, number) for number, (one, provenance) in enumerate(said, 1))
+    phrases = tuple(
+        _phrase(dialect, one, provenance, number)
+        for number, (one, provenance) in enumerate(said, 1)
+    )
     card = Postcard(
         species=species, own_name=name.text, language=dialect.name, family=family.name, picture=parts.picture, call=parts.call,
         phrases=phrases, stamp=Glyphs(text=name.text, **script.drawn(name.words)), colours=colours,
@@ -100,11 +105,16 @@ def make_postcard(parts: Parts, family: Language, told: Sequence[Told], wishes: 
         notes=captions.field_notes(species, colours, name.text, name.meaning), postmark=captions.postmark(species.seed),
     )  # fmt: skip
     facts = select(captions.facts_of(card), wishes.metadata)
-    files = {"painted.png": stamp(_png(parts.pixels), facts), "picture.png": stamp(_png(_enlarged(parts.pixels, wishes.look)), facts)}
+    files = {
+        "painted.png": stamp(_png(parts.pixels), facts),
+        "picture.png": stamp(_png(_enlarged(parts.pixels, wishes.look)), facts),
+    }
     files |= _call_files(parts, facts) | _spoken(dialect, said, parts, facts)
     files["spectrogram.png"] = _png(spectrogram(_floats(parts.pcm), parts.call.rate, *SPECTROGRAM))
     files["stamp.svg"] = script.svg(name.words, label=name.text).encode()
-    files["record.json"] = (json.dumps(card.to_json(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    files["record.json"] = (
+        json.dumps(card.to_json(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    ).encode()
     return card, files
 
 
@@ -146,7 +156,9 @@ def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
     }
 
 
-def _spoken(language: Language, said: Sequence[tuple[Said, str]], parts: Parts, facts: Facts) -> dict[str, bytes]:
+def _spoken(
+    language: Language, said: Sequence[tuple[Said, str]], parts: Parts, facts: Facts
+) -> dict[str, bytes]:
     """Each phrase as the animal says it: its prosody plan, performed with grains of its own call."""
     call = _floats(parts.pcm)
     seed, rate, told = parts.call.seed, parts.call.rate, tags(facts)

@@ -12,8 +12,16 @@ from ..records import Postcard
 from ..storage.atomic import write_json
 from ..storage.build_cache import FOLDER
 
-WATTS = {"cpu": 30.0, "mps": 30.0, "cuda": 350.0}  # of a busy laptop or of a GPU with its host; a meter would know better
-SECONDS = {"picture": 0.5, "take": 0.6, "postcard": 2.0}  # of two cores, measured for the shipped models (docs/LOG.md)
+WATTS = {
+    "cpu": 30.0,
+    "mps": 30.0,
+    "cuda": 350.0,
+}  # of a busy laptop or of a GPU with its host; a meter would know better
+SECONDS = {
+    "picture": 0.5,
+    "take": 0.6,
+    "postcard": 2.0,
+}  # of two cores, measured for the shipped models (docs/LOG.md)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +43,9 @@ class Cost:
         money = f"about {self.dollars:.4f} dollars" if self.dollars else "no money"
         if self.tokens:
             money = f"{self.tokens:,} tokens of a language model, {money if self.dollars else 'whose price is not known here'}"
-        return f"{self.seconds / 60:.1f} minutes, about {self.watt_hours:.1f} Wh (estimated), {money}"
+        return (
+            f"{self.seconds / 60:.1f} minutes, about {self.watt_hours:.1f} Wh (estimated), {money}"
+        )
 
 
 @dataclass(slots=True)
@@ -57,13 +67,20 @@ def enter(jungle: Path, cost: Cost) -> Cost:
     whole = Cost(
         seconds=total[0] + cost.seconds, device=cost.device, dollars=total[1] + cost.dollars, tokens=int(total[2]) + cost.tokens
     )  # fmt: skip
-    write_json(where, {"seconds": round(whole.seconds, 1), "dollars": whole.dollars, "tokens": whole.tokens})
+    write_json(
+        where,
+        {"seconds": round(whole.seconds, 1), "dollars": whole.dollars, "tokens": whole.tokens},
+    )
     return whole
 
 
 def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple[str, str], ...]:
     """What went into the animals of a page, as (label, value): the same for the same animals."""
-    parts = (("picture", sketches * len(cards)), ("take", takes * len(cards)), ("postcard", len(cards)))
+    parts = (
+        ("picture", sketches * len(cards)),
+        ("take", takes * len(cards)),
+        ("postcard", len(cards)),
+    )
     seconds = sum(SECONDS[what] * count for what, count in parts)
     watt_hours = seconds / 3600 * WATTS["cpu"]
     engines = sorted({card.call.engine for card in cards})
@@ -74,8 +91,17 @@ def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple
             "Pictures",
             f"{sketches * len(cards)} in {steps} steps from noise, of which a network trained on ImageNet kept {len(cards)}",
         ),
-        ("Calls", f"{takes * len(cards)} takes, of which {len(cards)} were kept ({', '.join(engines)})"),
-        ("Phrases", f"{sum(len(card.phrases) for card in cards)}, {written} of them from a language model"),
-        ("Time", f"about {seconds / 60:.1f} minutes of a laptop with two cores (estimated from what was counted)"),
+        (
+            "Calls",
+            f"{takes * len(cards)} takes, of which {len(cards)} were kept ({', '.join(engines)})",
+        ),
+        (
+            "Phrases",
+            f"{sum(len(card.phrases) for card in cards)}, {written} of them from a language model",
+        ),
+        (
+            "Time",
+            f"about {seconds / 60:.1f} minutes of a laptop with two cores (estimated from what was counted)",
+        ),
         ("Energy", f"about {watt_hours:.1f} Wh (the same time at {WATTS['cpu']:.0f} W)"),
     )

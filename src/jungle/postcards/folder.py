@@ -53,7 +53,9 @@ def pixels_of(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
-        raise BadInput(f"{path} cannot be read as a picture ({error}): run  jungle make  again.") from None
+        raise BadInput(
+            f"{path} cannot be read as a picture ({error}): run  jungle make  again."
+        ) from None
 
 
 def samples_of(path: Path) -> NDArray[np.int16]:
@@ -67,7 +69,9 @@ def samples_of(path: Path) -> NDArray[np.int16]:
     try:
         samples: NDArray[np.int16] = soundfile.read(path, dtype="int16", always_2d=True)[0]
     except (OSError, soundfile.SoundFileError) as error:
-        raise BadInput(f"{path} cannot be read as a sound ({error}): run  jungle make  again.") from None
+        raise BadInput(
+            f"{path} cannot be read as a sound ({error}): run  jungle make  again."
+        ) from None
     return samples
 
 
@@ -88,24 +92,41 @@ def bind(
         [str(one) for one in told],
     )
     sources = [file_digest(out / picture.file), file_digest(out / call.file)]
-    key = digest("postcard", __version__, SCHEMA, *parts, dataclasses.asdict(wishes), sources, shipped_name())
+    key = digest(
+        "postcard", __version__, SCHEMA, *parts, dataclasses.asdict(wishes), sources, shipped_name()
+    )
     stage = f"{FOLDER}/{species.slug}"
     known = shelf.recall(stage, key)
     if known is not None:
         return postcard_from_json(known)
     card, files = make_postcard(
-        Parts(species, picture, pixels_of(out / picture.file), call, samples_of(out / call.file)), family.language, told, wishes
+        Parts(species, picture, pixels_of(out / picture.file), call, samples_of(out / call.file)),
+        family.language,
+        told,
+        wishes,
     )
     with new_folder(out / FOLDER / species.slug) as folder:
         for name, data in files.items():
             write_bytes(folder / name, data)
         digests = {name: file_digest(folder / name) for name in files}
-        write_json(folder / MANIFEST, _manifest(card, species, making, family, bool(told), wishes) | {"files": digests})
-    shelf.remember(stage, key, card.to_json(), [out / FOLDER / species.slug / name for name in (*files, MANIFEST)])
-    return read_card(out / FOLDER / species.slug)  # as it will be read: JSON sorts the kinds of a mix
+        write_json(
+            folder / MANIFEST,
+            _manifest(card, species, making, family, bool(told), wishes) | {"files": digests},
+        )
+    shelf.remember(
+        stage,
+        key,
+        card.to_json(),
+        [out / FOLDER / species.slug / name for name in (*files, MANIFEST)],
+    )
+    return read_card(
+        out / FOLDER / species.slug
+    )  # as it will be read: JSON sorts the kinds of a mix
 
 
-def _manifest(card: Postcard, species: Species, making: Making, family: Family, told: bool, wishes: Wishes) -> dict[str, Any]:
+def _manifest(
+    card: Postcard, species: Species, making: Making, family: Family, told: bool, wishes: Wishes
+) -> dict[str, Any]:
     import torch
 
     return {
@@ -120,7 +141,11 @@ def _manifest(card: Postcard, species: Species, making: Making, family: Family, 
         "enlarger": shipped_name(),
         "disclosure": DISCLOSURE,
         "licences": LICENCES,
-        "made_with": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "made_with": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
     }
 
 
@@ -132,7 +157,11 @@ def read_manifest(jungle: Path, name: str) -> dict[str, Any]:
     """
     known = sorted(path.parent.name for path in (jungle / FOLDER).glob(f"*/{MANIFEST}"))
     if name not in known:
-        told = ", ".join(known[:8]) + (" ..." if len(known) > 8 else "") if known else "none: run  jungle make  first"
+        told = (
+            ", ".join(known[:8]) + (" ..." if len(known) > 8 else "")
+            if known
+            else "none: run  jungle make  first"
+        )
         raise BadInput(f"{name}: there is no such postcard in {jungle / FOLDER}; it holds {told}.")
     return manifest_in(jungle / FOLDER / name)
 
@@ -149,7 +178,9 @@ def manifest_in(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BadInput(f"{where} cannot be read ({error}): run  jungle make  again.") from None
     if found.get("schema") != SCHEMA:
-        raise BadInput(f"{where} has schema {found.get('schema')!r}, and this version reads {SCHEMA}: run  jungle make  again.")
+        raise BadInput(
+            f"{where} has schema {found.get('schema')!r}, and this version reads {SCHEMA}: run  jungle make  again."
+        )
     return found
 
 
@@ -175,14 +206,18 @@ def names_of_cards(jungle: Path) -> list[str]:
     """
     there = {path.parent.name for path in (jungle / FOLDER).glob(f"*/{MANIFEST}")}
     if not there:
-        raise BadInput(f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, or name a jungle with --out.")
+        raise BadInput(
+            f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, or name a jungle with --out."
+        )
     known = [one.slug for one in jungle_toml.read(jungle).species]
     return [slug for slug in known if slug in there] + sorted(there - set(known))
 
 
 def missing_cards(jungle: Path) -> list[str]:
     """The species of jungle.toml that have no postcard yet."""
-    return sorted({one.slug for one in jungle_toml.read(jungle).species} - set(names_of_cards(jungle)))
+    return sorted(
+        {one.slug for one in jungle_toml.read(jungle).species} - set(names_of_cards(jungle))
+    )
 
 
 def read_cards(jungle: Path) -> list[Postcard]:
@@ -199,11 +234,18 @@ def check_metadata(jungle: Path, level: str) -> None:
     for name in names_of_cards(jungle):
         bound = read_manifest(jungle, name)["wishes"]["metadata"]
         if bound != level:
-            raise BadInput(f"The sounds of '{name}' were made with --metadata {bound}: run  jungle make --metadata {level}  first.")
+            raise BadInput(
+                f"The sounds of '{name}' were made with --metadata {bound}: run  jungle make --metadata {level}  first."
+            )
 
 
 def make_again(
-    jungle: Path, name: str, manifest: dict[str, Any], pixels: NDArray[np.uint8], call: Call, pcm: NDArray[np.int16]
+    jungle: Path,
+    name: str,
+    manifest: dict[str, Any],
+    pixels: NDArray[np.uint8],
+    call: Call,
+    pcm: NDArray[np.int16],
 ) -> list[str]:
     """The files of a postcard that come out with other bytes than its manifest says, from a picture and a call made anew."""
     spec = dict(manifest["language"])
@@ -214,9 +256,16 @@ def make_again(
     if told:
         card = read_card(jungle / FOLDER / name)
         dialect = make_dialect(family, species.seed, voice_named(card.species.voice)).language
-        said = [Told(dialect.parse(one.text), one.intent, one.mood, one.provenance) for one in card.phrases]
+        said = [
+            Told(dialect.parse(one.text), one.intent, one.mood, one.provenance)
+            for one in card.phrases
+        ]
     call = dataclasses.replace(call, file=manifest["call"]["file"])
     parts = Parts(species, Picture(**manifest["picture"]), pixels, call, pcm)
     _, files = make_postcard(parts, family, said, Wishes(**manifest["wishes"]))
     made = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
-    return sorted(file for file in made.keys() | manifest["files"].keys() if made.get(file) != manifest["files"].get(file))
+    return sorted(
+        file
+        for file in made.keys() | manifest["files"].keys()
+        if made.get(file) != manifest["files"].get(file)
+    )

@@ -44,7 +44,10 @@ PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
 # Who looks at a postcard has a second to see an animal: guidance as strong as people like it, where the shape is made (docs/LOG.md).
 PORTRAIT = {"guidance": "5", "guidance_low": "0.3", "guidance_high": "1000000"}
-WEAK_PORTRAIT = {"guidance": "3", "weak_mix": "0.2"}  # of a model that is guided away from a weaker one
+WEAK_PORTRAIT = {
+    "guidance": "3",
+    "weak_mix": "0.2",
+}  # of a model that is guided away from a weaker one
 DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
 Progress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
@@ -63,7 +66,9 @@ class Studio:
     voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
     singing: dict[str, Any]  # how it draws
     reference: Reference | None
-    kinds: KindReport = dataclasses.field(default_factory=KindReport)  # how well the painter shows each of its kinds
+    kinds: KindReport = dataclasses.field(
+        default_factory=KindReport
+    )  # how well the painter shows each of its kinds
 
 
 def portrait(model: Model) -> dict[str, str]:
@@ -82,10 +87,14 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
     if not species:
         return
     classes = {photo.name for photo in scan(resolve(source, cache)).files}
-    check_parents(species, classes, where, ", which is not among the photos: choose another --out or edit it.")
+    check_parents(
+        species, classes, where, ", which is not among the photos: choose another --out or edit it."
+    )
 
 
-def check_parents(species: Sequence[Species], classes: Collection[str], where: Path, what: str) -> None:
+def check_parents(
+    species: Sequence[Species], classes: Collection[str], where: Path, what: str
+) -> None:
     """Refuse species with a parent that is not in ``classes``; ``what`` ends the sentence.
 
     Raises:
@@ -105,10 +114,14 @@ def check_voices(species: Sequence[Species], where: Path) -> None:
     """
     for one in species:
         if one.voice and one.voice not in VOICES:
-            raise BadInput(f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of {', '.join(VOICES)}, or leave it out.")
+            raise BadInput(
+                f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of {', '.join(VOICES)}, or leave it out."
+            )
 
 
-def find_species(out: Path, wishes: jungle_toml.Config, studio: Studio, count: int, seed: int) -> tuple[Species, ...]:
+def find_species(
+    out: Path, wishes: jungle_toml.Config, studio: Studio, count: int, seed: int
+) -> tuple[Species, ...]:
     """The species of jungle.toml, or as many new ones, which are written there for a person to change.
 
     Raises:
@@ -116,7 +129,12 @@ def find_species(out: Path, wishes: jungle_toml.Config, studio: Studio, count: i
     """
     classes = studio.painter.classes
     known = ", ".join(classes) or "none: it was trained without classes"
-    check_parents(wishes.species, classes, out / jungle_toml.NAME, f"; the animals that this model knows are {known}.")
+    check_parents(
+        wishes.species,
+        classes,
+        out / jungle_toml.NAME,
+        f"; the animals that this model knows are {known}.",
+    )
     if wishes.species:
         return wishes.species
     species = invent(to_invent_from(classes, studio.kinds, count), count, seed)
@@ -125,14 +143,25 @@ def find_species(out: Path, wishes: jungle_toml.Config, studio: Studio, count: i
     return species
 
 
-def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], sketches: int, shelf: Shelf, progress: Progress) -> list[Picture]:
+def paint_pictures(
+    studio: Studio,
+    out: Path,
+    species: Sequence[Species],
+    sketches: int,
+    shelf: Shelf,
+    progress: Progress,
+) -> list[Picture]:
     """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and sheet; files are relative to ``out``.
 
     Raises:
         BadInput: a class that the model does not know.
     """
     labels = labels_by_kind(studio.kinds)
-    choosing = (sketches, shipped_judge().name, {name: sorted(labels[name]) for name in studio.painter.classes if name in labels})
+    choosing = (
+        sketches,
+        shipped_judge().name,
+        {name: sorted(labels[name]) for name in studio.painter.classes if name in labels},
+    )
     made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), *choosing)
     key = digest("pictures", __version__, [one.to_json() for one in species], *made)
     known = shelf.recall(PICTURES, key)
@@ -140,20 +169,43 @@ def paint_pictures(studio: Studio, out: Path, species: Sequence[Species], sketch
         progress("pictures", sketches * len(species))
         return [Picture(**one) for one in known]
     seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
-    best = best_sketches(studio.painter, species, seeds, studio.painting, shelf, labels, lambda done: progress("pictures", done))
+    best = best_sketches(
+        studio.painter,
+        species,
+        seeds,
+        studio.painting,
+        shelf,
+        labels,
+        lambda done: progress("pictures", done),
+    )
     gallery = paint_animals(studio.painter, best, studio.painting, out / PICTURES, memory=shelf)
-    pictures = [dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}") for picture in gallery.pictures]
+    pictures = [
+        dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}")
+        for picture in gallery.pictures
+    ]
     files = [out / picture.file for picture in pictures]
-    shelf.remember(PICTURES, key, [one.to_json() for one in pictures], [*files, out / f"{PICTURES}.zip", out / f"{PICTURES}.png"])
+    shelf.remember(
+        PICTURES,
+        key,
+        [one.to_json() for one in pictures],
+        [*files, out / f"{PICTURES}.zip", out / f"{PICTURES}.png"],
+    )
     return pictures
 
 
 def requests(
-    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], wishes: jungle_toml.Config
+    studio: Studio,
+    out: Path,
+    species: Sequence[Species],
+    pictures: Sequence[Picture],
+    wishes: jungle_toml.Config,
 ) -> list[CallRequest]:
     """What is asked of the engine of calls: a mix of voices, or a prompt with the place of the record and the light of the picture."""
     if studio.voices:
-        return [CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES) for one in species]
+        return [
+            CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES)
+            for one in species
+        ]
     made = []
     for number, one in enumerate(species):
         light = "at night" if pixels_of(out / pictures[number].file).mean() < DARK else "by day"
@@ -162,31 +214,61 @@ def requests(
             prompt = wishes.prompts[number % len(wishes.prompts)]
             text, seconds = prompt.text, prompt.seconds
         negative = wishes.negative or DEFAULT_NEGATIVE
-        made.append(CallRequest(seed=one.seed, prompt=text, negative=negative, seconds=seconds, takes=TAKES))
+        made.append(
+            CallRequest(seed=one.seed, prompt=text, negative=negative, seconds=seconds, takes=TAKES)
+        )
     return made
 
 
 def make_calls(
-    studio: Studio, out: Path, species: Sequence[Species], asked_for: Sequence[CallRequest], shelf: Shelf, progress: Progress
+    studio: Studio,
+    out: Path,
+    species: Sequence[Species],
+    asked_for: Sequence[CallRequest],
+    shelf: Shelf,
+    progress: Progress,
 ) -> list[Call]:
     """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
     wanted = [Wanted(one, request) for one, request in zip(species, asked_for, strict=True)]
     asked = [dataclasses.asdict(one.request) for one in wanted]
-    key = digest("calls", __version__, asked, [one.slug for one in species], studio.singer.name, studio.singer.model, studio.singing)
+    key = digest(
+        "calls",
+        __version__,
+        asked,
+        [one.slug for one in species],
+        studio.singer.name,
+        studio.singer.model,
+        studio.singing,
+    )
     known = shelf.recall(SOUNDS, key)
     if known is not None:
         progress("takes", TAKES * len(species))
         return [call_from_json(one) for one in known]
     singer = RememberingMaker(
         studio.singer,
-        lambda one: digest("take", dataclasses.asdict(one), studio.singer.name, studio.singer.model, studio.singing),
+        lambda one: digest(
+            "take", dataclasses.asdict(one), studio.singer.name, studio.singer.model, studio.singing
+        ),
         shelf.get,
         shelf.put,
     )
-    album = make_album(singer, wanted, out / SOUNDS, Ear.shipped(), studio.reference, lambda done: progress("takes", done))
+    album = make_album(
+        singer,
+        wanted,
+        out / SOUNDS,
+        Ear.shipped(),
+        studio.reference,
+        lambda done: progress("takes", done),
+    )
     calls = [dataclasses.replace(call, file=f"{SOUNDS}/{call.file}") for call in album]
-    files = [path for call in calls for path in sorted((out / call.file).parent.glob(f"{Path(call.file).stem}.*"))]
-    shelf.remember(SOUNDS, key, [one.to_json() for one in calls], [*files, out / SOUNDS / "sounds.json"])
+    files = [
+        path
+        for call in calls
+        for path in sorted((out / call.file).parent.glob(f"{Path(call.file).stem}.*"))
+    ]
+    shelf.remember(
+        SOUNDS, key, [one.to_json() for one in calls], [*files, out / SOUNDS / "sounds.json"]
+    )
     return calls
 
 
@@ -202,7 +284,9 @@ def bind_cards(
             device=str(studio.painter.device),
         )  # fmt: skip
         share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
-        cards.append(bind(out, one, pictures[number], calls[number], making, family, share, wishes, shelf))
+        cards.append(
+            bind(out, one, pictures[number], calls[number], making, family, share, wishes, shelf)
+        )
         progress("postcards", 1)
     return cards
 
@@ -223,9 +307,13 @@ def make_cards(
     write_family(out, family, shelf)
     told = writer(family.language, wishes.phrases * len(species)) if writer else ()
     known = family.language.known
-    told = [one for one in told if not faults(one.meaning, known)]  # no dialect has the words that a model coined
+    told = [
+        one for one in told if not faults(one.meaning, known)
+    ]  # no dialect has the words that a model coined
     how = Wishes(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
-    cards = bind_cards(studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress)
+    cards = bind_cards(
+        studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress
+    )
     trouble = [looks_wrong(np.stack([pixels_of(out / picture.file) for picture in pictures]))]
     trouble += [f"{call.file}: {flag}" for call in calls for flag in call.flags]
     return cards, [line for line in trouble if line]
@@ -235,5 +323,7 @@ def write_family(out: Path, family: Family, shelf: Shelf) -> None:
     """The language of the jungle in ``out``/language: its phrases, its dictionary and its grammar."""
     key = digest("language", __version__, dataclasses.asdict(family))
     if shelf.recall(LANGUAGE, key) is None:
-        files = write_language(out / LANGUAGE, family.language, list(family.language.phrases(PHRASES)))
+        files = write_language(
+            out / LANGUAGE, family.language, list(family.language.phrases(PHRASES))
+        )
         shelf.remember(LANGUAGE, key, True, files)

@@ -38,7 +38,11 @@ def tint(colours: Sequence[Colour]) -> Tint:
 
 
 def _rgb(colour: Colour) -> RGB:
-    return (int(colour.hex[1:3], 16) / 255, int(colour.hex[3:5], 16) / 255, int(colour.hex[5:7], 16) / 255)
+    return (
+        int(colour.hex[1:3], 16) / 255,
+        int(colour.hex[3:5], 16) / 255,
+        int(colour.hex[5:7], 16) / 255,
+    )
 
 
 class Pen:
@@ -70,7 +74,16 @@ class Pen:
         self._ink(colour)
         self.canvas.rect(box.x, box.y, box.width, box.height, stroke=0, fill=1)
 
-    def line(self, x1: float, y1: float, x2: float, y2: float, *, colour: RGB = BLACK, thick: float = 0.25) -> None:
+    def line(
+        self,
+        x1: float,
+        y1: float,
+        x2: float,
+        y2: float,
+        *,
+        colour: RGB = BLACK,
+        thick: float = 0.25,
+    ) -> None:
         """``thick`` in points."""
         self._stroke(colour, thick * POINT)
         self.canvas.line(x1, y1, x2, y2)
@@ -80,14 +93,26 @@ class Pen:
         self._stroke(colour, thick * POINT)
         self.canvas.circle(x, y, radius, stroke=1, fill=0)
 
-    def wave(self, x: float, y: float, length: float, *, colour: RGB, thick: float, period: float = 7.0, height: float = 0.9) -> None:
+    def wave(
+        self,
+        x: float,
+        y: float,
+        length: float,
+        *,
+        colour: RGB,
+        thick: float,
+        period: float = 7.0,
+        height: float = 0.9,
+    ) -> None:
         """A wavy line to the right."""
         self._stroke(colour, thick * POINT)
         path = self.canvas.beginPath()
         path.moveTo(x, y)
         for number in range(round(2 * length / period)):
             start, up = x + number * period / 2, height if number % 2 == 0 else -height
-            path.curveTo(start + period / 6, y + up, start + period / 3, y + up, start + period / 2, y)
+            path.curveTo(
+                start + period / 6, y + up, start + period / 3, y + up, start + period / 2, y
+            )
         self.canvas.drawPath(path, stroke=1, fill=0)
 
     def perforated(self, box: Box, colour: RGB, *, pitch: float = 1.6) -> None:
@@ -121,7 +146,10 @@ class Pen:
         for drawn in glyphs.paths:
             path, started = self.canvas.beginPath(), False
             for command, x, y in strokes(drawn):
-                place = (left + min(max(x, 0.0), wide) * scale, top - min(max(y, 0.0), high) * scale)
+                place = (
+                    left + min(max(x, 0.0), wide) * scale,
+                    top - min(max(y, 0.0), high) * scale,
+                )
                 path.moveTo(*place) if command == "M" or not started else path.lineTo(*place)
                 started = True
             if started:
@@ -129,7 +157,17 @@ class Pen:
         self.canvas.setLineCap(0)
         self.canvas.setLineJoin(0)
 
-    def text(self, x: float, y: float, text: str, style: Style, size: float, *, align: Align = "left", colour: RGB = BLACK) -> float:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        style: Style,
+        size: float,
+        *,
+        align: Align = "left",
+        colour: RGB = BLACK,
+    ) -> float:
         """One line on the baseline ``y``, in whatever faces have its letters; returns its width."""
         wide = width(text, style, size)
         x -= {"left": 0.0, "centre": wide / 2, "right": wide}[align]
@@ -141,23 +179,58 @@ class Pen:
             x += ems * size * POINT
         return wide
 
-    def fitted(self, x: float, y: float, text: str, style: Style, size: float, room: float, *, least: float, **more: Any) -> float:
+    def fitted(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        style: Style,
+        size: float,
+        room: float,
+        *,
+        least: float,
+        **more: Any,
+    ) -> float:
         """:meth:`text`, shrunk to ``least`` points or cut so that it is not wider than ``room``; returns the size it has."""
         text, size = fit(text, style, size, room, least)
         self.text(x, y, text, style, size, **more)
         return size
 
-    def spaced(self, x: float, y: float, text: str, style: Style, size: float, room: float, *, align: Align, colour: RGB = BLACK) -> None:
+    def spaced(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        style: Style,
+        size: float,
+        room: float,
+        *,
+        align: Align,
+        colour: RGB = BLACK,
+    ) -> None:
         """Capitals set apart by a sixth of their size."""
         text, size = fit(text.upper(), style, size, room * 0.78, size * 0.6)
         gap = size * POINT / 6
         letters = [(one, width(one, style, size) + gap) for one in text]
-        x -= {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * (sum(wide for _, wide in letters) - gap)
+        x -= {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * (
+            sum(wide for _, wide in letters) - gap
+        )
         for one, wide in letters:
             self.text(x, y, one, style, size, colour=colour)
             x += wide
 
-    def arc(self, x: float, y: float, radius: float, text: str, style: Style, size: float, *, middle: float, colour: RGB) -> None:
+    def arc(
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        text: str,
+        style: Style,
+        size: float,
+        *,
+        middle: float,
+        colour: RGB,
+    ) -> None:
         """Text around the point (x, y), its middle at the angle ``middle`` in degrees; below the point it reads from the left too."""
         upper = middle > 0
         gap = size * POINT / 8
@@ -169,7 +242,15 @@ class Pen:
             angle = math.radians(middle - off if upper else middle + off)
             turn = math.degrees(angle) + (-90 if upper else 90)
             with self.at(x + radius * math.cos(angle), y + radius * math.sin(angle), turn=turn):
-                self.text(0, 0 if upper else -0.7 * size * POINT, one, style, size, align="centre", colour=colour)
+                self.text(
+                    0,
+                    0 if upper else -0.7 * size * POINT,
+                    one,
+                    style,
+                    size,
+                    align="centre",
+                    colour=colour,
+                )
             gone += wide + gap
 
     def _ink(self, colour: RGB) -> None:

@@ -47,7 +47,8 @@ def draw_front(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet) -> 
         shown = high - STRIP - SAFE
         narrow = shown * picture.width / picture.height
         pen.picture(
-            raster.jpeg(raster.enlarged(picture, narrow * sheet.scale)), Box((wide - narrow) / 2, high - SAFE - shown, narrow, shown)
+            raster.jpeg(raster.enlarged(picture, narrow * sheet.scale)),
+            Box((wide - narrow) / 2, high - SAFE - shown, narrow, shown),
         )
         shown += SAFE
     _caption(pen, card, wide, high - shown)
@@ -70,17 +71,35 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
     top = (high + STRIP + 4.2 * len(notes)) / 2
     pen.fitted(middle, top - 11.5, name_of(card), DISPLAY, 19, room, least=9, align="centre")
     if clean(card.species.name):
-        pen.fitted(middle, top - 17.2, clean(card.species.binomial), DISPLAY_ITALIC, 10.5, room, least=7, align="centre")
+        pen.fitted(
+            middle,
+            top - 17.2,
+            clean(card.species.binomial),
+            DISPLAY_ITALIC,
+            10.5,
+            room,
+            least=7,
+            align="centre",
+        )
     for number, line in enumerate(notes):
         pen.text(middle, top - 24 - 4.2 * number, line, ROMAN, 9, align="centre")
     foot = top - 4.2 * len(notes) - (3.0 if notes else 0.0)
     pen.glyphs(card.stamp, Box(middle - room / 2, foot - 29, room, 8.2), inks.ink)
     own = clean(card.own_name)
-    size = pen.fitted(middle, foot - 33.6, own, ITALIC, 8.5, room * 0.6, least=6, align="centre", colour=inks.ink)
+    size = pen.fitted(
+        middle, foot - 33.6, own, ITALIC, 8.5, room * 0.6, least=6, align="centre", colour=inks.ink
+    )
     reach = width(own, ITALIC, size) / 2 + 3 if own else 0.0
     for way in (-1, 1):
         if own and reach < room / 2:
-            pen.line(middle + way * reach, foot - 32.7, middle + way * (reach + 9), foot - 32.7, colour=inks.ink, thick=0.4)
+            pen.line(
+                middle + way * reach,
+                foot - 32.7,
+                middle + way * (reach + 9),
+                foot - 32.7,
+                colour=inks.ink,
+                thick=0.4,
+            )
 
 
 def draw_back(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet, address: str) -> None:
@@ -108,7 +127,9 @@ def _divider(pen: Pen, card: Postcard, x: float, high: float) -> None:
         pen.fitted(0, -0.7, clean(text), ROMAN, 5.8, high - 2 * SAFE - 8, least=4.5, align="centre")
         text_wide = min(width(clean(text), ROMAN, 5.8), high - 2 * SAFE - 8)
         for way in (-1, 1):
-            pen.line(way * (text_wide / 2 + 2), 0, way * (high / 2 - SAFE), 0, colour=RULE, thick=0.5)
+            pen.line(
+                way * (text_wide / 2 + 2), 0, way * (high / 2 - SAFE), 0, colour=RULE, thick=0.5
+            )
 
 
 def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
@@ -118,8 +139,19 @@ def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
     lines = wrap(clean(card.notes, 500), ITALIC, 7.5, room.x + room.width - x, 3 if address else 4)
     top = room.y + max(side - 3.0 if address else 0.0, 3.1 * len(lines))
     if address:
-        draw_qr(pen, address, Box(room.x - 2, room.y - 2, side, side))  # its quiet zone may stand out
-        pen.fitted(x, top - 3.1, "hear it call", HAND, 12, room.x + room.width - x, least=8, colour=tint(card.colours).ink)
+        draw_qr(
+            pen, address, Box(room.x - 2, room.y - 2, side, side)
+        )  # its quiet zone may stand out
+        pen.fitted(
+            x,
+            top - 3.1,
+            "hear it call",
+            HAND,
+            12,
+            room.x + room.width - x,
+            least=8,
+            colour=tint(card.colours).ink,
+        )
         top -= 4.4
     for number, line in enumerate(lines):
         pen.text(x, top - 2.3 - 3.1 * number, line, ITALIC, 7.5)
@@ -132,7 +164,9 @@ def _message(pen: Pen, card: Postcard, room: Box) -> None:
     pen.fitted(room.x, y, name_of(card), DISPLAY, 11, room.width, least=7)
     y -= 3.9
     family = f" ({clean(card.family, 40)})" if card.family and card.family != card.language else ""
-    pen.fitted(room.x, y, f"says, in {clean(card.language, 40)}{family}:", ITALIC, 8, room.width, least=6)
+    pen.fitted(
+        room.x, y, f"says, in {clean(card.language, 40)}{family}:", ITALIC, 8, room.width, least=6
+    )
     y -= 1.6
     chosen, left = [], y - room.y
     for phrase in card.phrases:
@@ -158,11 +192,15 @@ def _block(phrase: Phrase, room: float) -> Block:
     """Words over sounds over glosses in rows of ``room`` mm; whole lines over each other where the words do not match up."""
     lines = [clean(one, 160) for one in (phrase.text, phrase.ipa, phrase.gloss)]
     split = [one.split() for one in lines]
-    words = list(zip(*split, strict=True)) if len({len(one) for one in split}) == 1 else [tuple(lines)]
+    words = (
+        list(zip(*split, strict=True)) if len({len(one) for one in split}) == 1 else [tuple(lines)]
+    )
     rows: list[list[tuple[float, tuple[str, ...]]]] = []
     x = 0.0
     for word, ipa, gloss in words:
-        wide = min(room, max(width(word, HAND, 15), width(ipa, ROMAN, 6.5), width(gloss, ROMAN, 6.0)))
+        wide = min(
+            room, max(width(word, HAND, 15), width(ipa, ROMAN, 6.5), width(gloss, ROMAN, 6.0))
+        )
         if not rows or x + wide > room:
             rows.append([])
             x = 0.0
@@ -175,7 +213,9 @@ def _block(phrase: Phrase, room: float) -> Block:
 
 def _phrase(pen: Pen, block: Block, x: float, y: float, ink: RGB, room: float) -> None:
     for row in block.rows:
-        for (off, (word, ipa, gloss)), end in zip(row, [place for place, _ in row[1:]] + [room], strict=True):
+        for (off, (word, ipa, gloss)), end in zip(
+            row, [place for place, _ in row[1:]] + [room], strict=True
+        ):
             pen.fitted(x + off, y - 5.6, word, HAND, 15, end - off, least=7, colour=ink)
             pen.fitted(x + off, y - 8.7, ipa, ROMAN, 6.5, end - off, least=4.5)
             pen.fitted(x + off, y - 11.1, gloss, ROMAN, 6.0, end - off, least=4.5)

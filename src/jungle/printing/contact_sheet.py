@@ -17,13 +17,17 @@ SIDE, GAP = 41.0, 6.0  # of a picture, and between two
 STEP = (PAGE[1] - 2 * RIM - HEAD) / ROWS
 
 
-def draw_contact(jungle: Path, cards: Sequence[Postcard], title: str) -> Iterator[Callable[[Pen], None]]:
+def draw_contact(
+    jungle: Path, cards: Sequence[Postcard], title: str
+) -> Iterator[Callable[[Pen], None]]:
     """What draws each page."""
     every = COLUMNS * ROWS
     pages = -(-len(cards) // every)
     for number in range(pages):
         some = cards[number * every : (number + 1) * every]
-        yield lambda pen, some=some, number=number: _page(pen, jungle, some, title, f"{number + 1} of {pages}")  # type: ignore[misc]
+        yield lambda pen, some=some, number=number: _page(
+            pen, jungle, some, title, f"{number + 1} of {pages}"
+        )  # type: ignore[misc]
 
 
 def _page(pen: Pen, jungle: Path, cards: Sequence[Postcard], title: str, where: str) -> None:
@@ -41,9 +45,23 @@ def _cell(pen: Pen, jungle: Path, card: Postcard, x: float, top: float) -> None:
     picture = raster.open_master(jungle, card)
     scale = SIDE / max(picture.size)
     wide, high = picture.width * scale, picture.height * scale
-    pen.picture(raster.jpeg(raster.enlarged(picture, wide)), Box(x + (SIDE - wide) / 2, top - SIDE, wide, high))
+    pen.picture(
+        raster.jpeg(raster.enlarged(picture, wide)),
+        Box(x + (SIDE - wide) / 2, top - SIDE, wide, high),
+    )
     pen.fitted(x, top - SIDE - 4.0, name_of(card), DISPLAY, 8.5, SIDE, least=5.5)
     seed = f"seed {card.species.seed}"
-    pen.fitted(x, top - SIDE - 7.4, clean(card.species.binomial), DISPLAY_ITALIC, 6.5, SIDE, least=5)
+    pen.fitted(
+        x, top - SIDE - 7.4, clean(card.species.binomial), DISPLAY_ITALIC, 6.5, SIDE, least=5
+    )
     pen.fitted(x + SIDE, top - SIDE - 10.4, seed, ROMAN, 6, SIDE / 2, least=4, align="right")
-    pen.fitted(x, top - SIDE - 10.4, clean(card.own_name), ROMAN, 6, SIDE / 2, least=4, colour=tint(card.colours).ink)
+    pen.fitted(
+        x,
+        top - SIDE - 10.4,
+        clean(card.own_name),
+        ROMAN,
+        6,
+        SIDE / 2,
+        least=4,
+        colour=tint(card.colours).ink,
+    )

@@ -31,7 +31,12 @@ class Box:
         """Whether it lies within ``other``, within a micrometre."""
         rim = other.grown(1e-3)
         right, top = self.x + self.width, self.y + self.height
-        return rim.x <= self.x and rim.y <= self.y and right <= rim.x + rim.width and top <= rim.y + rim.height
+        return (
+            rim.x <= self.x
+            and rim.y <= self.y
+            and right <= rim.x + rim.width
+            and top <= rim.y + rim.height
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,16 @@ class Layout:
         ys = sorted({edge for cell in self.cells for edge in (cell.y, cell.y + cell.height)})
         near = self.bleed + self.gap
         far = near + self.mark
-        upright = [(x, y + way * near, x, y + way * far) for x in xs for y, way in ((ys[0], -1), (ys[-1], 1))]
-        level = [(x + way * near, y, x + way * far, y) for y in ys for x, way in ((xs[0], -1), (xs[-1], 1))]
+        upright = [
+            (x, y + way * near, x, y + way * far)
+            for x in xs
+            for y, way in ((ys[0], -1), (ys[-1], 1))
+        ]
+        level = [
+            (x + way * near, y, x + way * far, y)
+            for y in ys
+            for x, way in ((xs[0], -1), (xs[-1], 1))
+        ]
         return upright + level
 
 
@@ -83,9 +96,15 @@ def _sheet(page: tuple[float, float]) -> Layout:
     """Four cards, each with its own bleed. Four of A6 are as large as A4 without a rim: they are scaled down by whole per cent."""
     bleed, gap, mark = 3.0, 0.5, 3.5
     rim = 2 * (bleed + gap + mark + PRINTER) + 2 * bleed
-    scale = int(100 * min((side - rim) / (2 * one) for side, one in zip(page, A6, strict=True))) / 100
+    scale = (
+        int(100 * min((side - rim) / (2 * one) for side, one in zip(page, A6, strict=True))) / 100
+    )
     wide, high = A6[0] * scale, A6[1] * scale
     left, low = page[0] / 2 - bleed - wide, page[1] / 2 - bleed - high
-    cells = tuple(Box(left + c * (wide + 2 * bleed), low + r * (high + 2 * bleed), wide, high) for r in (1, 0) for c in (0, 1))
+    cells = tuple(
+        Box(left + c * (wide + 2 * bleed), low + r * (high + 2 * bleed), wide, high)
+        for r in (1, 0)
+        for c in (0, 1)
+    )
     whole = Box(0, 0, *page)
     return Layout(page, A6, scale, bleed, cells, 2, mark, gap, whole, whole)

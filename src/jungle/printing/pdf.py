@@ -26,7 +26,14 @@ MM = 72 / 25.4  # points
 CREDIT = "Postcards from my jungle"
 
 
-def write_pdf(path: Path, jungle: Path, cards: Sequence[Postcard], kind: Kind = "a6", base_url: str = "", metadata: Level = "full") -> None:
+def write_pdf(
+    path: Path,
+    jungle: Path,
+    cards: Sequence[Postcard],
+    kind: Kind = "a6",
+    base_url: str = "",
+    metadata: Level = "full",
+) -> None:
     """:func:`make_pdf` into a file, which is there whole or not at all.
 
     Raises:
@@ -36,7 +43,12 @@ def write_pdf(path: Path, jungle: Path, cards: Sequence[Postcard], kind: Kind = 
 
 
 def make_pdf(
-    jungle: Path, cards: Sequence[Postcard], kind: Kind = "a6", base_url: str = "", metadata: Level = "full", title: str = CREDIT
+    jungle: Path,
+    cards: Sequence[Postcard],
+    kind: Kind = "a6",
+    base_url: str = "",
+    metadata: Level = "full",
+    title: str = CREDIT,
 ) -> bytes:
     """The postcards of a jungle on paper. The same arguments make the same bytes.
 
@@ -67,16 +79,22 @@ def make_pdf(
         whole = Box(0, 0, *PAGE)
         return _finished(_drawn(PAGE, draw_contact(jungle, cards, title)), whole, whole, told)
     page = layout(kind)
-    return _finished(_drawn(page.page, _pages(jungle, cards, page, addresses)), page.trim, page.bleed_box, told)
+    return _finished(
+        _drawn(page.page, _pages(jungle, cards, page, addresses)), page.trim, page.bleed_box, told
+    )
 
 
 def _facts(cards: Sequence[Postcard]) -> Facts:
     one = cards[0] if len(cards) == 1 else None
     names = ", ".join(name_of(card) for card in cards[:12]) + (", ..." if len(cards) > 12 else "")
     return Facts(
-        title=f"{name_of(one)}: a postcard from my jungle" if one else f"{len(cards)} postcards from my jungle",
+        title=f"{name_of(one)}: a postcard from my jungle"
+        if one
+        else f"{len(cards)} postcards from my jungle",
         credit=CREDIT,
-        description=one.alt if one else f"Animals that never lived: {names}. Pictures, calls and words were made by AI.",
+        description=one.alt
+        if one
+        else f"Animals that never lived: {names}. Pictures, calls and words were made by AI.",
         source=TRAINED,
         software=f"jungle {__version__}",
         model=" ".join(sorted({card.picture.model for card in cards})),
@@ -85,7 +103,9 @@ def _facts(cards: Sequence[Postcard]) -> Facts:
     )
 
 
-def _pages(jungle: Path, cards: Sequence[Postcard], page: Layout, addresses: Sequence[str]) -> Iterator[Callable[[Pen], None]]:
+def _pages(
+    jungle: Path, cards: Sequence[Postcard], page: Layout, addresses: Sequence[str]
+) -> Iterator[Callable[[Pen], None]]:
     """What draws each page: fronts, then the backs of the same cards."""
     every = len(page.cells)
     for first in range(0, len(cards), every):
@@ -94,7 +114,9 @@ def _pages(jungle: Path, cards: Sequence[Postcard], page: Layout, addresses: Seq
         yield lambda pen, some=some, links=links: _side(pen, jungle, some, page, links)  # type: ignore[misc]
 
 
-def _side(pen: Pen, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None) -> None:
+def _side(
+    pen: Pen, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None
+) -> None:
     """One side of a sheet with the fronts of ``cards``, or their backs with ``links``."""
     sheet = Sheet(page.card, page.bleed / page.scale, page.scale)
     for place, card in enumerate(cards):
@@ -112,7 +134,14 @@ def _side(pen: Pen, jungle: Path, cards: Sequence[Postcard], page: Layout, links
     scaled = f" at {100 * page.scale:.0f} %" if page.scale != 1 else ""
     text = f"{side}, {page.card[0]:.4g} x {page.card[1]:.4g} mm{scaled}, bleed {page.bleed:.4g} mm"
     foot = min(page.cells, key=lambda cell: (cell.y, cell.x))
-    pen.text(foot.x + foot.width / 2, foot.y - page.bleed - page.gap - 2.2, text, ROMAN, 5, align="centre")
+    pen.text(
+        foot.x + foot.width / 2,
+        foot.y - page.bleed - page.gap - 2.2,
+        text,
+        ROMAN,
+        5,
+        align="centre",
+    )
 
 
 def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) -> bytes:
@@ -120,11 +149,22 @@ def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) ->
     from reportlab import rl_config
     from reportlab.pdfgen.canvas import Canvas
 
-    ((first, _),) = runs("x", ROMAN)  # loads the face, so that no page begins with one that is not embedded
+    ((first, _),) = runs(
+        "x", ROMAN
+    )  # loads the face, so that no page begins with one that is not embedded
     buffer = io.BytesIO()
-    letters, rl_config.useA85 = rl_config.useA85, 0  # pictures as bytes: as letters they would be a quarter longer
+    letters, rl_config.useA85 = (
+        rl_config.useA85,
+        0,
+    )  # pictures as bytes: as letters they would be a quarter longer
     try:
-        canvas = Canvas(buffer, pagesize=(size[0] * MM, size[1] * MM), invariant=1, pageCompression=1, initialFontName=first)
+        canvas = Canvas(
+            buffer,
+            pagesize=(size[0] * MM, size[1] * MM),
+            invariant=1,
+            pageCompression=1,
+            initialFontName=first,
+        )
         for draw in pages:
             canvas.scale(MM, MM)
             draw(Pen(canvas))
@@ -145,19 +185,30 @@ def _finished(drawn: bytes, trim: Box, bleed: Box, facts: Facts) -> bytes:
         space = pikepdf.Array([pikepdf.Name.ICCBased, profile])
         for page in pdf.pages:
             page.trimbox, page.bleedbox, page.cropbox = _points(trim), _points(bleed), page.mediabox
-            page.resources[pikepdf.Name.ColorSpace] = pikepdf.Dictionary(DefaultRGB=space)  # PDF 2.0, section 8.6.5.6
-            for picture in page.resources.get(pikepdf.Name.XObject, pikepdf.Dictionary()).values():  # all are pictures
+            page.resources[pikepdf.Name.ColorSpace] = pikepdf.Dictionary(
+                DefaultRGB=space
+            )  # PDF 2.0, section 8.6.5.6
+            for picture in page.resources.get(
+                pikepdf.Name.XObject, pikepdf.Dictionary()
+            ).values():  # all are pictures
                 picture[pikepdf.Name.ColorSpace] = space
         _tell(pdf, facts)
         out = io.BytesIO()
-        pdf.save(out, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.disable, min_version="1.7")
+        pdf.save(
+            out,
+            deterministic_id=True,
+            object_stream_mode=pikepdf.ObjectStreamMode.disable,
+            min_version="1.7",
+        )
         return out.getvalue()
 
 
 def _points(box: Box) -> Any:
     import pikepdf
 
-    return pikepdf.Array([round(one * MM, 3) for one in (box.x, box.y, box.x + box.width, box.y + box.height)])
+    return pikepdf.Array(
+        [round(one * MM, 3) for one in (box.x, box.y, box.x + box.width, box.y + box.height)]
+    )
 
 
 def _tell(pdf: Any, facts: Facts) -> None:
@@ -167,8 +218,15 @@ def _tell(pdf: Any, facts: Facts) -> None:
     pdf.Root.Lang = pikepdf.String("en")
     if not facts.told():
         return
-    pdf.Root.Metadata = pdf.make_stream(packet(facts), Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
-    told = {"/Title": facts.title, "/Author": facts.credit, "/Subject": facts.description, "/Creator": facts.software}
+    pdf.Root.Metadata = pdf.make_stream(
+        packet(facts), Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML
+    )
+    told = {
+        "/Title": facts.title,
+        "/Author": facts.credit,
+        "/Subject": facts.description,
+        "/Creator": facts.software,
+    }
     for name, text in told.items():
         if text:
             pdf.docinfo[name] = pikepdf.String(text)

@@ -23,8 +23,16 @@ def address(base_url: str, slug: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         good = False
-    if not good or len(base_url) > 200 or re.search(r"[^!-~]", base_url) or parts.query or parts.fragment:
-        raise BadInput(f"'{base_url[:80]}' is no address of a site: give --base-url one like https://me.github.io/jungle/")
+    if (
+        not good
+        or len(base_url) > 200
+        or re.search(r"[^!-~]", base_url)
+        or parts.query
+        or parts.fragment
+    ):
+        raise BadInput(
+            f"'{base_url[:80]}' is no address of a site: give --base-url one like https://me.github.io/jungle/"
+        )
     return f"{base_url.rstrip('/')}/c/{quote(slug, safe='')}.html"
 
 
@@ -38,4 +46,6 @@ def draw_qr(pen: Pen, text: str, box: Box) -> None:
         y = box.y + box.height - (QUIET + number + 1) * module
         for run in re.finditer(rb"\x01+", row):
             x = box.x + (QUIET + run.start()) * module
-            pen.fill(Box(x, y, (run.end() - run.start()) * module, 1.02 * module), BLACK)  # no hair between the rows
+            pen.fill(
+                Box(x, y, (run.end() - run.start()) * module, 1.02 * module), BLACK
+            )  # no hair between the rows

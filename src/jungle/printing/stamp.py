@@ -23,15 +23,30 @@ def draw_stamp(pen: Pen, card: Postcard, picture: Image.Image, box: Box, scale: 
     pen.picture(raster.jpeg(raster.enlarged(two, side * scale)), portrait)
     strip = Box(inner.x, inner.y, side, inner.height - side - 0.5)
     pen.fill(strip, inks.pale)
-    pen.glyphs(card.stamp, Box(strip.x + 0.8, strip.y + 2.6, strip.width - 1.6, strip.height - 3.2), inks.ink)
-    pen.spaced(strip.x + side / 2, strip.y + 0.8, "Jungle Post", ROMAN, 4.2, side, align="centre", colour=inks.ink)
+    pen.glyphs(
+        card.stamp,
+        Box(strip.x + 0.8, strip.y + 2.6, strip.width - 1.6, strip.height - 3.2),
+        inks.ink,
+    )
+    pen.spaced(
+        strip.x + side / 2,
+        strip.y + 0.8,
+        "Jungle Post",
+        ROMAN,
+        4.2,
+        side,
+        align="centre",
+        colour=inks.ink,
+    )
 
 
 def _bytes(colour: RGB) -> tuple[int, int, int]:
     return (round(255 * colour[0]), round(255 * colour[1]), round(255 * colour[2]))
 
 
-def draw_postmark(pen: Pen, card: Postcard, x: float, y: float, radius: float, reach: float) -> None:
+def draw_postmark(
+    pen: Pen, card: Postcard, x: float, y: float, radius: float, reach: float
+) -> None:
     """Two rings around (x, y) with place and date, and waves of ``reach`` mm that cancel the stamp."""
     place, date = (clean(one, 60) for one in card.postmark)
     with pen.at(x, y, turn=-9):
@@ -42,7 +57,21 @@ def draw_postmark(pen: Pen, card: Postcard, x: float, y: float, radius: float, r
         text, size = fit(place.upper(), DISPLAY, 6.0, 1.7 * radius, 4.0)
         pen.arc(0, 0, 0.72 * radius, text, DISPLAY, size, middle=90, colour=CANCEL)
         pen.arc(0, 0, 0.72 * radius, "JUNGLE POST", DISPLAY, 4.4, middle=-90, colour=CANCEL)
-        lines = [date] if width(date, DISPLAY, 5.5) <= 1.15 * radius else wrap(date, DISPLAY, 5.5, 1.1 * radius, 2)
+        lines = (
+            [date]
+            if width(date, DISPLAY, 5.5) <= 1.15 * radius
+            else wrap(date, DISPLAY, 5.5, 1.1 * radius, 2)
+        )
         for number, part in enumerate(lines):
             down = -0.8 + 2.5 * ((len(lines) - 1) / 2 - number)
-            pen.fitted(0, down, part, DISPLAY, 7.0 if len(lines) == 1 else 5.5, 1.15 * radius, least=4.5, align="centre", colour=CANCEL)
+            pen.fitted(
+                0,
+                down,
+                part,
+                DISPLAY,
+                7.0 if len(lines) == 1 else 5.5,
+                1.15 * radius,
+                least=4.5,
+                align="centre",
+                colour=CANCEL,
+            )

@@ -24,7 +24,10 @@ ITALIC: Style = ("EBGaramond-Italic", *ROMAN)
 DISPLAY: Style = ("Fraunces-SemiBold", *ROMAN)
 DISPLAY_ITALIC: Style = ("Fraunces-Italic", *ITALIC)
 HAND: Style = ("Caveat-Medium", *ITALIC)
-STACKS_NO_MARKS = {"Fraunces-SemiBold", "Fraunces-Italic"}  # they have accented letters, but no anchors to put marks on
+STACKS_NO_MARKS = {
+    "Fraunces-SemiBold",
+    "Fraunces-Italic",
+}  # they have accented letters, but no anchors to put marks on
 
 
 def need_libraries() -> None:
@@ -98,7 +101,10 @@ def runs(text: str, style: Style) -> tuple[tuple[str, str], ...]:
     chain = (*main, *style)
     placed = [(next((name for name in chain if _prints(name, one)), ""), one) for one in clusters]
     boxed = [(name, one) if name else (ROMAN[0], MISSING) for name, one in placed]
-    return tuple((name, "".join(one for _, one in pieces)) for name, pieces in itertools.groupby(boxed, key=lambda pair: pair[0]))
+    return tuple(
+        (name, "".join(one for _, one in pieces))
+        for name, pieces in itertools.groupby(boxed, key=lambda pair: pair[0])
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -108,7 +114,11 @@ def shaped(name: str, text: str) -> tuple[Any, float]:
 
     width = _font(name).stringWidth(text, 1.0)  # loads the face too
     drawn = shapeStr(text, name, 1.0)
-    return (drawn, sum(one.x_advance for one in drawn.__shapeData__) / 1000) if isinstance(drawn, ShapedStr) else (drawn, width)
+    return (
+        (drawn, sum(one.x_advance for one in drawn.__shapeData__) / 1000)
+        if isinstance(drawn, ShapedStr)
+        else (drawn, width)
+    )
 
 
 def width(text: str, style: Style, size: float) -> float:

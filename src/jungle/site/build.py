@@ -25,7 +25,12 @@ from .worker_pool import results
 
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?")
 POSTCARDS, DICTIONARY = "postcards", "language/lexicon.json"
-FILES = ("call.flac", "call.opus", "call.m4a", "spectrogram.png")  # of every postcard, besides its picture
+FILES = (
+    "call.flac",
+    "call.opus",
+    "call.m4a",
+    "spectrogram.png",
+)  # of every postcard, besides its picture
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -86,8 +91,14 @@ def build_site(
     clean_cards = [clean_card(card) for card in cards]
     _refuse_twins(clean_cards)
     origins = _origins(jungle, clean_cards, chosen.metadata)
-    pieces = [outputs.piece(origin, card, chosen.encoder) for origin, card in zip(origins, clean_cards, strict=True)]
-    masters = {name: origin.folder / card.master for name, origin, card in zip(pieces, origins, clean_cards, strict=True)}
+    pieces = [
+        outputs.piece(origin, card, chosen.encoder)
+        for origin, card in zip(origins, clean_cards, strict=True)
+    ]
+    masters = {
+        name: origin.folder / card.master
+        for name, origin, card in zip(pieces, origins, clean_cards, strict=True)
+    }
     looks = _looks(masters, chosen, memory, progress)
     progress(len(cards) - len(looks))  # two of the same picture
     views = [
@@ -99,16 +110,31 @@ def build_site(
     for one, origin, name in zip(views, origins, pieces, strict=True):
         batches += outputs.media(one, origin, looks[name], name, site.title, memory)
     batches += outputs.texts(site, views)
-    change = bring_up_to_date(out, ledger, batches, lambda due: results([(batch.make, batch.heavy) for batch in due], chosen.workers))
+    change = bring_up_to_date(
+        out,
+        ledger,
+        batches,
+        lambda due: results([(batch.make, batch.heavy) for batch in due], chosen.workers),
+    )
     pages = sum(path.endswith(".html") for batch in batches for path in batch.paths)
-    return SiteReport(out / "index.html", len(cards), pages, change.written, change.unchanged, change.removed, change.bytes)
+    return SiteReport(
+        out / "index.html",
+        len(cards),
+        pages,
+        change.written,
+        change.unchanged,
+        change.removed,
+        change.bytes,
+    )
 
 
 def _refuse_twins(cards: Sequence[Postcard]) -> None:
     known: set[str] = set()
     for card in cards:
         if card.species.slug in known:
-            raise BadInput(f"Two postcards have the slug '{card.species.slug}': give each animal in jungle.toml its own.")
+            raise BadInput(
+                f"Two postcards have the slug '{card.species.slug}': give each animal in jungle.toml its own."
+            )
         known.add(card.species.slug)
 
 
@@ -118,20 +144,30 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
     Raises:
         BadInput: one of them is missing.
     """
-    names = [[card.master, *FILES, *(phrase.file for phrase in card.phrases if phrase.file)] for card in cards]
+    names = [
+        [card.master, *FILES, *(phrase.file for phrase in card.phrases if phrase.file)]
+        for card in cards
+    ]
     folders = [jungle / POSTCARDS / card.species.slug for card in cards]
     paths = [folder / name for folder, own in zip(folders, names, strict=True) for name in own]
     known = dict(zip(paths, digests(paths, jungle / FOLDER), strict=True))
     for path, found in known.items():
         if not found:
-            raise BadInput(f"The postcard {path.parent} has no file '{path.name}' that can be read: run  jungle make  again.")
+            raise BadInput(
+                f"The postcard {path.parent} has no file '{path.name}' that can be read: run  jungle make  again."
+            )
     return [
         Origin(folder, {name: known[folder / name] for name in own}, select(facts_of(card), level))
         for folder, own, card in zip(folders, names, cards, strict=True)
     ]
 
 
-def _looks(masters: Mapping[str, Path], settings: SiteSettings, shelf: Shelf, progress: Callable[[int], object]) -> dict[str, Looks]:
+def _looks(
+    masters: Mapping[str, Path],
+    settings: SiteSettings,
+    shelf: Shelf,
+    progress: Callable[[int], object],
+) -> dict[str, Looks]:
     """What is made of each picture, by its name on the shelf; what is not there yet is encoded, and kept at once."""
     known = {name: shelf.get(name) for name in masters}
     found = {name: looks_of(packed) for name, packed in known.items() if packed is not None}
@@ -152,7 +188,9 @@ def check_address(base: str) -> None:
         BadInput: it is no address of a site.
     """
     if base and not ADDRESS.fullmatch(base):
-        raise BadInput(f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend --base-url or jungle.toml.")
+        raise BadInput(
+            f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend --base-url or jungle.toml."
+        )
 
 
 def _site_view(jungle: Path, cards: Sequence[Postcard], settings: SiteSettings) -> SiteView:

@@ -26,7 +26,9 @@ KINDS = {
 }  # fmt: skip
 PACKED = ("HTML", "CSS", "JavaScript", "other")  # kinds that hosts compress
 ADDRESSES = {"href", "src", "srcset", "poster", "data-script"}
-URL = re.compile(r"""url\(\s*(?:(?P<mark>["'])(?P<quoted>.*?)(?P=mark)|(?P<bare>[^"')\s]+))\s*\)""")  # CSS Values 4, section 4.5
+URL = re.compile(
+    r"""url\(\s*(?:(?P<mark>["'])(?P<quoted>.*?)(?P=mark)|(?P<bare>[^"')\s]+))\s*\)"""
+)  # CSS Values 4, section 4.5
 ROOTED = {"data-script"}  # attributes with paths from the site's root, whatever page they are on
 
 
@@ -59,9 +61,21 @@ class Inspection:
 
     def table(self) -> list[str]:
         """The size budget as lines for people."""
-        rows = [*self.budget, Weight("all", *(sum(getattr(row, name) for row in self.budget) for name in ("files", "raw", "packed")))]
+        rows = [
+            *self.budget,
+            Weight(
+                "all",
+                *(
+                    sum(getattr(row, name) for row in self.budget)
+                    for name in ("files", "raw", "packed")
+                ),
+            ),
+        ]
         lines = [f"{'':12} {'files':>7} {'kB':>9} {'kB gzip':>9}"]
-        lines += [f"{row.kind:12} {row.files:7,} {row.raw / 1000:9,.1f} {row.packed / 1000:9,.1f}" for row in rows]
+        lines += [
+            f"{row.kind:12} {row.files:7,} {row.raw / 1000:9,.1f} {row.packed / 1000:9,.1f}"
+            for row in rows
+        ]
         return [*lines, f"Before the first interaction: at most {self.first / 1000:,.0f} kB."]
 
 
@@ -72,13 +86,17 @@ def check_site(folder: Path) -> Inspection:
         BadInput: there is no index.html in the folder.
     """
     if not (folder / "index.html").is_file():
-        raise BadInput(f"There is no index.html in {folder}, so it is no site: run  jungle site  first.")
+        raise BadInput(
+            f"There is no index.html in {folder}, so it is no site: run  jungle site  first."
+        )
     problems: list[Problem] = []
     files: dict[str, Path] = {}
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
-            problems.append(Problem(name, "is a link: hosts refuse it or show its target's path; copy the file"))
+            problems.append(
+                Problem(name, "is a link: hosts refuse it or show its target's path; copy the file")
+            )
         else:
             files[name] = path
     problems += _sizes(files)
@@ -86,9 +104,17 @@ def check_site(folder: Path) -> Inspection:
     lower = {name.lower(): name for name in files}
     for name, path in files.items():
         if path.suffix in (".html", ".css"):
-            problems += _links(name, path.read_text(encoding="utf-8", errors="replace"), files, lower)
+            problems += _links(
+                name, path.read_text(encoding="utf-8", errors="replace"), files, lower
+            )
     if b"og:image" not in files["index.html"].read_bytes():
-        problems.append(Problem("index.html", "has no picture for shared links: set base_url, the address of the site", "warning"))
+        problems.append(
+            Problem(
+                "index.html",
+                "has no picture for shared links: set base_url, the address of the site",
+                "warning",
+            )
+        )
     return Inspection(tuple(problems), _budget(files), _first(files))
 
 
@@ -105,21 +131,37 @@ def _sizes(files: Mapping[str, Path]) -> Iterator[Problem]:
         size = path.stat().st_size
         total += size
         if size > FILE_LIMIT:
-            yield Problem(name, f"has {size / 2**20:,.0f} MiB, and the limit of a file is {FILE_LIMIT // 2**20}")
+            yield Problem(
+                name,
+                f"has {size / 2**20:,.0f} MiB, and the limit of a file is {FILE_LIMIT // 2**20}",
+            )
         with path.open("rb") as file:
             if file.read(len(POINTER)) == POINTER:
-                yield Problem(name, "is a pointer of Git LFS, which visitors would get as it is: keep the site out of LFS")
+                yield Problem(
+                    name,
+                    "is a pointer of Git LFS, which visitors would get as it is: keep the site out of LFS",
+                )
     if total > SITE_LIMIT:
-        yield Problem(".", f"has {total / 1e6:,.0f} MB in all, and the limit of a site is {SITE_LIMIT // 10**6}")
+        yield Problem(
+            ".",
+            f"has {total / 1e6:,.0f} MB in all, and the limit of a site is {SITE_LIMIT // 10**6}",
+        )
 
 
 def _names(files: Mapping[str, Path]) -> Iterator[Problem]:
     counts = Counter(name.lower() for name in files)
     for name in files:
         if counts[name.lower()] > 1:
-            yield Problem(name, "differs from another file only by upper and lower case: rename one of them")
-        if any(part.startswith("_") for part in PurePosixPath(name).parts) and ".nojekyll" not in files:
-            yield Problem(name, "starts with '_' and is left out by Jekyll: add an empty file .nojekyll")
+            yield Problem(
+                name, "differs from another file only by upper and lower case: rename one of them"
+            )
+        if (
+            any(part.startswith("_") for part in PurePosixPath(name).parts)
+            and ".nojekyll" not in files
+        ):
+            yield Problem(
+                name, "starts with '_' and is left out by Jekyll: add an empty file .nojekyll"
+            )
 
 
 class _Addresses(HTMLParser):
@@ -136,7 +178,11 @@ class _Addresses(HTMLParser):
         """Called by the parser for each element."""
         values = {name: value or "" for name, value in attrs}
         for name in ADDRESSES & values.keys():
-            addresses = [one.split()[0] for one in values[name].split(",") if one.strip()] if name == "srcset" else [values[name]]
+            addresses = (
+                [one.split()[0] for one in values[name].split(",") if one.strip()]
+                if name == "srcset"
+                else [values[name]]
+            )
             self.found += [(name, one) for one in addresses]
             if tag == "source" and name == "srcset":
                 self.sources.append(addresses[-1])
@@ -146,9 +192,9 @@ class _Addresses(HTMLParser):
             if values.get("loading") != "lazy":
                 self.eager.append(self.sources[0] if self.sources else values.get("src", ""))
             self.sources = []
-        elif (tag == "script" or (tag == "link" and values.get("rel") == "stylesheet")) and values.get(
-            "src" if tag == "script" else "href"
-        ):
+        elif (
+            tag == "script" or (tag == "link" and values.get("rel") == "stylesheet")
+        ) and values.get("src" if tag == "script" else "href"):
             self.eager.append(values["src" if tag == "script" else "href"])
 
 
@@ -159,8 +205,14 @@ def _addresses(text: str) -> _Addresses:
     return parser
 
 
-def _links(page: str, text: str, files: Mapping[str, Path], lower: Mapping[str, str]) -> Iterator[Problem]:
-    found = [("url", one["quoted"] or one["bare"]) for one in URL.finditer(text)] if page.endswith(".css") else _addresses(text).found
+def _links(
+    page: str, text: str, files: Mapping[str, Path], lower: Mapping[str, str]
+) -> Iterator[Problem]:
+    found = (
+        [("url", one["quoted"] or one["bare"]) for one in URL.finditer(text)]
+        if page.endswith(".css")
+        else _addresses(text).found
+    )
     for attribute, address in dict.fromkeys(found):
         try:
             parts = urlsplit(address)
@@ -170,24 +222,34 @@ def _links(page: str, text: str, files: Mapping[str, Path], lower: Mapping[str, 
         if parts.scheme or not parts.path:
             continue
         if address.startswith("/"):
-            yield Problem(page, f"has the absolute path '{address}', which breaks in a sub-folder of a host: make it relative")
+            yield Problem(
+                page,
+                f"has the absolute path '{address}', which breaks in a sub-folder of a host: make it relative",
+            )
             continue
         target = _target("" if attribute in ROOTED else page, unquote(parts.path))
         if target in files:
             continue
         if target.lower() in lower:
-            yield Problem(page, f"leads to '{address}', but the file is called '{lower[target.lower()]}': upper and lower case count")
+            yield Problem(
+                page,
+                f"leads to '{address}', but the file is called '{lower[target.lower()]}': upper and lower case count",
+            )
         else:
             yield Problem(page, f"leads to '{address}', which does not exist")
 
 
 def _target(page: str, path: str) -> str:
     """A path relative to a page, from the site's root; ".." beyond the root stays."""
-    return os.path.normpath(f"{PurePosixPath(page).parent}/{path}").replace(os.sep, "/") + ("/index.html" if path.endswith("/") else "")
+    return os.path.normpath(f"{PurePosixPath(page).parent}/{path}").replace(os.sep, "/") + (
+        "/index.html" if path.endswith("/") else ""
+    )
 
 
 def _kind(name: str) -> str:
-    return next((kind for kind, endings in KINDS.items() if name.lower().endswith(endings)), "other")
+    return next(
+        (kind for kind, endings in KINDS.items() if name.lower().endswith(endings)), "other"
+    )
 
 
 def _packed(path: Path, kind: str) -> int:
@@ -200,7 +262,14 @@ def _budget(files: Mapping[str, Path]) -> tuple[Weight, ...]:
     for kind in (*KINDS, "other"):
         own = [path for name, path in files.items() if _kind(name) == kind and name != LEDGER]
         if own:
-            rows.append(Weight(kind, len(own), sum(path.stat().st_size for path in own), sum(_packed(path, kind) for path in own)))
+            rows.append(
+                Weight(
+                    kind,
+                    len(own),
+                    sum(path.stat().st_size for path in own),
+                    sum(_packed(path, kind) for path in own),
+                )
+            )
     return tuple(rows)
 
 

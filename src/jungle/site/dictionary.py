@@ -36,5 +36,7 @@ def entries(where: Path) -> tuple[Entry, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadInput(f"The dictionary {where} is damaged ({error}): run  jungle language  again.") from None
+        raise BadInput(
+            f"The dictionary {where} is damaged ({error}): run  jungle language  again."
+        ) from None
     return tuple(sorted(found, key=lambda entry: (folded(entry.word), entry.word, entry.english)))

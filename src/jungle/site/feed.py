@@ -28,17 +28,31 @@ def feed(site: SiteView, cards: Sequence[CardView]) -> bytes:
     root = ElementTree.Element("feed", xmlns=SPACE)
     _text(root, "id", site.base_url or _urn(site.title, *(card.id for card in cards)))
     _text(root, "title", site.title)
-    _text(root, "updated", max((moment(card.card.postmark[1]) for card in shown), default=moment("")))
-    ElementTree.SubElement(root, "link", rel="self", type="application/atom+xml", href=f"{site.base_url}feed.xml")
-    ElementTree.SubElement(root, "link", rel="alternate", type="text/html", href=f"{site.base_url}index.html")
+    _text(
+        root, "updated", max((moment(card.card.postmark[1]) for card in shown), default=moment(""))
+    )
+    ElementTree.SubElement(
+        root, "link", rel="self", type="application/atom+xml", href=f"{site.base_url}feed.xml"
+    )
+    ElementTree.SubElement(
+        root, "link", rel="alternate", type="text/html", href=f"{site.base_url}index.html"
+    )
     author = ElementTree.SubElement(root, "author")
     _text(author, "name", site.title)
     for card in shown:
         entry = ElementTree.SubElement(root, "entry")
-        _text(entry, "id", f"{site.base_url}{card.page}" if site.base_url else _urn(card.id, card.card.species.seed))
+        _text(
+            entry,
+            "id",
+            f"{site.base_url}{card.page}"
+            if site.base_url
+            else _urn(card.id, card.card.species.seed),
+        )
         _text(entry, "title", card.card.species.name)
         _text(entry, "updated", moment(card.card.postmark[1]))
-        ElementTree.SubElement(entry, "link", rel="alternate", type="text/html", href=f"{site.base_url}{card.page}")
+        ElementTree.SubElement(
+            entry, "link", rel="alternate", type="text/html", href=f"{site.base_url}{card.page}"
+        )
         _text(entry, "summary", f"{card.card.alt} {card.card.notes}")
     ElementTree.indent(root, " ")
     body: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)

@@ -52,7 +52,11 @@ class Searched:
         """See :class:`Encoder`."""
         made = image_ladder.ladder(master, crisp=self.crisp)
         widest = max(one.width for one in made.renditions)
-        kept = [one for one in made.renditions if one.form != "webp" or one.width == widest or not made.of("avif")]
+        kept = [
+            one
+            for one in made.renditions
+            if one.form != "webp" or one.width == widest or not made.of("avif")
+        ]
         return dataclasses.replace(made, renditions=tuple(kept))
 
 
@@ -76,7 +80,9 @@ class Fixed:
             made.append(Rendition(form="avif", width=width, height=high, data=avif, score=0.0))
         jpeg = _saved(copy, "JPEG", quality=85, progressive=True)
         made.append(Rendition(form="jpeg", width=width, height=high, data=jpeg, score=0.0))
-        return Ladder(renditions=tuple(made), placeholder=image_ladder.placeholder(master), colours=())
+        return Ladder(
+            renditions=tuple(made), placeholder=image_ladder.placeholder(master), colours=()
+        )
 
 
 class File(NamedTuple):
@@ -110,10 +116,14 @@ def opened(path: Path) -> Image.Image:
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             if max(picture.size) > MOST:
-                raise BadInput(f"{path} is {picture.width} pixels wide and {picture.height} high: a site shows at most {MOST}.")
+                raise BadInput(
+                    f"{path} is {picture.width} pixels wide and {picture.height} high: a site shows at most {MOST}."
+                )
             return picture.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{path} cannot be opened as a PNG ({error}): make that postcard again.") from None
+        raise BadInput(
+            f"{path} cannot be opened as a PNG ({error}): make that postcard again."
+        ) from None
 
 
 def _saved(picture: Image.Image, form: str, **options: Any) -> bytes:
@@ -128,7 +138,13 @@ def pack(path: Path, encode: Encoder) -> bytes:
     ladder = encode(pixels)
     red, green, blue = (int(value) >> 6 for value in pixels.reshape(-1, 3).mean(axis=0))
     files = [File(one.form, one.width, len(one.data)) for one in ladder.renditions]
-    looks = Looks(pixels.shape[1], pixels.shape[0], 16 * red + 4 * green + blue, ladder.placeholder, tuple(files))
+    looks = Looks(
+        pixels.shape[1],
+        pixels.shape[0],
+        16 * red + 4 * green + blue,
+        ladder.placeholder,
+        tuple(files),
+    )
     return json.dumps(looks).encode() + b"\n" + b"".join(one.data for one in ladder.renditions)
 
 

@@ -19,7 +19,13 @@ from ..storage.atomic import make_folder, write_json
 LEDGER = "build.json"
 FORM = 1  # of that file
 PARTS = ".parts"  # folder of files that are being written
-OWN = (".git", ".gitattributes", ".gitignore", "CNAME", ".DS_Store")  # what people keep beside a site
+OWN = (
+    ".git",
+    ".gitattributes",
+    ".gitignore",
+    "CNAME",
+    ".DS_Store",
+)  # what people keep beside a site
 SAFE = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}\.?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -67,11 +73,15 @@ def open_folder(folder: Path) -> Ledger:
     """
     folder = folder.resolve()
     if folder in (Path(folder.anchor), Path.home().resolve()):
-        raise BadInput(f"A site is not written into {folder}: choose a folder of its own with --out.")
+        raise BadInput(
+            f"A site is not written into {folder}: choose a folder of its own with --out."
+        )
     if not folder.exists():
         return Ledger()
     if not folder.is_dir():
-        raise BadInput(f"Cannot write a site to {folder} (it is not a folder): choose another place with --out.")
+        raise BadInput(
+            f"Cannot write a site to {folder} (it is not a folder): choose another place with --out."
+        )
     ledger = _read(folder)
     if ledger is None:
         foreign = sorted(path.name for path in folder.iterdir() if path.name not in (*OWN, PARTS))
@@ -93,9 +103,13 @@ def _read(folder: Path) -> Ledger | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise BadInput(f"{where} is damaged: delete the folder {folder}, and the site is made anew.") from None
+        raise BadInput(
+            f"{where} is damaged: delete the folder {folder}, and the site is made anew."
+        ) from None
     if form != FORM or not all(SAFE.fullmatch(path) for path in files):
-        raise BadInput(f"{where} is of another version: delete the folder {folder}, and the site is made anew.")
+        raise BadInput(
+            f"{where} is of another version: delete the folder {folder}, and the site is made anew."
+        )
     return Ledger(files)
 
 
@@ -128,7 +142,11 @@ def bring_up_to_date(
     folder = folder.resolve()
     wanted = {path: batch.key for batch in batches for path in batch.paths}
     stale = [path for path in ledger.files if path not in wanted]
-    due = [batch for batch in batches if not all(_is_there(folder, path, batch.key, ledger) for path in batch.paths)]
+    due = [
+        batch
+        for batch in batches
+        if not all(_is_there(folder, path, batch.key, ledger) for path in batch.paths)
+    ]
     changed, written = {path for batch in due for path in batch.paths}, 0
     if changed or stale:
         _refuse_foreign(folder, changed, ledger)
@@ -157,12 +175,23 @@ def _is_there(folder: Path, path: str, key: str, ledger: Ledger) -> bool:
 
 def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: Ledger) -> None:
     """A link would lead out of the folder, and a file that is not in the ledger is somebody's."""
-    for name in sorted({str(parent) for path in (*changed, *ledger.files) for parent in PurePosixPath(path).parents} - {"."}):
+    for name in sorted(
+        {
+            str(parent)
+            for path in (*changed, *ledger.files)
+            for parent in PurePosixPath(path).parents
+        }
+        - {"."}
+    ):
         if (folder / name).is_symlink():
-            raise BadInput(f"{folder / name} is a link, and a site is not written through links: delete it, or choose another --out.")
+            raise BadInput(
+                f"{folder / name} is a link, and a site is not written through links: delete it, or choose another --out."
+            )
     for path in sorted(changed):
         if path not in ledger.files and os.path.lexists(folder / path):
-            raise BadInput(f"{folder / path} is in the way, and we did not make it: move it, or choose another --out.")
+            raise BadInput(
+                f"{folder / path} is in the way, and we did not make it: move it, or choose another --out."
+            )
 
 
 def _write_all(folder: Path, ledger: Ledger, due: Sequence[Batch], run: Runner) -> int:
@@ -187,7 +216,9 @@ def _put(path: Path, data: bytes, part: Path) -> bool:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        raise BadInput(f"Cannot write {path} ({error.strerror or error}): free some space or choose another place with --out.") from None
+        raise BadInput(
+            f"Cannot write {path} ({error.strerror or error}): free some space or choose another place with --out."
+        ) from None
     return True
 
 

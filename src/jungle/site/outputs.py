@@ -43,34 +43,65 @@ def piece(origin: Origin, card: Postcard, encoder: Encoder) -> str:
     return digest("renditions", origin.digests[card.master], encoder.version)
 
 
-def media(one: CardView, origin: Origin, looks: Looks, piece: str, title: str, shelf: Shelf) -> Iterator[Batch]:
+def media(
+    one: CardView, origin: Origin, looks: Looks, piece: str, title: str, shelf: Shelf
+) -> Iterator[Batch]:
     """Pictures and sounds of a card."""
     name, master, told = one.id, one.card.master, digest(origin.facts.told())
     source = origin.folder / master
-    yield Batch(tuple(file.path(name) for file in looks.files), digest(piece, told), partial(_renditions, shelf, piece, origin.facts))
+    yield Batch(
+        tuple(file.path(name) for file in looks.files),
+        digest(piece, told),
+        partial(_renditions, shelf, piece, origin.facts),
+    )
     species = one.card.species
     words = share_image.Words(species.name, species.binomial, one.card.own_name, title, one.stamp)
     key = digest(origin.digests[master], words, told, share_image.VERSION, LIBRARY)
-    yield Batch((one.share,), key, partial(share_image.share_picture, source, words, origin.facts), heavy=True)
+    yield Batch(
+        (one.share,),
+        key,
+        partial(share_image.share_picture, source, words, origin.facts),
+        heavy=True,
+    )
     key = digest(origin.digests["spectrogram.png"], told, LIBRARY)
-    yield Batch((one.call.spectrogram,), key, partial(renditions.spectrogram, origin.folder / "spectrogram.png", origin.facts))
-    for path, file in ((one.call.opus, "call.opus"), (one.call.m4a, "call.m4a"), (one.call.flac, "call.flac")):
+    yield Batch(
+        (one.call.spectrogram,),
+        key,
+        partial(renditions.spectrogram, origin.folder / "spectrogram.png", origin.facts),
+    )
+    for path, file in (
+        (one.call.opus, "call.opus"),
+        (one.call.m4a, "call.m4a"),
+        (one.call.flac, "call.flac"),
+    ):
         if path:
             yield Batch((path,), origin.digests[file], partial(_copy, origin.folder / file))
     if one.picture.master not in {file.path(name) for file in looks.files}:
         key = digest(origin.digests[master], told)
         yield Batch((one.picture.master,), key, partial(renditions.lossless, source, origin.facts))
-    yield Batch((one.call.script,), origin.digests["call.flac"], partial(_call_script, name, origin.folder / "call.flac"))
+    yield Batch(
+        (one.call.script,),
+        origin.digests["call.flac"],
+        partial(_call_script, name, origin.folder / "call.flac"),
+    )
     if one.call.voices:
         files = [phrase.file for phrase in one.card.phrases]
         key = digest([origin.digests.get(file, "") for file in files])
-        yield Batch((one.call.voices,), key, partial(_voice_script, name, [origin.folder / file if file else None for file in files]))
+        yield Batch(
+            (one.call.voices,),
+            key,
+            partial(
+                _voice_script, name, [origin.folder / file if file else None for file in files]
+            ),
+        )
 
 
 def _renditions(shelf: Shelf, piece: str, facts: Facts) -> list[bytes]:
     packed = shelf.get(piece)
     if packed is None:
-        raise BadInput(f"The memory in {shelf.folder} was deleted while it was used: run the same command again.")
+        raise BadInput(
+            f"The memory in {shelf.folder} was deleted while it was used: run the same command again."
+        )
     return renditions.unpacked(packed, facts)
 
 
@@ -101,12 +132,20 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
     told: list[bytes] = []
     for place, one in enumerate(cards):
         neighbours = cards[place - 1], cards[(place + 1) % len(cards)]
-        told.append(put("card", one.id, card_json(one, neighbours[0].id, neighbours[1].id, volume_of(site, one))))
+        told.append(
+            put(
+                "card",
+                one.id,
+                card_json(one, neighbours[0].id, neighbours[1].id, volume_of(site, one)),
+            )
+        )
         yield _ready(one.script, told[-1])
     for place, one in enumerate(cards):
         around = (told[place - 1], told[place], told[(place + 1) % len(cards)])
         yield Batch((one.page,), digest(about, *around), partial(_card_page, site, cards, place))
-    yield _ready("search.js", put("search", "all", [search_row(one, volume_of(site, one)) for one in cards]))
+    yield _ready(
+        "search.js", put("search", "all", [search_row(one, volume_of(site, one)) for one in cards])
+    )
     yield _ready("feed.xml", feed(site, cards))
     for name in PAGES:
         yield Batch((name,), digest(about, name), partial(_page, name, site))

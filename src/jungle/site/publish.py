@@ -14,10 +14,14 @@ from .build import SiteSettings, build_site
 SITE = "site"
 
 
-def publish(out: Path, cards: Sequence[Postcard], wishes: Config, shelf: Shelf, progress: Progress) -> Path:
+def publish(
+    out: Path, cards: Sequence[Postcard], wishes: Config, shelf: Shelf, progress: Progress
+) -> Path:
     """The site of these cards in ``out``/site; returns its first page."""
     settings = SiteSettings(
         title=wishes.title, world=wishes.world, base_url=wishes.base_url, metadata=wishes.metadata,
         models=credits.models(cards), credits=credits.credits_of(cards), ledger=counted(cards, wishes.sketches, TAKES),
     )  # fmt: skip
-    return build_site(out, cards, out / SITE, settings, lambda done: progress("page", done), shelf).index
+    return build_site(
+        out, cards, out / SITE, settings, lambda done: progress("page", done), shelf
+    ).index

@@ -62,7 +62,12 @@ def page(template: str, **values: Any) -> bytes:
 def script_json(value: Any) -> str:
     """JSON that is also a JavaScript expression, and cannot end or open an element or comment in HTML around it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
 
 
 def put(kind: str, name: str, value: Any) -> bytes:
@@ -73,4 +78,6 @@ def put(kind: str, name: str, value: Any) -> bytes:
 def folded(text: str) -> str:
     """Lower case without accents, as people type when they search."""
     marks = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(character for character in marks if not unicodedata.combining(character)).split())
+    return " ".join(
+        "".join(character for character in marks if not unicodedata.combining(character)).split()
+    )

@@ -32,8 +32,15 @@ def clean(text: str, most: int = LINE) -> str:
         BadInput: it is no text.
     """
     if not isinstance(text, str):
-        raise BadInput(f"The record of a postcard has {text!r:.80} in place of a text: make that postcard again.")
-    if len(text) <= most and text.isascii() and text.isprintable() and text == " ".join(text.split()):
+        raise BadInput(
+            f"The record of a postcard has {text!r:.80} in place of a text: make that postcard again."
+        )
+    if (
+        len(text) <= most
+        and text.isascii()
+        and text.isprintable()
+        and text == " ".join(text.split())
+    ):
         return text
     spaced = re.sub(r"\s+", " ", text[: 20 * most])  # with U+2028, U+2029 and U+0085
     kept, marks = [], 0
@@ -54,7 +61,9 @@ def clean_card(card: Postcard) -> Postcard:
     """
     slug = card.species.slug
     if not SLUG.fullmatch(slug):
-        raise BadInput(f"The slug {slug!r:.80} cannot be part of an address: use up to 64 of a-z, 0-9 and '-'.")
+        raise BadInput(
+            f"The slug {slug!r:.80} cannot be part of an address: use up to 64 of a-z, 0-9 and '-'."
+        )
     return dataclasses.replace(
         card,
         species=_species(card.species),
@@ -65,7 +74,12 @@ def clean_card(card: Postcard) -> Postcard:
         call=_call(card.call, slug),
         phrases=tuple(_phrase(one, slug) for one in card.phrases),
         stamp=_glyphs(card.stamp, slug),
-        colours=tuple(Colour(name=clean(one.name, NAME), hex=_fits(HEX, one.hex, "colour", slug), share=one.share) for one in card.colours),
+        colours=tuple(
+            Colour(
+                name=clean(one.name, NAME), hex=_fits(HEX, one.hex, "colour", slug), share=one.share
+            )
+            for one in card.colours
+        ),
         alt=clean(card.alt, LINE),
         call_in_words=clean(card.call_in_words, LINE),
         notes=clean(card.notes, MESSAGE),
@@ -76,7 +90,9 @@ def clean_card(card: Postcard) -> Postcard:
 
 def _fits(pattern: re.Pattern[str], text: str, what: str, slug: str) -> str:
     if not pattern.fullmatch(text):
-        raise BadInput(f"The record of '{slug}' has the {what} {text!r:.80}, which cannot be published: make that postcard again.")
+        raise BadInput(
+            f"The record of '{slug}' has the {what} {text!r:.80}, which cannot be published: make that postcard again."
+        )
     return text
 
 
@@ -98,7 +114,11 @@ def _species(one: Species) -> Species:
 
 def _picture(one: Picture) -> Picture:
     return dataclasses.replace(
-        one, mix=_mix(one.mix), model=clean(one.model, PHRASE), solver=clean(one.solver, NAME), species=clean(one.species, NAME)
+        one,
+        mix=_mix(one.mix),
+        model=clean(one.model, PHRASE),
+        solver=clean(one.solver, NAME),
+        species=clean(one.species, NAME),
     )
 
 
@@ -142,5 +162,11 @@ def _glyphs(one: Glyphs, slug: str) -> Glyphs:
 
 def _whole(numbers: tuple[float, ...], slug: str) -> None:
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise BadInput(f"The record of '{slug}' has {number!r:.80} in place of a number: make that postcard again.")
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int | float)
+            or not math.isfinite(number)
+        ):
+            raise BadInput(
+                f"The record of '{slug}' has {number!r:.80} in place of a number: make that postcard again."
+            )

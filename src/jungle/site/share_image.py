@@ -40,7 +40,11 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
     picture = opened(path)
     picture.thumbnail((SQUARE, SQUARE), Image.Resampling.LANCZOS)
     x, y = MARGIN + (SQUARE - picture.width) // 2, MARGIN + (SQUARE - picture.height) // 2
-    draw.rectangle((x - 12, y - 12, x + picture.width + 11, y + picture.height + 11), fill=FRAME, outline="#ddd3bd")
+    draw.rectangle(
+        (x - 12, y - 12, x + picture.width + 11, y + picture.height + 11),
+        fill=FRAME,
+        outline="#ddd3bd",
+    )
     sheet.paste(picture, (x, y))
     left, room = 2 * MARGIN + SQUARE, SIZE[0] - 3 * MARGIN - SQUARE
     top = 96 + _written(draw, (left, 96), words.name, DISPLAY, 68, room, INK, lines=2)
@@ -56,7 +60,9 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
 @cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     data = resources.files(__package__).joinpath("fonts", f"{name}.ttf").read_bytes()
-    return ImageFont.truetype(BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC)  # the other engine is not on every machine
+    return ImageFont.truetype(
+        BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC
+    )  # the other engine is not on every machine
 
 
 @cache
@@ -67,12 +73,22 @@ def _nothing(name: str) -> bytes:
 
 def _face(text: str, name: str) -> str:
     """The face if it has all characters, else the one that has most."""
-    missing = any(bytes(_font(name, 32).getmask(character)) == _nothing(name) for character in set(text) - {" "})
+    missing = any(
+        bytes(_font(name, 32).getmask(character)) == _nothing(name)
+        for character in set(text) - {" "}
+    )
     return PLAIN if missing else name
 
 
 def _written(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, name: str, size: int, room: int, ink: str, lines: int = 1
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    text: str,
+    name: str,
+    size: int,
+    room: int,
+    ink: str,
+    lines: int = 1,
 ) -> int:
     """Write a text, shrunk to two thirds at most, broken into lines, then cut; returns the height that it takes."""
     face = _face(text, name)
@@ -83,7 +99,12 @@ def _written(
     font = _font(face, smaller)
     for number, row in enumerate(rows[:lines]):
         more = number == lines - 1 and len(rows) > lines
-        draw.text((place[0], place[1] + number * smaller * 6 // 5), _cut(row + "…" * more, font, room), fill=ink, font=font)
+        draw.text(
+            (place[0], place[1] + number * smaller * 6 // 5),
+            _cut(row + "…" * more, font, room),
+            fill=ink,
+            font=font,
+        )
     return min(len(rows), lines) * smaller * 6 // 5
 
 
@@ -103,7 +124,9 @@ def _cut(row: str, font: ImageFont.FreeTypeFont, room: int) -> str:
     return row
 
 
-def _drawn(sheet: Image.Image, place: tuple[int, int], glyphs: Glyphs, room: int, height: int) -> int:
+def _drawn(
+    sheet: Image.Image, place: tuple[int, int], glyphs: Glyphs, room: int, height: int
+) -> int:
     """Draw glyphs as strokes; returns their height. The scripts of the jungle are made of straight lines."""
     if not glyphs.paths or glyphs.width <= 0 or glyphs.height <= 0:
         return 0
@@ -118,6 +141,8 @@ def _drawn(sheet: Image.Image, place: tuple[int, int], glyphs: Glyphs, room: int
             if kind == "L":
                 pen.line((last, point), fill=255, width=max(1, round(2.4 * scale)), joint="curve")
             last = point
-    small = mask.resize((max(1, mask.width // SMOOTH), max(1, mask.height // SMOOTH)), Image.Resampling.LANCZOS)
+    small = mask.resize(
+        (max(1, mask.width // SMOOTH), max(1, mask.height // SMOOTH)), Image.Resampling.LANCZOS
+    )
     sheet.paste(INK, (*place, place[0] + small.width, place[1] + small.height), small)
     return small.height

@@ -58,7 +58,11 @@ def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: b
 def _picture(name: str, looks: Looks, masters: bool) -> PictureView:
     forms = dict.fromkeys(one.form for one in looks.files)
     sources = tuple(
-        Source(type=f"image/{form}", srcset=tuple((one.path(name), one.width) for one in looks.files if one.form == form)) for form in forms
+        Source(
+            type=f"image/{form}",
+            srcset=tuple((one.path(name), one.width) for one in looks.files if one.form == form),
+        )
+        for form in forms
     )
     return PictureView(
         width=looks.width,
@@ -90,7 +94,14 @@ def _phrase(one: Phrase) -> PhraseView:
     lines = [line.split() for line in (one.text, one.parts, one.gloss, one.ipa)]
     even = [line if len(line) == len(lines[0]) else [""] * len(lines[0]) for line in lines]
     words = tuple(Word(*parts) for parts in zip(*even, strict=True))
-    return PhraseView(text=one.text, words=words, english=one.english, intent=one.intent, mood=one.mood, provenance=one.provenance)
+    return PhraseView(
+        text=one.text,
+        words=words,
+        english=one.english,
+        intent=one.intent,
+        mood=one.mood,
+        provenance=one.provenance,
+    )
 
 
 def facts(card: Postcard, prompts: bool) -> tuple[tuple[str, str], ...]:
@@ -99,7 +110,10 @@ def facts(card: Postcard, prompts: bool) -> tuple[tuple[str, str], ...]:
     rows = [
         ("Seed", str(card.species.seed)),
         ("Mixed from", in_words(card.species.mix)),
-        ("Picture", f"{picture.steps} steps of {picture.solver}, guidance {picture.guidance:g}, {picture.width} x {picture.height} pixels"),
+        (
+            "Picture",
+            f"{picture.steps} steps of {picture.solver}, guidance {picture.guidance:g}, {picture.width} x {picture.height} pixels",
+        ),
         ("Picture model", picture.model),
         ("Call", f"{call.engine}, take {call.take}, seed {call.seed}"),
         ("Call model", call.model),
@@ -136,9 +150,15 @@ def card_json(one: CardView, previous: str, following: str, volume: str) -> dict
         "postmark": card.postmark,
         "mix": one.mix_in_words,
         "tilt": one.tilt,
-        "picture": {**_shallow(one.picture), "sources": [_shallow(source) for source in one.picture.sources]},
+        "picture": {
+            **_shallow(one.picture),
+            "sources": [_shallow(source) for source in one.picture.sources],
+        },
         "call": _shallow(one.call),
-        "phrases": [{**_shallow(phrase), "words": [_shallow(word) for word in phrase.words]} for phrase in one.phrases],
+        "phrases": [
+            {**_shallow(phrase), "words": [_shallow(word) for word in phrase.words]}
+            for phrase in one.phrases
+        ],
         "stamp": _shallow(one.stamp),
         "colours": [_shallow(colour) for colour in one.colours],
         "facts": one.facts,
@@ -154,5 +174,20 @@ def search_row(one: CardView, volume: str) -> list[Any]:
     """A card as the search box knows it: id, number, names, everything that can be found, and its volume."""
     card, species = one.card, one.card.species
     said = [text for phrase in one.phrases for text in (phrase.text, phrase.english)]
-    texts = [species.name, species.binomial, card.own_name, species.habitat, *species.traits, *(colour.name for colour in one.colours)]
-    return [one.id, one.number, species.name, species.binomial, card.own_name, folded(" ".join([*texts, *said, *species.mix])), volume]
+    texts = [
+        species.name,
+        species.binomial,
+        card.own_name,
+        species.habitat,
+        *species.traits,
+        *(colour.name for colour in one.colours),
+    ]
+    return [
+        one.id,
+        one.number,
+        species.name,
+        species.binomial,
+        card.own_name,
+        folded(" ".join([*texts, *said, *species.mix])),
+        volume,
+    ]

@@ -82,7 +82,9 @@ class CardView:
     page: str  # c/ID.html
     script: str  # c/ID.js: JUNGLE.put("card", ID, {...}) with everything the dialog shows
     share: str  # picture of 1200 x 630 for a share card
-    facts: tuple[tuple[str, str], ...]  # (label, value) of the recipe: seed, model, engine, steps ...
+    facts: tuple[
+        tuple[str, str], ...
+    ]  # (label, value) of the recipe: seed, model, engine, steps ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +112,7 @@ class SiteView:
     language: str  # the family that all dialects belong to
     ledger: tuple[tuple[str, str], ...]  # (label, value): minutes, energy estimate, money
     models: tuple[tuple[str, str], ...]  # (name, what it is, from its card)
-    credits: tuple[tuple[str, str], ...]  # (what, by whom and licence) of the training data and fonts
+    credits: tuple[
+        tuple[str, str], ...
+    ]  # (what, by whom and licence) of the training data and fonts
     dictionary: tuple[Entry, ...]

@@ -23,14 +23,20 @@ def results(tasks: Sequence[tuple[Callable[[], T], bool]], workers: int) -> Iter
     # Not fork: the caller may hold locks of torch's threads
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
-        waiting = {number: pool.submit(_called, task) for number, (task, heavy) in enumerate(tasks) if heavy}
+        waiting = {
+            number: pool.submit(_called, task)
+            for number, (task, heavy) in enumerate(tasks)
+            if heavy
+        }
         for number, (task, heavy) in enumerate(tasks):
             if not heavy:
                 yield task()
                 continue
             try:
                 yield waiting.pop(number).result()
-            except BrokenProcessPool:  # a process was killed, most likely for its memory: go on alone
+            except (
+                BrokenProcessPool
+            ):  # a process was killed, most likely for its memory: go on alone
                 yield task()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -33,9 +33,14 @@ class Feed:
     _loudest: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        counts = np.bincount(self.clips.labels, minlength=len(self.clips.classes)).astype(np.float64)
+        counts = np.bincount(self.clips.labels, minlength=len(self.clips.classes)).astype(
+            np.float64
+        )
         self.draw_by(counts[self.clips.labels] ** -self.recipe.balance)
-        beginnings = (self.clips.sound(i)[: REFERENCE_SECONDS * spectrogram.RATE] for i in range(len(self.clips)))
+        beginnings = (
+            self.clips.sound(i)[: REFERENCE_SECONDS * spectrogram.RATE]
+            for i in range(len(self.clips))
+        )
         self._loudest = np.array([loudest(wave) for wave in beginnings], dtype=np.float32)
 
     def draw_by(self, weights: np.ndarray) -> None:
@@ -58,15 +63,23 @@ class Feed:
         lead = int(source.uniform(0, LEAD) * spectrogram.RATE)
         begin = int(source.integers(-lead, spare + 1)) if spare > 0 else -lead
         places = (begin + np.arange(count)) * speed
-        played: np.ndarray = np.interp(places, np.arange(len(wave)), wave, left=0.0, right=0.0).astype(np.float32)
+        played: np.ndarray = np.interp(
+            places, np.arange(len(wave)), wave, left=0.0, right=0.0
+        ).astype(np.float32)
         return played
 
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Pictures (B, 1, BINS, T) float32 in [-1, 1] and mix (B, K), on the device."""
         source = np.random.default_rng([self.recipe.seed, step, 1])
-        chosen = np.searchsorted(self._cumulative, source.random(self.recipe.batch)).clip(max=len(self._cumulative) - 1)
+        chosen = np.searchsorted(self._cumulative, source.random(self.recipe.batch)).clip(
+            max=len(self._cumulative) - 1
+        )
         count = self.recipe.size[1] * spectrogram.HOP
-        waves = torch.from_numpy(np.stack([self._window(int(index), source, count) for index in chosen]))
-        images = spectrogram.to_images(waves.to(self.device), torch.from_numpy(self._loudest[chosen]).to(self.device))
+        waves = torch.from_numpy(
+            np.stack([self._window(int(index), source, count) for index in chosen])
+        )
+        images = spectrogram.to_images(
+            waves.to(self.device), torch.from_numpy(self._loudest[chosen]).to(self.device)
+        )
         labels = torch.from_numpy(self.clips.labels[chosen]).to(self.device)
         return images, torch.nn.functional.one_hot(labels, len(self.clips.classes)).float()

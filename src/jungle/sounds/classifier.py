@@ -39,12 +39,25 @@ def mel_filters() -> Tensor:
     up = (bins[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     down = (edges[2:, None] - bins[None]) / (edges[2:] - edges[1:-1])[:, None]
     triangles = np.maximum(0, np.minimum(up, down))
-    return torch.from_numpy(triangles / np.maximum(triangles.sum(axis=1, keepdims=True), 1e-9)).float()
+    return torch.from_numpy(
+        triangles / np.maximum(triangles.sum(axis=1, keepdims=True), 1e-9)
+    ).float()
 
 
 def hear(waves: Tensor) -> Tensor:
     """(B, SAMPLES) at RATE -> (B, 1, MELS, FRAMES) in [-1, 1]: log mel levels, RANGE dB down from the loudest, which is 1."""
-    power = torch.stft(waves, FFT, HOP, window=torch.hann_window(FFT), center=True, pad_mode="constant", return_complex=True).abs() ** 2
+    power = (
+        torch.stft(
+            waves,
+            FFT,
+            HOP,
+            window=torch.hann_window(FFT),
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        ).abs()
+        ** 2
+    )
     level = 10 * (mel_filters() @ power[:, :, :FRAMES]).clamp_min(1e-10).log10()
     loudest = level.amax(dim=(1, 2), keepdim=True)
     return ((level - loudest) / RANGE * 2 + 1).clamp(-1, 1)[:, None]
@@ -83,7 +96,9 @@ class Ear:
         """The ear in this package."""
         return cls.load(shipped("ear.safetensors"))
 
-    def listen(self, calls: Sequence[Audio], rate: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def listen(
+        self, calls: Sequence[Audio], rate: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (N, 128) and class probabilities (N, K) of calls; both are means over a call's windows."""
         features = np.empty((len(calls), FEATURES), dtype=np.float32)
         probabilities = np.empty((len(calls), len(self.classes)), dtype=np.float32)

@@ -87,7 +87,9 @@ def mono(audio: Audio) -> Mono:
     mixed: Mono = audio.mean(axis=1, dtype=np.float32)
     energies = np.einsum("sc,sc->c", audio, audio)
     loudest = int(energies.argmax())
-    if float(mixed @ mixed) < 0.1 * float(energies[loudest]):  # a dead channel leaves a quarter, opposite phases nothing
+    if float(mixed @ mixed) < 0.1 * float(
+        energies[loudest]
+    ):  # a dead channel leaves a quarter, opposite phases nothing
         return np.ascontiguousarray(audio[:, loudest])
     return mixed
 
@@ -134,9 +136,13 @@ def prepare(path: Path) -> Clip:
     audio, rate, facts = open_recording(path)
     clipped = at_rail(audio)
     if clipped > CLIPPED:
-        raise Unreadable(path, f"nothing but clipping ({100 * clipped:.0f} % of the samples are at full scale)")
+        raise Unreadable(
+            path, f"nothing but clipping ({100 * clipped:.0f} % of the samples are at full scale)"
+        )
     wave = mono(audio)
-    wave = wave - np.float32(wave.mean(dtype=np.float64))  # before resampling, which would make clicks of its steps at the ends
+    wave = wave - np.float32(
+        wave.mean(dtype=np.float64)
+    )  # before resampling, which would make clicks of its steps at the ends
     if rate != RATE:
         wave = soxr.resample(wave, rate, RATE, quality="HQ")
     if len(wave) < SHORTEST * RATE:
@@ -153,24 +159,32 @@ def prepare(path: Path) -> Clip:
 
 def _key(root: Path, files: Sequence[File], cache: Path) -> str:
     result = hashlib.blake2b(json.dumps([_VERSION, RATE]).encode(), digest_size=16)
-    for file, content in zip(files, digests((root / file.path for file in files), cache), strict=True):
+    for file, content in zip(
+        files, digests((root / file.path for file in files), cache), strict=True
+    ):
         result.update(json.dumps([*file, content]).encode())
     return result.hexdigest()
 
 
 def _write_header(file: BinaryIO, length: int) -> None:
     """The .npy header. NumPy pads it so that its size does not depend on the number of samples."""
-    np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": (length,)})
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<i2", "fortran_order": False, "shape": (length,)}
+    )
 
 
-def _decode(root: Path, files: Sequence[File], target: BinaryIO, progress: Progress | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def _decode(
+    root: Path, files: Sequence[File], target: BinaryIO, progress: Progress | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the samples clip by clip; returns the arrays and the manifest."""
     used: list[File] = []
     skipped: list[Skipped] = []
     offsets, prints = [0], list[likeness.Prints]()
     _write_header(target, 0)
     start = target.tell()
-    for done, (file, result) in enumerate(zip(files, decode_all((root / f.path for f in files), prepare), strict=True), 1):
+    for done, (file, result) in enumerate(
+        zip(files, decode_all((root / f.path for f in files), prepare), strict=True), 1
+    ):
         if isinstance(result, Unreadable):
             skipped.append(Skipped(file.path, result.reason))
         else:
@@ -209,16 +223,24 @@ def _open(home: Path) -> ClipSet | None:
     try:
         manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
         waves = mapped(home / "waves.npy")
-        offsets, labels, groups = (np.load(home / f"{name}.npy") for name in ("offsets", "labels", "groups"))
+        offsets, labels, groups = (
+            np.load(home / f"{name}.npy") for name in ("offsets", "labels", "groups")
+        )
         paths, skipped = tuple(manifest["paths"]), [Skipped(*item) for item in manifest["skipped"]]
-        if not len(labels) == len(groups) == len(paths) == len(offsets) - 1 or offsets[-1] != len(waves):
+        if not len(labels) == len(groups) == len(paths) == len(offsets) - 1 or offsets[-1] != len(
+            waves
+        ):
             return None
-        return ClipSet(waves, offsets, labels, groups, tuple(manifest["classes"]), paths, skipped, home.name)
+        return ClipSet(
+            waves, offsets, labels, groups, tuple(manifest["classes"]), paths, skipped, home.name
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def load(folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None) -> ClipSet:
+def load(
+    folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None
+) -> ClipSet:
     """The recordings of ``folder`` as clips, from the cache or decoded now.
 
     Args:
@@ -232,7 +254,10 @@ def load(folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress |
     """
     found = folder if isinstance(folder, Found) else scan(folder, RECORDINGS)
     root = found.root
-    chosen = [found.files[i] for i in choose([f.name for f in found.files], recipe.limit, recipe.order, recipe.seed)]
+    chosen = [
+        found.files[i]
+        for i in choose([f.name for f in found.files], recipe.limit, recipe.order, recipe.seed)
+    ]
     require_enough(root, len(chosen), found.skipped, RECORDINGS)
     home = cache / "clips" / _key(root, chosen, cache)
     result = cached(cache, lambda: _open(home), lambda: _build(root, chosen, home, progress))

@@ -15,7 +15,17 @@ from ..data.decoding import Progress, Unreadable, decode_all
 from ..data.duplicates import repeated
 from ..data.folders import FEWEST, File, Skipped, scan
 from ..data.formats import RECORDINGS
-from ..data.report_text import FEW, bars, bytes_text, counts, duration, examples, plural, skipped_files, twins
+from ..data.report_text import (
+    FEW,
+    bars,
+    bytes_text,
+    counts,
+    duration,
+    examples,
+    plural,
+    skipped_files,
+    twins,
+)
 from ..storage.hashing import digests
 from . import fingerprint
 from .dataset import LONGEST, RATE, Clip, prepare
@@ -67,8 +77,15 @@ class Report:
         """The report for people, without a line break at the end."""
         total, files = plural(self.recordings, "recording"), skipped_files(self.skipped)
         if self.recordings < FEWEST:
-            return "\n".join([f"{total} in {self.folder} can be used: too few to train on.", *files])
-        lines = [f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}", "", *bars(self.classes), ""]
+            return "\n".join(
+                [f"{total} in {self.folder} can be used: too few to train on.", *files]
+            )
+        lines = [
+            f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}",
+            "",
+            *bars(self.classes),
+            "",
+        ]
         same = twins("recording", self.duplicates, self.near, self.disputed)
         return "\n".join([*lines, *files, *self._sound(), *same, *self._cost()])
 
@@ -79,17 +96,28 @@ class Report:
             f"Encodings: {counts(self.encodings)}. Channels: {counts({str(n): count for n, count in self.channels.items()})}.",
         ]
         if self.dull:
-            lines.append(f"  {self.dull:,} are below {RATE:,} Hz and stay dull: they have nothing above half of their rate.")
+            lines.append(
+                f"  {self.dull:,} are below {RATE:,} Hz and stay dull: they have nothing above half of their rate."
+            )
         if self.cut:
-            lines.append(f"  {self.cut:,} are longer than {LONGEST:.0f} seconds: the loudest {LONGEST:.0f} of each are used.")
-        for title, paths in (("Clipped, and so will the calls sound", self.clipped), ("Quiet, so that noise is heard", self.quiet)):
+            lines.append(
+                f"  {self.cut:,} are longer than {LONGEST:.0f} seconds: the loudest {LONGEST:.0f} of each are used."
+            )
+        for title, paths in (
+            ("Clipped, and so will the calls sound", self.clipped),
+            ("Quiet, so that noise is heard", self.quiet),
+        ):
             lines += [f"{title}: {len(paths):,}.", *examples(paths)] if paths else []
         if self.small_classes:
-            lines.append(f"Small classes (under {FEW} recordings, hardly learnt): {', '.join(self.small_classes)}.")
+            lines.append(
+                f"Small classes (under {FEW} recordings, hardly learnt): {', '.join(self.small_classes)}."
+            )
         return lines
 
     def _cost(self) -> list[str]:
-        lines = [f"Disk for the decoded recordings: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."]
+        lines = [
+            f"Disk for the decoded recordings: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."
+        ]
         if self.memory_bytes is not None:
             lines.append(f"Memory for training: about {bytes_text(self.memory_bytes)}.")
         time = "" if self.seconds is None else f", about {duration(self.seconds)} on this machine"
@@ -131,8 +159,13 @@ def inspect(
     same = repeated(list(digests((folder / file.path for file in used), cache)))
     copies = {index for group in same for index in group[1:]}
     unique = [index for index in range(len(used)) if index not in copies]
-    prints = np.array([clips[index].print for index in unique], np.float32).reshape(len(unique), fingerprint.BANDS * fingerprint.FRAMES)
-    near = [[unique[index] for index in group] for group in repeated(fingerprint.groups(prints, fingerprint.SURE).tolist())]
+    prints = np.array([clips[index].print for index in unique], np.float32).reshape(
+        len(unique), fingerprint.BANDS * fingerprint.FRAMES
+    )
+    near = [
+        [unique[index] for index in group]
+        for group in repeated(fingerprint.groups(prints, fingerprint.SURE).tolist())
+    ]
     return _report(folder, recipe, used, clips, skipped, same, near, clips_per_second, memory_bytes)
 
 
@@ -167,11 +200,17 @@ def _report(
         total=sum(seconds),
         dull=sum(fact.rate < RATE for fact in facts),
         cut=sum(len(clip.wave) >= LONGEST * RATE for clip in clips),
-        clipped=tuple(file.path for file, clip in zip(used, clips, strict=True) if clip.clipped > CLIPPED),
-        quiet=tuple(file.path for file, clip in zip(used, clips, strict=True) if clip.level < QUIET),
+        clipped=tuple(
+            file.path for file, clip in zip(used, clips, strict=True) if clip.clipped > CLIPPED
+        ),
+        quiet=tuple(
+            file.path for file, clip in zip(used, clips, strict=True) if clip.level < QUIET
+        ),
         duplicates=paths(same),
         near=paths(near),
-        disputed=paths([group for group in same + near if len({used[index].name for index in group}) > 1]),
+        disputed=paths(
+            [group for group in same + near if len({used[index].name for index in group}) > 1]
+        ),
         cache_bytes=round(share * sum(clip.wave.nbytes for clip in clips)),
         clips=shown,
         seconds=shown / clips_per_second if clips_per_second else None,

@@ -19,14 +19,22 @@ from ..data.formats import HEAD, is_mpeg_audio, is_sound_data
 Audio = NDArray[np.float32]
 
 LONGEST = 600.0  # seconds that are read of a recording; a call needs ten of them
-MOST_SAMPLES = 1 << 27  # over all channels: half a gigabyte, reached by no honest ten minutes in stereo below 112 kHz
+MOST_SAMPLES = (
+    1 << 27
+)  # over all channels: half a gigabyte, reached by no honest ten minutes in stereo below 112 kHz
 BLOCK = 1 << 18  # samples of each channel read at once; a header may promise far more than there is
 RATES = (1_000, 768_000)  # Hz that a recording can have
-ABSURD = 1e9  # a sample as loud as this is damage; 32-bit floats that hold 16-bit integers reach 32768
+ABSURD = (
+    1e9  # a sample as loud as this is damage; 32-bit floats that hold 16-bit integers reach 32768
+)
 
 # FFmpeg only gets to see these containers. A playlist among them could open files and addresses of its own choice.
 CONTAINERS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,matroska,webm,mov,mp4,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
-LOCKED = (b"drms", b"enca", bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"))  # in files of Apple, MPEG-4 and Windows Media
+LOCKED = (
+    b"drms",
+    b"enca",
+    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
+)  # in files of Apple, MPEG-4 and Windows Media
 LOCKED_WITHIN = 1 << 22  # bytes searched for those marks
 
 _SUBTYPES = {
@@ -34,7 +42,14 @@ _SUBTYPES = {
     "DOUBLE": "64-bit float", "ALAW": "A-law", "ULAW": "µ-law", "MPEG_LAYER_I": "MP1", "MPEG_LAYER_II": "MP2",
     "MPEG_LAYER_III": "MP3", "IMA_ADPCM": "ADPCM", "MS_ADPCM": "ADPCM", "GSM610": "GSM", "VORBIS": "Vorbis", "OPUS": "Opus",
 }  # fmt: skip
-_FORMATS = {"WAVEX": "WAV", "RF64": "WAV", "OGG": "Ogg", "mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "Matroska", "asf": "WMA"}
+_FORMATS = {
+    "WAVEX": "WAV",
+    "RF64": "WAV",
+    "OGG": "Ogg",
+    "mov,mp4,m4a,3gp,3g2,mj2": "MP4",
+    "matroska,webm": "Matroska",
+    "asf": "WMA",
+}
 
 
 class Unreadable(decoding.Unreadable):
@@ -75,7 +90,9 @@ def open_recording(path: Path, rate: int | None = None) -> tuple[Audio, int, Fac
             head = file.read(HEAD)
     except OSError as problem:
         raise Unreadable(path, (problem.strerror or type(problem).__name__).lower()) from None
-    audio, own, encoding = (None if is_mpeg_audio(head) else _by_soundfile(path)) or _by_ffmpeg(path)
+    audio, own, encoding = (None if is_mpeg_audio(head) else _by_soundfile(path)) or _by_ffmpeg(
+        path
+    )
     if not RATES[0] <= own <= RATES[1]:
         raise Unreadable(path, f"a sample rate of {own:,} Hz is damage")
     if not len(audio):
@@ -116,7 +133,10 @@ def _by_soundfile(path: Path) -> tuple[Audio, int, str] | None:
             if file.subtype.startswith("MPEG"):
                 return None
             rate, channels = int(file.samplerate), int(file.channels)
-            encoding = _words(_FORMATS.get(file.format, file.format), _SUBTYPES.get(file.subtype, file.subtype.replace("_", " ")))
+            encoding = _words(
+                _FORMATS.get(file.format, file.format),
+                _SUBTYPES.get(file.subtype, file.subtype.replace("_", " ")),
+            )
             left = _most(rate, channels)
             while left > 0:
                 block = file.read(min(BLOCK, left), dtype="float32", always_2d=True)
@@ -124,7 +144,11 @@ def _by_soundfile(path: Path) -> tuple[Audio, int, str] | None:
                     break
                 blocks.append(block)
                 left -= len(block)
-    except (soundfile.SoundFileError, TypeError, ValueError):  # the others come from headers without meaning
+    except (
+        soundfile.SoundFileError,
+        TypeError,
+        ValueError,
+    ):  # the others come from headers without meaning
         return None  # FFmpeg gets further into a damaged file
     return (_join(blocks, channels), rate, encoding) if blocks else None
 
@@ -139,9 +163,16 @@ def _by_ffmpeg(path: Path) -> tuple[Audio, int, str]:
 
     try:
         # A file object and the lists: whatever the file says, nothing else is opened.
-        with open(path, "rb") as file, av.open(file, options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}) as container:
+        with (
+            open(path, "rb") as file,
+            av.open(
+                file, options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
+            ) as container,
+        ):
             if not container.streams.audio:
-                raise Unreadable(path, "a video without sound" if container.streams.video else _why(path))
+                raise Unreadable(
+                    path, "a video without sound" if container.streams.video else _why(path)
+                )
             stream = container.streams.audio[0]
             coding = str(stream.codec_context.codec.canonical_name) if stream.codec_context else ""
             audio, rate = _decode(container, stream) if coding else (_join([], 1), 0)
@@ -195,7 +226,9 @@ def _floats(frame: Any) -> Audio:
     if data.dtype.kind == "f":
         return np.ascontiguousarray(data, np.float32)
     half = 2.0 ** (8 * data.dtype.itemsize - 1)
-    return np.ascontiguousarray((data - (half if data.dtype.kind == "u" else 0.0)) / half, np.float32)
+    return np.ascontiguousarray(
+        (data - (half if data.dtype.kind == "u" else 0.0)) / half, np.float32
+    )
 
 
 def _why(path: Path) -> str:

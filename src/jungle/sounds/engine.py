@@ -50,4 +50,9 @@ def take_seed(seed: int, number: int) -> int:
     """The seed of take ``number`` of a request: its own for take 0, else 63 bits of a hash of both."""
     if number == 0:
         return seed
-    return int.from_bytes(hashlib.blake2b(f"{seed}/take/{number}".encode(), digest_size=8).digest(), "little") >> 1
+    return (
+        int.from_bytes(
+            hashlib.blake2b(f"{seed}/take/{number}".encode(), digest_size=8).digest(), "little"
+        )
+        >> 1
+    )

@@ -24,7 +24,9 @@ from .quality_checks import examine
 Features = NDArray[np.float32]
 
 FEWEST = 10
-DRAWS = 20  # ways to part the recordings in two; the floor of one way is off by a quarter (docs/LOG.md)
+DRAWS = (
+    20  # ways to part the recordings in two; the floor of one way is off by a quarter (docs/LOG.md)
+)
 LEAST = 4  # recordings on each side, below which there is no distance
 SHOWN = 60  # calls on the sheet
 
@@ -75,7 +77,9 @@ class CallScores:
 def agreement(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Share of ``answers`` (N,) that are right, of all and as the mean over the classes."""
     right = answers == labels
-    return float(right.mean()), float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+    return float(right.mean()), float(
+        np.mean([right[labels == label].mean() for label in np.unique(labels)])
+    )
 
 
 def _parts(clips: ClipSet, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
@@ -92,16 +96,26 @@ def _parts(clips: ClipSet, count: int, seed: int) -> Iterator[NDArray[np.bool_]]
             yield part
 
 
-def _distances(made: Features, real: Features, part: NDArray[np.bool_], seed: int) -> tuple[float, float, float, float, float]:
+def _distances(
+    made: Features, real: Features, part: NDArray[np.bool_], seed: int
+) -> tuple[float, float, float, float, float]:
     """Kernel distance, its error and its floor, Frechet distance and its floor (nan where there are too few)."""
     kernel = KernelDistance(real[~part], seed)
     enough = enough_for_frechet(made) and enough_for_frechet(real[part])
-    distances = [frechet(rows, real[~part]) if enough else float("nan") for rows in (made, real[part])]
+    distances = [
+        frechet(rows, real[~part]) if enough else float("nan") for rows in (made, real[part])
+    ]
     return *kernel(made), kernel(real[part])[0], distances[0], distances[1]
 
 
 def compare(
-    calls: Sequence[Audio], rate: int, wanted: NDArray[np.int64], clips: ClipSet, ear: Ear, reference: Reference, seed: int
+    calls: Sequence[Audio],
+    rate: int,
+    wanted: NDArray[np.int64],
+    clips: ClipSet,
+    ear: Ear,
+    reference: Reference,
+    seed: int,
 ) -> CallScores:
     """Score calls whose wanted classes are ``wanted`` (N,) against the recordings they were learned from.
 
@@ -117,7 +131,9 @@ def compare(
     as_heard = np.array([ear.classes.index(name) for name in clips.classes])
     parts = list(_parts(clips, len(calls), seed))
     if len(parts) < 2:
-        raise BadInput("Nearly all recordings are copies of each other, so there is nothing to compare calls with: give other recordings.")
+        raise BadInput(
+            "Nearly all recordings are copies of each other, so there is nothing to compare calls with: give other recordings."
+        )
     table = np.array([_distances(made, real, part, seed) for part in parts])
     kid, kid_error, kid_floor, distance, floor = (float(mean) for mean in table.mean(axis=0))
     enough, spread = bool(np.isfinite(table).all()), float(table[:, -1].std(ddof=1))
@@ -132,7 +148,13 @@ def compare(
 
 
 def evaluate(
-    maker: CallMaker, clips: ClipSet, ear: Ear, count: int, seed: int, out: Path, progress: Callable[[int], object] = lambda calls: None
+    maker: CallMaker,
+    clips: ClipSet,
+    ear: Ear,
+    count: int,
+    seed: int,
+    out: Path,
+    progress: Callable[[int], object] = lambda calls: None,
 ) -> CallScores:
     """Make ``count`` calls, each asked for the class of a recording drawn at random, and score them against the recordings.
 
@@ -143,7 +165,9 @@ def evaluate(
     """
     check_numbers(count, seed, what="calls")
     if count < FEWEST or len(clips) < 2 * FEWEST:
-        raise BadInput(f"--count {count}: judging needs at least {FEWEST} calls and {2 * FEWEST} recordings; there are {len(clips)}.")
+        raise BadInput(
+            f"--count {count}: judging needs at least {FEWEST} calls and {2 * FEWEST} recordings; there are {len(clips)}."
+        )
     if unknown := sorted(set(clips.classes) - set(ear.classes)):
         raise BadInput(
             f"The recordings are of {', '.join(unknown)} too, and the ear knows {', '.join(ear.classes)}: "
@@ -151,7 +175,12 @@ def evaluate(
         )
     labels = np.random.default_rng([seed, 7]).choice(clips.labels, count)
     calls: list[Audio] = []
-    for _, take in maker.make([CallRequest(seed=seed + i, mix={clips.classes[label]: 1.0}) for i, label in enumerate(labels)]):
+    for _, take in maker.make(
+        [
+            CallRequest(seed=seed + i, mix={clips.classes[label]: 1.0})
+            for i, label in enumerate(labels)
+        ]
+    ):
         calls.append(take.audio)
         progress(1)
     scores = compare(calls, maker.rate, labels, clips, ear, Reference.of(clips, ear), seed)

@@ -15,8 +15,14 @@ Wave = NDArray[np.int16]
 Prints = NDArray[np.float32]
 
 BANDS, FRAMES = 32, 64
-LOW, HIGH = 60.0, 3_600.0  # Hz: below the top of an 8 kHz recording, so that its twin at 44.1 kHz looks the same
-WINDOW, HOP = 1_024, 512  # samples at 16 kHz: 64 and 32 ms, so 64 frames are the first two seconds of the active part
+LOW, HIGH = (
+    60.0,
+    3_600.0,
+)  # Hz: below the top of an 8 kHz recording, so that its twin at 44.1 kHz looks the same
+WINDOW, HOP = (
+    1_024,
+    512,
+)  # samples at 16 kHz: 64 and 32 ms, so 64 frames are the first two seconds of the active part
 FLOOR = 1e-4  # of the loudest cell in power (-40 dB): the hiss of 8 bits lies below
 SHIFTS = 3  # frames that the beginning may differ by, each way
 # Found on 875 recordings of ten animals, against the correlation of their waveforms between 80 and 3400 Hz, which is above
@@ -46,7 +52,9 @@ def fingerprint(wave: Wave, rate: int) -> Prints:
     """(BANDS * FRAMES,) float32 of length 1: the log-mel picture of the first two seconds, without its mean."""
     padded = np.zeros(WINDOW + HOP * (FRAMES - 1), np.float32)
     padded[: min(len(wave), len(padded))] = wave[: len(padded)]
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * np.hanning(WINDOW).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * np.hanning(
+        WINDOW
+    ).astype(np.float32)
     power = _filters(rate) @ (np.abs(np.fft.rfft(frames)) ** 2).T
     picture = np.log10(np.maximum(power, max(FLOOR * float(power.max()), 1e-9)))
     picture -= picture.mean()
@@ -59,7 +67,10 @@ def agreement(rows: Prints, columns: Prints) -> Prints:
     best = rows @ columns.T
     pictures = rows.reshape(-1, BANDS, FRAMES)
     for shift in range(1, SHIFTS + 1):
-        for cut, place in ((slice(shift, None), slice(None, -shift)), (slice(None, -shift), slice(shift, None))):
+        for cut, place in (
+            (slice(shift, None), slice(None, -shift)),
+            (slice(None, -shift), slice(shift, None)),
+        ):
             moved = np.zeros_like(pictures)
             moved[..., place] = pictures[..., cut]
             np.maximum(best, moved.reshape(rows.shape) @ columns.T, out=best)

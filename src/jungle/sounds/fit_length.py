@@ -22,13 +22,17 @@ def active_part(audio: Audio, rate: int) -> tuple[int, int]:
     power = (audio[: count * size].astype(np.float64) ** 2).reshape(count, -1).mean(axis=1)
     loud = np.flatnonzero(power >= power.max(initial=0.0) * 10 ** (QUIET / 10))
     margin = int(MARGIN * rate)
-    return max(0, int(loud[0]) * size - margin), min(len(audio), (int(loud[-1]) + 1) * size + margin)
+    return max(0, int(loud[0]) * size - margin), min(
+        len(audio), (int(loud[-1]) + 1) * size + margin
+    )
 
 
 def faded(audio: Audio, rate: int) -> Audio:
     """A copy with raised-cosine fades of FADE seconds at both ends."""
     count = min(int(FADE * rate), len(audio) // 2)
-    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / max(count, 1)))[:, None].astype(np.float32)
+    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / max(count, 1)))[:, None].astype(
+        np.float32
+    )
     result = audio.copy()
     result[:count] *= ramp
     result[len(result) - count :] *= ramp[::-1]

@@ -16,7 +16,9 @@ from .fit_length import compose
 
 LONGEST = 4.0  # seconds drawn in one piece; longer calls are composed
 PEAK = 0.89  # -1 dBFS: pictures know levels only relative to their loudest
-STRIDE = 32  # columns; widths are multiples of it, so that every level of the network can halve them
+STRIDE = (
+    32  # columns; widths are multiples of it, so that every level of the network can halve them
+)
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -26,14 +28,18 @@ def check_recipe(recipe: Recipe) -> None:
         BadInput: one for photos, of another number of frequencies than theirs, or of a width that the network cannot halve.
     """
     if recipe.media != "recordings":
-        raise BadInput("This model was trained on photos and paints pictures: give one that was trained on recordings, or none.")
+        raise BadInput(
+            "This model was trained on photos and paints pictures: give one that was trained on recordings, or none."
+        )
     if recipe.image_size != spectrogram.BINS or recipe.size[1] % STRIDE:
         raise BadInput(
             f"image_size={recipe.image_size} with aspect={recipe.aspect} fits no recordings: spectrograms have {spectrogram.BINS} "
             "frequencies; use aspect=1:1 for calls of 2 seconds or aspect=3:2 for 3."
         )
     if recipe.network != "unet":
-        raise BadInput(f"network={recipe.network} paints photos in three colours: use network=unet for recordings.")
+        raise BadInput(
+            f"network={recipe.network} paints photos in three colours: use network=unet for recordings."
+        )
 
 
 class EmbeddedMaker:
@@ -63,12 +69,18 @@ class EmbeddedMaker:
         Raises:
             BadInput: a class that the model does not know, or a negative length.
         """
-        jobs = [(index, one, take_seed(one.seed, number)) for index, one in enumerate(requests) for number in range(one.takes)]
+        jobs = [
+            (index, one, take_seed(one.seed, number))
+            for index, one in enumerate(requests)
+            for number in range(one.takes)
+        ]
         for width, group in groupby(jobs, lambda job: self._width(job[1].seconds)):
             some = list(group)
             wishes = [Wish(seed, self._model.mix(one.mix)) for _, one, seed in some]
             shrunk = self._model.shrunk
-            for place, item in draw(self._model, wishes, self.recipe, (1, spectrogram.BINS // shrunk, width // shrunk)):
+            for place, item in draw(
+                self._model, wishes, self.recipe, (1, spectrogram.BINS // shrunk, width // shrunk)
+            ):
                 index, one, seed = some[place]
                 yield index, Take(self._perform(item, shrunk, one.seconds, seed), self.rate, seed)
 
@@ -83,7 +95,9 @@ class EmbeddedMaker:
     def _width(self, seconds: float) -> int:
         """Columns to draw for a call of so many seconds."""
         if not 0 <= seconds < float("inf"):
-            raise BadInput(f"A call of {seconds:g} seconds cannot be made: use a length above 0, or 0 for its natural one.")
+            raise BadInput(
+                f"A call of {seconds:g} seconds cannot be made: use a length above 0, or 0 for its natural one."
+            )
         drawn = min(seconds, LONGEST) * spectrogram.RATE / spectrogram.HOP
         natural = self._model.recipe.size[1]
         return natural if seconds == 0 else max(natural, -(-int(drawn + 0.999) // STRIDE) * STRIDE)
@@ -91,7 +105,9 @@ class EmbeddedMaker:
     def _perform(self, item: torch.Tensor, shrunk: int, seconds: float, seed: int) -> Audio:
         image = item[None]
         if shrunk > 1:
-            image = torch.nn.functional.interpolate(image, scale_factor=shrunk, mode="bilinear", align_corners=False)
+            image = torch.nn.functional.interpolate(
+                image, scale_factor=shrunk, mode="bilinear", align_corners=False
+            )
         wave = spectrogram.to_waves(image)[0].numpy()
         audio: Audio = (wave * np.float32(PEAK / max(float(abs(wave).max()), 1e-6)))[:, None]
         return compose(audio, self.rate, seconds, seed) if seconds else audio

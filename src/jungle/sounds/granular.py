@@ -79,7 +79,10 @@ def find_grains(signal: Floats, rate: int) -> tuple[Grain, ...]:
     voiced = voicing >= VOICED
     sung = pitch[voiced]
     own = float(np.median(sung)) if len(sung) else 0.0
-    return tuple(_cut(signal, level, np.where(voiced, pitch, np.nan), centre, own, rate) for centre in sorted(centres))
+    return tuple(
+        _cut(signal, level, np.where(voiced, pitch, np.nan), centre, own, rate)
+        for centre in sorted(centres)
+    )
 
 
 def _cut(signal: Floats, level: Floats, pitch: Floats, centre: int, own: float, rate: int) -> Grain:
@@ -146,9 +149,13 @@ def _best(near: Floats, wanted: Floats) -> int:
 
 def breath(signal: Floats, seed: int) -> Floats:
     """Noise with the spectral envelope of ``signal`` (samples,), at its level; the same seed gives the same noise."""
-    size = 1 << (2 * len(signal)).bit_length()  # a power of two, for speed; the noise is cut from its middle, away from the seam
+    size = (
+        1 << (2 * len(signal)).bit_length()
+    )  # a power of two, for speed; the noise is cut from its middle, away from the seam
     magnitude = np.abs(np.fft.rfft(signal, size))
-    width = max(3, len(magnitude) // 40)  # 1/40 of the band: wider than the distance of most partials
+    width = max(
+        3, len(magnitude) // 40
+    )  # 1/40 of the band: wider than the distance of most partials
     around = np.pad(np.square(magnitude), width, mode="edge")
     smooth = np.sqrt(np.convolve(around, np.ones(width) / width, mode="same")[width:-width])
     noise = np.random.default_rng(seed).standard_normal(size)
@@ -164,5 +171,7 @@ def flatten(signal: Floats, rate: int) -> Floats:
     kernel = hann(width + 2)[1:-1] if width > 2 else np.ones(width, np.float32)
     weight = np.convolve(np.ones_like(signal), kernel, mode="same")
     envelope = np.sqrt(np.maximum(np.convolve(np.square(signal), kernel, mode="same") / weight, 0))
-    out: Floats = (signal / np.maximum(envelope, max(1e-9, 0.15 * float(envelope.max())))).astype(np.float32)
+    out: Floats = (signal / np.maximum(envelope, max(1e-9, 0.15 * float(envelope.max())))).astype(
+        np.float32
+    )
     return out

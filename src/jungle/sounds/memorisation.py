@@ -38,10 +38,22 @@ def levels(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     """A wave (N,) at RATE -> (BANDS, T): log mel levels, 1 at its loudest, 0 at RANGE dB under it and below."""
     count = max(1, -(-len(wave) // STEP))
     padded = torch.nn.functional.pad(torch.from_numpy(wave), (0, count * STEP - len(wave)))
-    power = torch.stft(padded[None], FFT, HOP, window=torch.hann_window(FFT), pad_mode="constant", return_complex=True).abs() ** 2
+    power = (
+        torch.stft(
+            padded[None],
+            FFT,
+            HOP,
+            window=torch.hann_window(FFT),
+            pad_mode="constant",
+            return_complex=True,
+        ).abs()
+        ** 2
+    )
     level = 10 * (mel_filters() @ power[:, :, : 2 * count]).clamp_min(1e-10).log10()
     scaled = ((level - level.max()) / RANGE + 1).clamp_min(0)
-    pooled: NDArray[np.float32] = torch.nn.functional.avg_pool2d(scaled[:, None], (MELS // BANDS, 2))[0, 0].numpy()
+    pooled: NDArray[np.float32] = torch.nn.functional.avg_pool2d(
+        scaled[:, None], (MELS // BANDS, 2)
+    )[0, 0].numpy()
     return pooled
 
 
@@ -62,16 +74,26 @@ class Reference:
     """
 
     def __init__(
-        self, names: tuple[str, ...], features: NDArray[np.float32], picture: NDArray[np.uint8], lengths: NDArray[np.int32]
+        self,
+        names: tuple[str, ...],
+        features: NDArray[np.float32],
+        picture: NDArray[np.uint8],
+        lengths: NDArray[np.int32],
     ) -> None:
         self.names, self.features, self.picture, self.lengths = names, features, picture, lengths
         self._centre = features.mean(axis=0)
-        spread = np.cov(features.T) if len(names) > 1 else np.zeros((features.shape[1], features.shape[1]))
+        spread = (
+            np.cov(features.T)
+            if len(names) > 1
+            else np.zeros((features.shape[1], features.shape[1]))
+        )
         self._inverse = np.linalg.inv(spread + RIDGE * np.eye(features.shape[1]))
         self._distances = np.sort(self._distance(features))
 
     @cached_property
-    def _searched(self) -> tuple[int, NDArray[np.complex64], NDArray[np.float64], NDArray[np.float64]]:
+    def _searched(
+        self,
+    ) -> tuple[int, NDArray[np.complex64], NDArray[np.float64], NDArray[np.float64]]:
         """The size of the transform, the transformed shapes, and the running sums of them (BANDS, F + 1) and of their squares (F + 1,)."""
         shape = _shape(self.picture.astype(np.float32) / np.float32(255))
         size = next_fast_len(shape.shape[1] + WINDOW)
@@ -87,7 +109,9 @@ class Reference:
 
     def typical(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """For features (M, 128) of calls: the share of the recordings that are less typical, 0 to 1."""
-        share: NDArray[np.float64] = 1 - np.searchsorted(self._distances, self._distance(features)) / len(self._distances)
+        share: NDArray[np.float64] = 1 - np.searchsorted(
+            self._distances, self._distance(features)
+        ) / len(self._distances)
         return share
 
     def nearest(self, audio: Audio, rate: int) -> tuple[float, str]:
@@ -109,7 +133,9 @@ class Reference:
             alike = self._correlations(seen[:, start : start + WINDOW])
             if alike.max() > best:
                 best, place = float(alike.max()), int(alike.argmax())
-        return min(best, 1.0), self.names[int(np.searchsorted(np.cumsum(self.lengths), place, side="right"))]
+        return min(best, 1.0), self.names[
+            int(np.searchsorted(np.cumsum(self.lengths), place, side="right"))
+        ]
 
     def _correlations(self, part: NDArray[np.float32]) -> NDArray[np.float64]:
         """The normalised cross-correlation of ``part`` (BANDS, T) with every stretch of T columns, (F - T,)."""
@@ -119,8 +145,13 @@ class Reference:
         shape = shape - shape.mean(axis=1, keepdims=True)
         shared = irfft((transformed * rfft(shape, size, axis=1).conj()).sum(axis=0), size)[:count]
         band_sums = sums[:, wide : wide + count] - sums[:, :count]
-        variance = squares[wide : wide + count] - squares[:count] - np.square(band_sums).sum(axis=0) / wide
-        length = np.sqrt(np.maximum(variance, FLOOR * wide * BANDS) * max(float(np.square(shape).sum()), FLOOR * wide * BANDS))
+        variance = (
+            squares[wide : wide + count] - squares[:count] - np.square(band_sums).sum(axis=0) / wide
+        )
+        length = np.sqrt(
+            np.maximum(variance, FLOOR * wide * BANDS)
+            * max(float(np.square(shape).sum()), FLOOR * wide * BANDS)
+        )
         alike: NDArray[np.float64] = shared / length
         return alike
 
@@ -129,7 +160,10 @@ class Reference:
         """The reference of a set of recordings."""
         waves = [clips.sound(i) for i in range(len(clips))]
         features, _ = ear.listen([wave[:, None] for wave in waves], RATE)
-        pictures = [np.pad((levels(wave) * 255).round().astype(np.uint8), ((0, 0), (0, SHORTEST))) for wave in waves]
+        pictures = [
+            np.pad((levels(wave) * 255).round().astype(np.uint8), ((0, 0), (0, SHORTEST)))
+            for wave in waves
+        ]
         lengths = np.array([one.shape[1] for one in pictures], dtype=np.int32)
         return cls(tuple(clips.paths), features, np.concatenate(pictures, axis=1), lengths)
 
@@ -139,8 +173,14 @@ class Reference:
 
         shades = (self.picture.astype(np.uint16) + SHADE // 2) // SHADE
         packed = (shades[::2] << 4 | shades[1::2]).astype(np.uint8)
-        tensors: dict[str, NDArray[Any]] = {"features": self.features.astype(np.float16), "shades": packed, "lengths": self.lengths}
-        write_atomic(path, lambda file: save_file(tensors, file, metadata={"names": json.dumps(self.names)}))
+        tensors: dict[str, NDArray[Any]] = {
+            "features": self.features.astype(np.float16),
+            "shades": packed,
+            "lengths": self.lengths,
+        }
+        write_atomic(
+            path, lambda file: save_file(tensors, file, metadata={"names": json.dumps(self.names)})
+        )
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
@@ -157,10 +197,16 @@ class Reference:
             with safe_open(str(path), framework="numpy") as file:
                 names = tuple(json.loads((file.metadata() or {}).get("names", "[]")))
                 features, lengths = file.get_tensor("features"), file.get_tensor("lengths")
-                picture = file.get_tensor("picture") if "picture" in file.keys() else unpacked(file.get_tensor("shades"))  # noqa: SIM118
+                picture = (
+                    file.get_tensor("picture")
+                    if "picture" in file.keys()
+                    else unpacked(file.get_tensor("shades"))
+                )  # noqa: SIM118
             _check(names, features, picture, lengths)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise BadCheckpoint(f"{path} is damaged ({error}): delete it, and copies of recordings are not looked for.") from None
+            raise BadCheckpoint(
+                f"{path} is damaged ({error}): delete it, and copies of recordings are not looked for."
+            ) from None
         return cls(names, features.astype(np.float32), picture, lengths)
 
 
@@ -173,17 +219,30 @@ def unpacked(shades: NDArray[Any]) -> NDArray[np.uint8]:
     if shades.ndim != 2 or shades.dtype != np.uint8:
         raise ValueError(f"the spectrograms are {shades.dtype} {shades.shape}")
     both = np.stack([shades >> 4, shades & 15], axis=1)
-    levels: NDArray[np.uint8] = (both * np.uint8(SHADE)).reshape(2 * shades.shape[0], shades.shape[1])
+    levels: NDArray[np.uint8] = (both * np.uint8(SHADE)).reshape(
+        2 * shades.shape[0], shades.shape[1]
+    )
     return levels
 
 
-def _check(names: tuple[Any, ...], features: NDArray[Any], picture: NDArray[Any], lengths: NDArray[Any]) -> None:
+def _check(
+    names: tuple[Any, ...], features: NDArray[Any], picture: NDArray[Any], lengths: NDArray[Any]
+) -> None:
     """Raises ValueError where the parts of a file cannot be a :class:`Reference` together."""
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError("no names of recordings")
-    if features.shape != (len(names), FEATURES) or features.dtype.kind != "f" or not np.isfinite(features).all():
+    if (
+        features.shape != (len(names), FEATURES)
+        or features.dtype.kind != "f"
+        or not np.isfinite(features).all()
+    ):
         raise ValueError(f"the features are {features.dtype} {features.shape}")
     if picture.ndim != 2 or picture.shape[0] != BANDS or picture.dtype != np.uint8:
         raise ValueError(f"the spectrograms are {picture.dtype} {picture.shape}")
-    if lengths.shape != (len(names),) or lengths.dtype.kind != "i" or lengths.min() < SHORTEST or lengths.sum() != picture.shape[1]:
+    if (
+        lengths.shape != (len(names),)
+        or lengths.dtype.kind != "i"
+        or lengths.min() < SHORTEST
+        or lengths.sum() != picture.shape[1]
+    ):
         raise ValueError("the lengths do not fit the spectrograms")

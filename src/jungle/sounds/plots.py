@@ -9,7 +9,13 @@ WIDTH, HEIGHT = 192, 128  # pixels
 WINDOW = 0.032  # seconds
 TOP = 8_000  # Hz; nearly all of an animal's voice lies under it
 RANGE = 70.0  # dB from black to white
-INK = ((13, 12, 40), (66, 30, 110), (176, 50, 104), (244, 124, 56), (252, 232, 160))  # from silence to the loudest
+INK = (
+    (13, 12, 40),
+    (66, 30, 110),
+    (176, 50, 104),
+    (244, 124, 56),
+    (252, 232, 160),
+)  # from silence to the loudest
 
 
 def picture(audio: Audio, rate: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
@@ -23,7 +29,9 @@ def picture(audio: Audio, rate: int, width: int = WIDTH, height: int = HEIGHT) -
     frames = np.stack([mono[start : start + size] for start in starts]) * np.hanning(size)
     bins = min(size // 2, round(TOP * size / rate))
     power = np.abs(np.fft.rfft(frames, axis=1))[:, :bins] ** 2
-    rows = np.maximum.reduceat(power, np.linspace(0, bins, height, endpoint=False).astype(int), axis=1)
+    rows = np.maximum.reduceat(
+        power, np.linspace(0, bins, height, endpoint=False).astype(int), axis=1
+    )
     level = 10 * np.log10(np.maximum(rows, 1e-12))
     shade = np.clip(1 + (level - level.max()) / RANGE, 0, 1).T[::-1]
     stops = np.linspace(0, 1, len(INK))

@@ -45,7 +45,9 @@ class Finding:
     sentence: str
     value: float
     limit: float
-    fatal: bool  # True: another take is needed; False: mastering mends it, or a listener may like it
+    fatal: (
+        bool  # True: another take is needed; False: mastering mends it, or a listener may like it
+    )
 
 
 def examine(audio: Audio, rate: int) -> tuple[Finding, ...]:
@@ -55,23 +57,45 @@ def examine(audio: Audio, rate: int) -> tuple[Finding, ...]:
     """
     broken = 1 - float(np.isfinite(audio).mean()) if audio.size else 0.0
     if broken:
-        return (Finding("not finite", f"{broken:.1%} of the samples are not numbers.", broken, 0.0, True),)
+        return (
+            Finding(
+                "not finite", f"{broken:.1%} of the samples are not numbers.", broken, 0.0, True
+            ),
+        )
     offset = _offset(audio)
-    signal = loudest_channel(audio - audio.mean(axis=0, dtype=np.float64).astype(np.float32)) if audio.size else np.zeros(1, np.float32)
+    signal = (
+        loudest_channel(audio - audio.mean(axis=0, dtype=np.float64).astype(np.float32))
+        if audio.size
+        else np.zeros(1, np.float32)
+    )
     framed = frames(signal, round(FRAME * rate), round(HOP * rate))
     level = levels(framed)
     silence = _silence(level)
     if silence:
         return silence + offset
     hum = _hum(signal, rate)
-    return hum + (_steady(framed, level, rate) if not hum else ()) + _clipping(audio) + _dead_air(level) + offset
+    return (
+        hum
+        + (_steady(framed, level, rate) if not hum else ())
+        + _clipping(audio)
+        + _dead_air(level)
+        + offset
+    )
 
 
 def _offset(audio: Audio) -> tuple[Finding, ...]:
     value = float(np.abs(audio.mean(axis=0, dtype=np.float64)).max()) if audio.size else 0.0
     if value <= OFFSET:
         return ()
-    return (Finding("offset", f"It is shifted off the middle by {value:.1%} of full scale (a DC offset).", value, OFFSET, False),)
+    return (
+        Finding(
+            "offset",
+            f"It is shifted off the middle by {value:.1%} of full scale (a DC offset).",
+            value,
+            OFFSET,
+            False,
+        ),
+    )
 
 
 def _silence(level: Floats) -> tuple[Finding, ...]:
@@ -79,7 +103,15 @@ def _silence(level: Floats) -> tuple[Finding, ...]:
     value = 10 * float(np.log10(np.mean(10 ** (active / 10))))
     if value >= SILENCE_DB:
         return ()
-    return (Finding("silence", f"It is silent: {value:.0f} dB re full scale where it is loudest.", value, SILENCE_DB, True),)
+    return (
+        Finding(
+            "silence",
+            f"It is silent: {value:.0f} dB re full scale where it is loudest.",
+            value,
+            SILENCE_DB,
+            True,
+        ),
+    )
 
 
 def _clipping(audio: Audio) -> tuple[Finding, ...]:
@@ -90,7 +122,15 @@ def _clipping(audio: Audio) -> tuple[Finding, ...]:
     value = sum(_flat(side * channel) for channel in audio.T for side in (1, -1)) / audio.size
     if value <= CLIPPED_SHARE:
         return ()
-    return (Finding("clipping", f"It is clipped: {value:.1%} of the samples lie on flat tops.", value, CLIPPED_SHARE, False),)
+    return (
+        Finding(
+            "clipping",
+            f"It is clipped: {value:.1%} of the samples lie on flat tops.",
+            value,
+            CLIPPED_SHARE,
+            False,
+        ),
+    )
 
 
 def _flat(channel: Floats) -> int:
@@ -99,7 +139,9 @@ def _flat(channel: Floats) -> int:
     if rail < LOWEST_RAIL:
         return 0
     high = np.concatenate([[False], channel >= rail - STEP, [False]])
-    start, end = np.flatnonzero(np.diff(high)).reshape(-1, 2).T  # end is the first sample after the row
+    start, end = (
+        np.flatnonzero(np.diff(high)).reshape(-1, 2).T
+    )  # end is the first sample after the row
     before = rail - channel[np.maximum(start - 1, 0)]
     after = rail - channel[np.minimum(end, len(channel) - 1)]
     length = end - start
@@ -115,9 +157,23 @@ def _dead_air(level: Floats) -> tuple[Finding, ...]:
     longest = int((end - start).argmax())
     stretch = float(end[longest] - start[longest]) * HOP
     if stretch > DEAD_STRETCH:
-        place = "begins with" if start[longest] == 0 else "ends with" if end[longest] == len(dead) else "has"
+        place = (
+            "begins with"
+            if start[longest] == 0
+            else "ends with"
+            if end[longest] == len(dead)
+            else "has"
+        )
         pause = " inside" if place == "has" else ""
-        return (Finding("dead air", f"It {place} {stretch:.1f} s of dead air{pause}.", stretch, DEAD_STRETCH, False),)
+        return (
+            Finding(
+                "dead air",
+                f"It {place} {stretch:.1f} s of dead air{pause}.",
+                stretch,
+                DEAD_STRETCH,
+                False,
+            ),
+        )
     if share > DEAD_SHARE:
         return (Finding("dead air", f"{share:.0%} of it is dead air.", share, DEAD_SHARE, False),)
     return ()
@@ -140,7 +196,15 @@ def _hum(signal: Floats, rate: int) -> tuple[Finding, ...]:
     value = share[mains]
     if value <= HUM_SHARE:
         return ()
-    return (Finding("hum", f"It hums: {value:.0%} of its energy lies on {mains} Hz and its multiples.", value, HUM_SHARE, True),)
+    return (
+        Finding(
+            "hum",
+            f"It hums: {value:.0%} of its energy lies on {mains} Hz and its multiples.",
+            value,
+            HUM_SHARE,
+            True,
+        ),
+    )
 
 
 def _steadiness(power: Floats) -> float:

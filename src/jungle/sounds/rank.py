@@ -30,12 +30,20 @@ class Judged:
 
     take: Take
     score: float  # 0 to 1
-    agreement: float | None  # how far the ear hears the wanted mix, 0 to 1; None where it knows none of its animals
-    natural: float | None  # share of the real recordings that are less typical; None without a reference
-    nearest: tuple[float, str] | None  # similarity to the nearest recording of the training, and its name
+    agreement: (
+        float | None
+    )  # how far the ear hears the wanted mix, 0 to 1; None where it knows none of its animals
+    natural: (
+        float | None
+    )  # share of the real recordings that are less typical; None without a reference
+    nearest: (
+        tuple[float, str] | None
+    )  # similarity to the nearest recording of the training, and its name
     findings: tuple[Finding, ...]
     flags: tuple[str, ...]
-    fit: float | None = None  # to the prompt, 0 to 1, 0.5 unrelated; None without a prompt or a listener
+    fit: float | None = (
+        None  # to the prompt, 0 to 1, 0.5 unrelated; None without a prompt or a listener
+    )
 
     @property
     def why(self) -> str:
@@ -53,7 +61,9 @@ class Judged:
         return f"{self.score:.2f}: " + "; ".join(part.rstrip(".") for part in parts)
 
 
-def agreement(mix: Mapping[str, float], classes: Sequence[str], heard: NDArray[np.float32]) -> float | None:
+def agreement(
+    mix: Mapping[str, float], classes: Sequence[str], heard: NDArray[np.float32]
+) -> float | None:
     """The overlap of a wanted mix with the probabilities (K,) that the ear hears: the sum of the smaller shares.
 
     None where the mix is empty or names an animal that the ear does not know.
@@ -61,7 +71,9 @@ def agreement(mix: Mapping[str, float], classes: Sequence[str], heard: NDArray[n
     if not mix or not set(mix) <= set(classes):
         return None
     total = sum(mix.values())
-    return sum(min(share / total, float(heard[list(classes).index(name)])) for name, share in mix.items())
+    return sum(
+        min(share / total, float(heard[list(classes).index(name)])) for name, share in mix.items()
+    )
 
 
 def judge(
@@ -87,11 +99,19 @@ def judge(
         alike = agreement(mix, ear.classes, heard[0])
         natural = float(reference.typical(features)[0]) if reference else None
         nearest = reference.nearest(take.audio, take.rate) if reference else None
-        copied = (f"It is a copy of {nearest[1]} ({nearest[0]:.0%} alike).",) if nearest and nearest[0] >= COPY else ()
+        copied = (
+            (f"It is a copy of {nearest[1]} ({nearest[0]:.0%} alike).",)
+            if nearest and nearest[0] >= COPY
+            else ()
+        )
         fit = listener.agreement(prompt, take.audio, take.rate) if listener and prompt else None
         parts = ((AGREEMENT, alike), (AGREEMENT, fit), (NATURAL, natural))
         known = [(weight, value) for weight, value in parts if value is not None]
-        score = sum(weight * value for weight, value in known) / sum(weight for weight, _ in known) if known else 0.5
+        score = (
+            sum(weight * value for weight, value in known) / sum(weight for weight, _ in known)
+            if known
+            else 0.5
+        )
         score = max(0.0, score - BLEMISH * len(findings))
         judged.append(Judged(take, score, alike, natural, nearest, findings, fatal + copied, fit))
     return sorted(judged, key=lambda one: (bool(one.flags), -one.score))

@@ -20,7 +20,9 @@ FLOOR = -80.0  # dB; everything below is silence
 POLISH = 16  # rounds of Griffin-Lim after the phases are integrated
 AUDIBLE = 1e-5  # of the loudest bin; the phase of weaker bins is random
 
-_GAMMA = 0.25645 * FFT**2  # of the Gaussian window nearest to a Hann window (Prusa et al. 2017, table 1)
+_GAMMA = (
+    0.25645 * FFT**2
+)  # of the Gaussian window nearest to a Hann window (Prusa et al. 2017, table 1)
 
 
 def _window(like: Tensor) -> Tensor:
@@ -29,19 +31,33 @@ def _window(like: Tensor) -> Tensor:
 
 def transform(waves: Tensor) -> Tensor:
     """(B, T * HOP) float -> complex (B, BINS, T), scaled so that a sine of amplitude 1 in the middle of a bin has magnitude 1."""
-    spectrum = torch.stft(waves, FFT, HOP, window=_window(waves), center=True, pad_mode="constant", return_complex=True)
+    spectrum = torch.stft(
+        waves,
+        FFT,
+        HOP,
+        window=_window(waves),
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
     return spectrum[:, :BINS, :-1] / (FFT / 4)
 
 
 def inverse(spectrum: Tensor) -> Tensor:
     """The least-squares inverse of :func:`transform`: complex (B, BINS, T) -> (B, T * HOP) float."""
     full = torch.nn.functional.pad(spectrum * (FFT / 4), (0, 1, 0, 1))
-    return torch.istft(full, FFT, HOP, window=_window(spectrum.real), center=True, length=spectrum.shape[2] * HOP)
+    return torch.istft(
+        full, FFT, HOP, window=_window(spectrum.real), center=True, length=spectrum.shape[2] * HOP
+    )
 
 
 def to_images(waves: Tensor, loudest: Tensor | float = 1.0) -> Tensor:
     """(B, T * HOP) at RATE -> (B, 1, BINS, T) in [-1, 1]; ``loudest`` (scalar or (B,)) is the magnitude that becomes 1."""
-    reference = torch.as_tensor(loudest, dtype=waves.dtype, device=waves.device).reshape(-1, 1, 1).clamp_min(1e-9)
+    reference = (
+        torch.as_tensor(loudest, dtype=waves.dtype, device=waves.device)
+        .reshape(-1, 1, 1)
+        .clamp_min(1e-9)
+    )
     level = 20 * (transform(waves).abs() / reference).clamp_min(1e-9).log10()
     return (1 - 2 * level / FLOOR).clamp(-1, 1)[:, None]
 
@@ -76,7 +92,10 @@ def phase_steps(magnitude: NDArray[np.float32]) -> tuple[NDArray[np.float64], ND
     pi a bin because a transform counts time from the start of its window.
     """
     level = np.log(np.maximum(magnitude.astype(np.float64), 1e-10))
-    in_time = HOP * FFT / _GAMMA * np.gradient(level, axis=0) + 2 * np.pi * HOP / FFT * np.arange(BINS)[:, None]
+    in_time = (
+        HOP * FFT / _GAMMA * np.gradient(level, axis=0)
+        + 2 * np.pi * HOP / FFT * np.arange(BINS)[:, None]
+    )
     in_frequency = -_GAMMA / (HOP * FFT) * np.gradient(level, axis=1) - np.pi
     return in_time, in_frequency
 
@@ -105,11 +124,22 @@ def integrate_phases(magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
     start, end, step, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     # the tree must be connected to be walked: a root beside the grid is tied to every bin, so weakly that it is used last
     ties = np.flatnonzero(audible)
-    cost = np.concatenate([1 - np.log(weight / magnitude.max(initial=1e-30)), 100 - np.log(magnitude.ravel()[ties] + 1e-30)])
+    cost = np.concatenate(
+        [
+            1 - np.log(weight / magnitude.max(initial=1e-30)),
+            100 - np.log(magnitude.ravel()[ties] + 1e-30),
+        ]
+    )
     rows, columns = np.concatenate([start, np.full(len(ties), count)]), np.concatenate([end, ties])
     tree = minimum_spanning_tree(csr_array((cost, (rows, columns)), shape=(count + 1, count + 1)))
     order, before = breadth_first_order(tree, count, directed=False)
-    growth = csr_array((np.concatenate([step, -step]), (np.concatenate([start, end]), np.concatenate([end, start]))), shape=tree.shape)
+    growth = csr_array(
+        (
+            np.concatenate([step, -step]),
+            (np.concatenate([start, end]), np.concatenate([end, start])),
+        ),
+        shape=tree.shape,
+    )
     phase = np.zeros(count + 1)
     random = np.random.default_rng(0).uniform(-math.pi, math.pi, count)
     reached = order[1:]
@@ -122,5 +152,7 @@ def integrate_phases(magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
             break
         delta, parent = delta + delta[parent], parent[parent]
     phase = np.where(audible.ravel(), delta[:count], random)
-    wrapped: NDArray[np.float32] = np.angle(np.exp(1j * phase)).reshape(high, wide).astype(np.float32)
+    wrapped: NDArray[np.float32] = (
+        np.angle(np.exp(1j * phase)).reshape(high, wide).astype(np.float32)
+    )
     return wrapped

@@ -12,14 +12,23 @@ from .frames import Floats, loudest_channel
 from .granular import Grain, breath, find_grains, flatten, shift, stretch
 
 STRESS_DB = 3.0
-LOUDNESS, PEAK = 0.14, 0.5  # RMS and peak of a plain syllable; stressed and at the highest level it stays under 1
-ATTACK, RELEASE, SUSTAIN_DB = 0.008, 0.050, -4.0  # seconds; the level falls by so much until the release
+LOUDNESS, PEAK = (
+    0.14,
+    0.5,
+)  # RMS and peak of a plain syllable; stressed and at the highest level it stays under 1
+ATTACK, RELEASE, SUSTAIN_DB = (
+    0.008,
+    0.050,
+    -4.0,
+)  # seconds; the level falls by so much until the release
 SHORTEST_CALL = 0.05  # seconds
 
 
 def _hash(voice_seed: int, text: str, purpose: str) -> int:
     """63 bits that depend on nothing else."""
-    digest = hashlib.blake2b(f"{voice_seed}/{purpose}/{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = hashlib.blake2b(
+        f"{voice_seed}/{purpose}/{text}".encode("utf-8", "surrogatepass"), digest_size=8
+    ).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
@@ -29,20 +38,27 @@ def _contour(length: int, rate: int) -> Floats:
     release = max(1, min(round(RELEASE * rate), length // 3))
     out: Floats = np.logspace(0, SUSTAIN_DB / 20, length, dtype=np.float32)
     out[:attack] *= 0.5 - 0.5 * np.cos(np.pi * np.arange(attack, dtype=np.float32) / attack)
-    out[-release:] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, release + 1, dtype=np.float32) / release)
+    out[-release:] *= 0.5 + 0.5 * np.cos(
+        np.pi * np.arange(1, release + 1, dtype=np.float32) / release
+    )
     return out
 
 
 def _utter(grain: Grain, syllable: Syllable, rate: int, voice_seed: int) -> Floats:
     """One plain syllable, (samples,): pitch, then length, then noise, then shape, then loudness."""
     length = round(syllable.duration * rate)
-    voice = stretch(flatten(shift(grain.samples, grain.offset + syllable.pitch), rate), length, rate)
+    voice = stretch(
+        flatten(shift(grain.samples, grain.offset + syllable.pitch), rate), length, rate
+    )
     if syllable.noise:
         noise = breath(voice, _hash(voice_seed, syllable.text, "breath"))
         # Powers add up, as both have the same and no common phase.
         voice = math.sqrt(1 - syllable.noise) * voice + math.sqrt(syllable.noise) * noise
     voice = voice * _contour(length, rate)
-    loud = min(LOUDNESS / max(1e-9, float(np.sqrt(np.mean(np.square(voice))))), PEAK / max(1e-9, float(np.abs(voice).max())))
+    loud = min(
+        LOUDNESS / max(1e-9, float(np.sqrt(np.mean(np.square(voice))))),
+        PEAK / max(1e-9, float(np.abs(voice).max())),
+    )
     return (voice * loud).astype(np.float32)
 
 
@@ -63,11 +79,16 @@ def perform(plan: Plan, call: Audio, rate: int, voice_seed: int) -> Audio:
         BadInput: the call is silent, shorter than 50 ms, or holds samples that are not numbers.
     """
     if len(call) < SHORTEST_CALL * rate or not np.isfinite(call).all():
-        raise BadInput(f"A creature speaks with its own call, and this one is broken or under {1000 * SHORTEST_CALL:.0f} ms: make another.")
+        raise BadInput(
+            f"A creature speaks with its own call, and this one is broken or under {1000 * SHORTEST_CALL:.0f} ms: make another."
+        )
     grains = find_grains(loudest_channel(call), rate)
     if not grains:
         raise BadInput("A creature speaks with its own call, and this one is silent: make another.")
-    out = np.zeros((max(round(s.onset * rate) + round(s.duration * rate) for s in plan.syllables), 1), dtype=np.float32)
+    out = np.zeros(
+        (max(round(s.onset * rate) + round(s.duration * rate) for s in plan.syllables), 1),
+        dtype=np.float32,
+    )
     known: dict[tuple[str, float, float, float], Floats] = {}
     for syllable in plan.syllables:
         key = (syllable.text, syllable.duration, syllable.pitch, syllable.noise)
@@ -95,7 +116,9 @@ def babble(seed: int, seconds: float = 2.0) -> Plan:
     consonants, vowels = draw.permutation(list("kgrmnwh"))[:4], draw.permutation(list("aeiou"))[:3]
     stock = [str(c + v) for c in consonants for v in vowels]
     stock = [stock[i] for i in draw.permutation(len(stock))[:6]]
-    vowel_pitch = dict(zip(map(str, vowels), (float(p) for p in draw.uniform(-2, 2, len(vowels))), strict=True))
+    vowel_pitch = dict(
+        zip(map(str, vowels), (float(p) for p in draw.uniform(-2, 2, len(vowels))), strict=True)
+    )
     syllables: list[Syllable] = []
     at, left = 0.0, 0
     while True:
@@ -107,7 +130,18 @@ def babble(seed: int, seconds: float = 2.0) -> Plan:
             break
         duration = min(duration, seconds)
         pitch = vowel_pitch[text[1]] - 3 * at / seconds + (2 if first else 0)
-        syllables.append(Syllable(text, round(at, 3), round(duration, 3), round(pitch, 2), first, round(float(draw.uniform(0, 0.2)), 2)))
+        syllables.append(
+            Syllable(
+                text,
+                round(at, 3),
+                round(duration, 3),
+                round(pitch, 2),
+                first,
+                round(float(draw.uniform(0, 0.2)), 2),
+            )
+        )
         left -= 1
-        at = syllables[-1].end + float(draw.uniform(0.08, 0.16) if left == 0 else draw.uniform(0.02, 0.05))
+        at = syllables[-1].end + float(
+            draw.uniform(0.08, 0.16) if left == 0 else draw.uniform(0.02, 0.05)
+        )
     return Plan(tuple(syllables))

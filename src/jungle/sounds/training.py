@@ -39,7 +39,9 @@ def write_wav(path: Path, calls: list[Audio], rate: int) -> None:
 
     pause = np.zeros((int(PAUSE * rate), 1), dtype=np.float32)
     together = np.concatenate([part for call in calls for part in (call.clip(-1, 1), pause)])
-    write_atomic(path, lambda file: soundfile.write(file, together, rate, format="WAV", subtype="PCM_16"))
+    write_atomic(
+        path, lambda file: soundfile.write(file, together, rate, format="WAV", subtype="PCM_16")
+    )
 
 
 class CallRun(Run[list[Take]]):
@@ -50,24 +52,57 @@ class CallRun(Run[list[Take]]):
         cache: Path, start: Model | None = None,
     ) -> None:  # fmt: skip
         check_recipe(recipe)
-        super().__init__(out, clips, Feed(clips, recipe, compute.device), recipe, compute, minutes, clock, started, cache, start)
+        super().__init__(
+            out,
+            clips,
+            Feed(clips, recipe, compute.device),
+            recipe,
+            compute,
+            minutes,
+            clock,
+            started,
+            cache,
+            start,
+        )
         self.clips = clips
 
     def end(self) -> Health:
         """Finish, and write the report."""
         takes, comparison = self.finish()
         Reference.of(self.clips, Ear.shipped()).save(self.out / NAME)
-        wrong = [finding.sentence for take in takes for finding in examine(take.audio, take.rate) if finding.fatal]
-        verdict = f"{len(wrong)} of {PREVIEWS} preview calls are faulty: {wrong[0]}" if wrong else "The preview calls pass every detector."
+        wrong = [
+            finding.sentence
+            for take in takes
+            for finding in examine(take.audio, take.rate)
+            if finding.fatal
+        ]
+        verdict = (
+            f"{len(wrong)} of {PREVIEWS} preview calls are faulty: {wrong[0]}"
+            if wrong
+            else "The preview calls pass every detector."
+        )
         return self.report(comparison, verdict, RECOGNISABLE)
 
     def show(self, now: Model) -> list[Take]:
         """Draw the fixed seeds into preview.png, previews/ and preview.wav; returns them."""
         maker = EmbeddedMaker(now, PREVIEW_SAMPLING)
-        names = [now.classes[seed * len(now.classes) // PREVIEWS % len(now.classes)] for seed in range(PREVIEWS)]
-        takes = [take for _, take in maker.make([CallRequest(seed=seed, mix={name: 1.0}) for seed, name in enumerate(names)])]
-        sheet = contact_sheet(np.stack([picture(take.audio, take.rate) for take in takes]), columns=PREVIEWS // 2)
-        for path in (self.out / "preview.png", self.out / "previews" / f"update_{now.step:07d}.png"):
+        names = [
+            now.classes[seed * len(now.classes) // PREVIEWS % len(now.classes)]
+            for seed in range(PREVIEWS)
+        ]
+        takes = [
+            take
+            for _, take in maker.make(
+                [CallRequest(seed=seed, mix={name: 1.0}) for seed, name in enumerate(names)]
+            )
+        ]
+        sheet = contact_sheet(
+            np.stack([picture(take.audio, take.rate) for take in takes]), columns=PREVIEWS // 2
+        )
+        for path in (
+            self.out / "preview.png",
+            self.out / "previews" / f"update_{now.step:07d}.png",
+        ):
             write_atomic(path, lambda file: sheet.save(file, "PNG"))
         write_wav(self.out / "preview.wav", [take.audio for take in takes], maker.rate)
         return takes

@@ -22,7 +22,9 @@ class Animal:
 def animals() -> dict[str, Animal]:
     """Every animal by its English name, in alphabetical order; of two words "sea_turtle"."""
     rows = tomllib.loads(resources.files(__package__).joinpath("animals.toml").read_text("utf-8"))
-    return {name: Animal(**{**row, "verbs": tuple(row.get("verbs", ()))}) for name, row in rows.items()}
+    return {
+        name: Animal(**{**row, "verbs": tuple(row.get("verbs", ()))}) for name, row in rows.items()
+    }
 
 
 @cache

@@ -22,9 +22,13 @@ def blend(first: str, second: str) -> str:
     if len(first) > 5:
         stem = first[: max(len(stem), (len(first) + 1) // 2)]
     starts = [i for i, letter in enumerate(second) if letter in VOWELS and i < len(second) - 1]
-    tail = second[starts[len(starts) // 2] if len(starts) > 2 else starts[0] :] if starts else second
+    tail = (
+        second[starts[len(starts) // 2] if len(starts) > 2 else starts[0] :] if starts else second
+    )
     made = (stem.rstrip(VOWELS) or stem) + tail
-    return made if made not in (first, second) and len(made) > 3 else stem + second  # cat and cow: not another cow
+    return (
+        made if made not in (first, second) and len(made) > 3 else stem + second
+    )  # cat and cow: not another cow
 
 
 def partners(first: str, classes: Sequence[str]) -> list[str]:
@@ -43,7 +47,9 @@ def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
     source = random.Random(f"parents/{seed}")
     first = source.choice(classes)
     second = source.choice(partners(first, classes))
-    share = source.choice((0.55, 0.6))  # from 0.7 on pictures are often the stronger parent alone (docs/LOG.md)
+    share = source.choice(
+        (0.55, 0.6)
+    )  # from 0.7 on pictures are often the stronger parent alone (docs/LOG.md)
     return {first: share, second: round(1 - share, 2)}
 
 
@@ -57,7 +63,9 @@ def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ..
 
     ``classes`` are the kinds to invent from: ``kinds.to_invent_from`` chooses them.
     """
-    most = len({frozenset((first, second)) for first in classes for second in partners(first, classes)})
+    most = len(
+        {frozenset((first, second)) for first in classes for second in partners(first, classes)}
+    )
     species: list[Species] = []
     taken: set[frozenset[str]] = set()
     while len(species) < count:

@@ -72,11 +72,15 @@ def read(path: Path) -> KindReport:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["format"] != FORMAT:
-            raise BadInput(f"{path} has the format {values['format']}, not {FORMAT}: write it again with  jungle evaluate --kinds.")
+            raise BadInput(
+                f"{path} has the format {values['format']}, not {FORMAT}: write it again with  jungle evaluate --kinds."
+            )
         kinds = {name: _kind(fields) for name, fields in values["kinds"].items()}
         return KindReport(str(values["model"]), str(values["judge"]), kinds)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise BadInput(f"{path} is no report on kinds: remove it, or write it again with  jungle evaluate --kinds.") from None
+        raise BadInput(
+            f"{path} is no report on kinds: remove it, or write it again with  jungle evaluate --kinds."
+        ) from None
 
 
 def _kind(fields: dict[str, Any]) -> Kind:
@@ -123,7 +127,9 @@ def to_invent_from(classes: Sequence[str], report: KindReport, count: int = 1) -
     if len(measured) < 2:
         return tuple(classes)
 
-    ranked = sorted(measured, key=lambda name: (-report.kinds[name].named, -report.kinds[name].animal, name))
+    ranked = sorted(
+        measured, key=lambda name: (-report.kinds[name].named, -report.kinds[name].animal, name)
+    )
     better_half = ranked[: (len(ranked) + 1) // 2]
     enough = sum(report.kinds[name].named >= LEAST_NAMED for name in better_half)
 

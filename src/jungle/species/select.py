@@ -24,13 +24,19 @@ def parse_mix(text: str) -> dict[str, float]:
         name, _, share = part.strip().partition("=")
         name = name.strip()
         if name in shares:
-            raise BadInput(f"--mix {text}: {name} is there twice; write each class once, for example --mix cat=0.6,panda=0.4.")
+            raise BadInput(
+                f"--mix {text}: {name} is there twice; write each class once, for example --mix cat=0.6,panda=0.4."
+            )
         try:
             shares[name] = float(share) if share else 1.0
         except ValueError:
-            raise BadInput(f"--mix {text}: '{share}' is not a number; write for example --mix cat=0.6,panda=0.4.") from None
+            raise BadInput(
+                f"--mix {text}: '{share}' is not a number; write for example --mix cat=0.6,panda=0.4."
+            ) from None
         if not name or not math.isfinite(shares[name]):
-            raise BadInput(f"--mix {text}: write a class and its share, for example --mix cat=0.6,panda=0.4.")
+            raise BadInput(
+                f"--mix {text}: write a class and its share, for example --mix cat=0.6,panda=0.4."
+            )
     return shares
 
 
@@ -72,15 +78,22 @@ def choose(
     if slug is None:
         shares = None if mix is None else parse_mix(mix)
         return [
-            Species(slug="", name="", seed=one, mix=parents(classes, one) if shares is None else shares)
+            Species(
+                slug="", name="", seed=one, mix=parents(classes, one) if shares is None else shares
+            )
             for one in range(seed, seed + count)
         ]
     if mix is not None:
-        raise BadInput("--mix and --species contradict each other: a species of jungle.toml has its own mix; give one of the two.")
+        raise BadInput(
+            "--mix and --species contradict each other: a species of jungle.toml has its own mix; give one of the two."
+        )
     for one in known:
         if one.slug == slug:
             return [dataclasses.replace(one, seed=one.seed + number) for number in range(count)]
-    names = ", ".join(one.slug for one in known) or "none: there is no jungle.toml with species in this folder"
+    names = (
+        ", ".join(one.slug for one in known)
+        or "none: there is no jungle.toml with species in this folder"
+    )
     raise BadInput(f"--species {slug}: there is no such species; jungle.toml knows {names}.")
 
 

@@ -22,7 +22,11 @@ def digest(*parts: object) -> str:
     """32 hexadecimal digits that name ``parts``: bytes as they are, everything else by its sorted JSON."""
     hasher = hashlib.blake2b(digest_size=16)
     for part in parts:
-        data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True, default=str).encode()
+        data = (
+            part
+            if isinstance(part, bytes)
+            else json.dumps(part, sort_keys=True, default=str).encode()
+        )
         hasher.update(len(data).to_bytes(8, "little") + data)
     return hasher.hexdigest()
 
@@ -33,17 +37,25 @@ def check_place(folder: Path) -> None:
     Raises:
         BadInput: a file is in the way, the rights are missing, or the name is too long.
     """
-    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    nearest = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path)
+    )
     if not os.path.isdir(nearest):
-        raise BadInput(f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place with --out.")
+        raise BadInput(
+            f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place with --out."
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadInput(f"Cannot write into {nearest} (no permission): choose another place with --out.")
+        raise BadInput(
+            f"Cannot write into {nearest} (no permission): choose another place with --out."
+        )
     try:
         folder.lstat()
     except FileNotFoundError:
         pass  # to be made
     except OSError as error:  # a name that is too long
-        raise BadInput(f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out.") from None
+        raise BadInput(
+            f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out."
+        ) from None
 
 
 def make_folder(folder: Path) -> Path:
@@ -55,7 +67,9 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out.") from None
+        raise BadInput(
+            f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out."
+        ) from None
     return folder
 
 
@@ -79,7 +93,9 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise BadInput(f"Cannot write {path} ({error.strerror or error}): free some space or choose another place with --out.") from None
+        raise BadInput(
+            f"Cannot write {path} ({error.strerror or error}): free some space or choose another place with --out."
+        ) from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -89,7 +105,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """:func:`write_atomic` for a value as indented, sorted JSON."""
-    write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    write_bytes(
+        path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    )
 
 
 @contextlib.contextmanager
@@ -110,7 +128,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def sweep(folder: Path, inside: Sequence[str]) -> None:
     """Remove what a killed run left half-written by this module: in ``folder``, and at any depth in its folders ``inside``."""
     left = f".*.{'?' * 8}.part"  # as tempfile names them
-    for path in [*folder.glob(left), *(path for name in inside for path in (folder / name).rglob(left))]:
+    for path in [
+        *folder.glob(left),
+        *(path for name in inside for path in (folder / name).rglob(left)),
+    ]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -143,8 +164,12 @@ def cached(cache: Path, read: Callable[[], T | None], build: Callable[[], object
             build()
         except OSError as problem:
             reason = problem.strerror or type(problem).__name__
-            raise BadInput(f"The cache folder '{cache}' cannot be written ({reason}): free some space or choose another one.") from problem
+            raise BadInput(
+                f"The cache folder '{cache}' cannot be written ({reason}): free some space or choose another one."
+            ) from problem
         result = read()
     if result is None:
-        raise BadInput(f"The cache folder '{cache}' does not keep what is written to it: choose another one.")
+        raise BadInput(
+            f"The cache folder '{cache}' does not keep what is written to it: choose another one."
+        )
     return result

@@ -66,7 +66,9 @@ class Shelf:
             return None
         if not isinstance(found, dict) or found.get("key") != key:
             return None
-        whole = all(file_digest(self.folder / name) == known for name, known in found["files"].items())
+        whole = all(
+            file_digest(self.folder / name) == known for name, known in found["files"].items()
+        )
         return found["record"] if whole else None
 
     def remember(self, stage: str, key: str, record: Any, files: Iterable[Path]) -> None:

@@ -44,7 +44,9 @@ def _remembered(path: Path, memo: sqlite3.Connection) -> str:
     except OSError:
         return ""
     key = (os.fsencode(os.path.abspath(path)), stat.st_size, stat.st_mtime_ns)
-    row = memo.execute("SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime = ?", key).fetchone()
+    row = memo.execute(
+        "SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime = ?", key
+    ).fetchone()
     if row:
         return str(row[0])
     result = digest_file(path)

@@ -38,7 +38,9 @@ def from_config(config: dict[str, Any]) -> "UNet2DModel":
     return UNet2DModel(**config)
 
 
-def config(size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int = 32) -> dict[str, Any]:
+def config(
+    size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int = 32
+) -> dict[str, Any]:
     """The original network for pictures of side ``size``; tests use smaller ``widths`` (each a multiple of ``groups``)."""
     return {
         "sample_size": size,
@@ -52,7 +54,9 @@ def config(size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int
     }
 
 
-def build(size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int = 32) -> "UNet2DModel":
+def build(
+    size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int = 32
+) -> "UNet2DModel":
     """The original network, 63.2 million parameters at the default widths.
 
     Raises:
@@ -61,7 +65,9 @@ def build(size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int 
     return from_config(config(size, widths, groups))
 
 
-def alpha_bar(betas: Betas = "linear", steps: int = 1000, start: float = BETA_START, end: float = BETA_END) -> Tensor:
+def alpha_bar(
+    betas: Betas = "linear", steps: int = 1000, start: float = BETA_START, end: float = BETA_END
+) -> Tensor:
     """Share of the signal's variance after each of the T = ``steps`` noise steps: (T,) float32, falling.
 
     The arithmetic is float32 as in ``DDPMScheduler``, so that both agree in every bit that matters.
@@ -70,7 +76,9 @@ def alpha_bar(betas: Betas = "linear", steps: int = 1000, start: float = BETA_ST
         BadInput: an unknown schedule, or one that does not rise within (0, 1).
     """
     if not (2 <= steps <= 100_000 and 0 < start < end < 1):
-        raise BadInput(f"A noise schedule of {steps} steps from {start} to {end} is none: use 2 to 100000 steps and 0 < start < end < 1.")
+        raise BadInput(
+            f"A noise schedule of {steps} steps from {start} to {end} is none: use 2 to 100000 steps and 0 < start < end < 1."
+        )
     if betas == "linear":
         beta = torch.linspace(start, end, steps, dtype=torch.float32)
     elif betas == "scaled_linear":  # latent diffusion, arXiv 2112.10752
@@ -80,9 +88,14 @@ def alpha_bar(betas: Betas = "linear", steps: int = 1000, start: float = BETA_ST
         def bar(t: float) -> float:
             return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
 
-        beta = torch.tensor([min(1 - bar((i + 1) / steps) / bar(i / steps), 0.999) for i in range(steps)], dtype=torch.float32)
+        beta = torch.tensor(
+            [min(1 - bar((i + 1) / steps) / bar(i / steps), 0.999) for i in range(steps)],
+            dtype=torch.float32,
+        )
     else:
-        raise BadInput(f"There is no noise schedule '{betas}'; choose linear, scaled_linear or squaredcos_cap_v2.")
+        raise BadInput(
+            f"There is no noise schedule '{betas}'; choose linear, scaled_linear or squaredcos_cap_v2."
+        )
     return torch.cumprod(1.0 - beta, dim=0)
 
 
@@ -124,7 +137,9 @@ class DdpmDenoiser(nn.Module):
         """(B,) float32 in [0, T - 1]: log sigma interpolated in the schedule; whole where sigma is a level of it."""
         assert self.schedule is not None
         levels = self.schedule.to(sigma.device)
-        above = torch.searchsorted(levels, sigma.clamp(self.sigma_min, self.sigma_max).contiguous()).clamp(1, len(levels) - 1)
+        above = torch.searchsorted(
+            levels, sigma.clamp(self.sigma_min, self.sigma_max).contiguous()
+        ).clamp(1, len(levels) - 1)
         low, high, here = levels[above - 1].log(), levels[above].log(), sigma.log()
         share = ((here - low) / (high - low)).clamp(0, 1)
         return (above - 1) + share
@@ -146,12 +161,23 @@ class DdpmDenoiser(nn.Module):
 
     def _network(self, noisy: Tensor, timestep: Tensor, mix: Tensor) -> Tensor:
         """What the network predicts (B, C, H, W) float32 for VP images and timesteps (B,)."""
-        if isinstance(getattr(self.net, "time_proj", None), nn.Embedding):  # learned for whole timesteps only
+        if isinstance(
+            getattr(self.net, "time_proj", None), nn.Embedding
+        ):  # learned for whole timesteps only
             timestep = timestep.round().long()
-        inside: tuple[Any, ...] = (noisy.to(self.dtype, memory_format=torch.channels_last), timestep)
+        inside: tuple[Any, ...] = (
+            noisy.to(self.dtype, memory_format=torch.channels_last),
+            timestep,
+        )
         labels: dict[str, Any] = {"return_dict": False}
-        if getattr(self.net, "class_embedding", None) is not None:  # somebody else's; it knows one class at a time
-            labels["class_labels"] = mix.argmax(1) if mix.shape[1] else torch.zeros(len(noisy), dtype=torch.long, device=noisy.device)
+        if (
+            getattr(self.net, "class_embedding", None) is not None
+        ):  # somebody else's; it knows one class at a time
+            labels["class_labels"] = (
+                mix.argmax(1)
+                if mix.shape[1]
+                else torch.zeros(len(noisy), dtype=torch.long, device=noisy.device)
+            )
         if self.dtype == torch.float32:
             out: Tensor = self.net(*inside, **labels)[0]
         else:
@@ -173,16 +199,24 @@ class DdpmDenoiser(nn.Module):
         """Such that the network first sees exactly the unit ``noise``, as the original loop starts."""
         return noise * math.sqrt(1 + sigma**2)
 
-    def loss(self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Mean squared error of each item's prediction at a uniform timestep (equation 14), and its sigma; both (B,).
 
         ``shrunk`` other than 1 is not part of the original recipe and changes nothing but the picture's size.
         """
         assert self.schedule is not None
         noise = torch.randn(x.shape, generator=generator, device=x.device)
-        timestep = torch.randint(0, len(self.abar), (x.shape[0],), generator=generator, device=x.device)
+        timestep = torch.randint(
+            0, len(self.abar), (x.shape[0],), generator=generator, device=x.device
+        )
         abar = expand(self.abar.to(x.device)[timestep])
         noisy = abar.sqrt() * x + (1 - abar).sqrt() * noise
-        target = {"epsilon": noise, "v_prediction": abar.sqrt() * noise - (1 - abar).sqrt() * x, "sample": x}[self.prediction]
+        target = {
+            "epsilon": noise,
+            "v_prediction": abar.sqrt() * noise - (1 - abar).sqrt() * x,
+            "sample": x,
+        }[self.prediction]
         out = self._network(noisy, timestep, mix)
         return (out - target).square().mean(dim=(1, 2, 3)), self.schedule.to(x.device)[timestep]

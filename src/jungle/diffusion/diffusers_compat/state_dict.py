@@ -24,11 +24,38 @@ if TYPE_CHECKING:
     from .ddpm import Betas, DdpmDenoiser, Prediction
 
 # Averaged weights first: they paint better. Then what training scripts call the plain ones.
-NESTS = ("ema_state_dict", "model_ema", "ema", "ema_model", "model_state_dict", "state_dict", "model", "unet", "net", "weights")
-OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}  # names before diffusers 0.15
+NESTS = (
+    "ema_state_dict",
+    "model_ema",
+    "ema",
+    "ema_model",
+    "model_state_dict",
+    "state_dict",
+    "model",
+    "unet",
+    "net",
+    "weights",
+)
+OLD_ATTENTION = {
+    "query": "to_q",
+    "key": "to_k",
+    "value": "to_v",
+    "proj_attn": "to_out.0",
+}  # names before diffusers 0.15
 ANCHOR = "conv_in.weight"  # in every UNet2DModel
 # What readers raise on damaged files
-DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, OSError, AttributeError, TypeError, AssertionError, struct.error, BadZipFile)
+DAMAGE = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    OSError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    struct.error,
+    BadZipFile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +102,9 @@ def read_pth(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise BadCheckpoint(f"{path} is a folder: name the model file in it.") from None
     except OSError as error:
-        raise BadCheckpoint(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+        raise BadCheckpoint(
+            f"{path} cannot be read ({error.strerror}): check its permissions."
+        ) from None
     if not head:
         raise BadCheckpoint(f"{path} is empty: copy or download it again.")
     wrong = _web_or_pointer(head)
@@ -84,10 +113,14 @@ def read_pth(path: Path) -> dict[str, Any]:
     if head[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
         return _read_safetensors(path)
     if not head.startswith((b"PK", b"\x80")):
-        raise BadCheckpoint(f"{path} is no model file: jungle opens what torch.save or safetensors wrote.")
+        raise BadCheckpoint(
+            f"{path} is no model file: jungle opens what torch.save or safetensors wrote."
+        )
     content = _load(path)
     if not isinstance(content, dict):
-        raise BadCheckpoint(f"{path} holds no state dict but a {type(content).__name__}: save with  torch.save(model.state_dict(), path).")
+        raise BadCheckpoint(
+            f"{path} holds no state dict but a {type(content).__name__}: save with  torch.save(model.state_dict(), path)."
+        )
     return content
 
 
@@ -98,7 +131,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
         return dict(load_file(path))
     except (SafetensorError, *DAMAGE) as error:
-        raise BadCheckpoint(f"{path} looks like safetensors but is damaged ({_line(error)}): copy or download it again.") from None
+        raise BadCheckpoint(
+            f"{path} looks like safetensors but is damaged ({_line(error)}): copy or download it again."
+        ) from None
 
 
 def _load(path: Path) -> Any:
@@ -113,11 +148,17 @@ def _load(path: Path) -> Any:
                 f"{path} holds Python objects ({found[1]}), which could run code and are not opened: "
                 "save only the weights, with  torch.save(model.state_dict(), path)  where it was trained."
             ) from None
-        raise BadCheckpoint(f"{path} is damaged or is no model: copy or download it again.") from None
+        raise BadCheckpoint(
+            f"{path} is damaged or is no model: copy or download it again."
+        ) from None
     except DAMAGE as error:
         if "TorchScript" in str(error):
-            raise BadCheckpoint(f"{path} is a TorchScript program, which is not opened: save  model.state_dict()  instead.") from None
-        raise BadCheckpoint(f"{path} is damaged or cut off ({_line(error)}): copy or download it again.") from None
+            raise BadCheckpoint(
+                f"{path} is a TorchScript program, which is not opened: save  model.state_dict()  instead."
+            ) from None
+        raise BadCheckpoint(
+            f"{path} is damaged or cut off ({_line(error)}): copy or download it again."
+        ) from None
 
 
 def _line(error: BaseException) -> str:
@@ -133,22 +174,39 @@ def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
         found = unwrap(inner) if isinstance(inner, Mapping) else None
         if found:
             return found
-    anchors = [key for key in content if isinstance(key, str) and key.endswith(ANCHOR) and key.removesuffix(ANCHOR)[-1:] in ("", ".")]
+    anchors = [
+        key
+        for key in content
+        if isinstance(key, str)
+        and key.endswith(ANCHOR)
+        and key.removesuffix(ANCHOR)[-1:] in ("", ".")
+    ]
     if not anchors:
         return None
     prefix = min(anchors, key=lambda key: ("ema" not in key, len(key))).removesuffix(ANCHOR)
     state: dict[str, Tensor] = {}
     for key, value in content.items():
-        if isinstance(key, str) and key.startswith(prefix) and isinstance(value, Tensor) and value.is_floating_point():
+        if (
+            isinstance(key, str)
+            and key.startswith(prefix)
+            and isinstance(value, Tensor)
+            and value.is_floating_point()
+        ):
             parts = key.removeprefix(prefix)
-            old = re.fullmatch(r"(.*attentions\.\d+)\.(query|key|value|proj_attn)\.(weight|bias)", parts)
-            state[f"{old[1]}.{OLD_ATTENTION[old[2]]}.{old[3]}" if old else parts] = value.detach().float()
+            old = re.fullmatch(
+                r"(.*attentions\.\d+)\.(query|key|value|proj_attn)\.(weight|bias)", parts
+            )
+            state[f"{old[1]}.{OLD_ATTENTION[old[2]]}.{old[3]}" if old else parts] = (
+                value.detach().float()
+            )
     return state if any(key.startswith("down_blocks.") for key in state) else None
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:
     """One more than the largest number that ``pattern`` finds in a name."""
-    return 1 + max((int(found[1]) for key in state if (found := re.match(pattern, key))), default=-1)
+    return 1 + max(
+        (int(found[1]) for key in state if (found := re.match(pattern, key))), default=-1
+    )
 
 
 def _refuse_unknown(state: Mapping[str, Tensor]) -> None:
@@ -156,26 +214,38 @@ def _refuse_unknown(state: Mapping[str, Tensor]) -> None:
     images = state[ANCHOR].shape[1] if state[ANCHOR].ndim == 4 else 0
     returned = len(state["conv_out.weight"]) if "conv_out.weight" in state else images
     if images != 3 or returned != 3:
-        raise BadCheckpoint(f"This model maps pictures of {images} channels to {returned}; jungle paints colour pictures, 3 to 3.")
+        raise BadCheckpoint(
+            f"This model maps pictures of {images} channels to {returned}; jungle paints colour pictures, 3 to 3."
+        )
     for part, kind in (
         ("transformer_blocks", "a text-to-image network (UNet2DConditionModel)"),
         ("skip_conv", "an NCSN++ network with skip blocks"),
         ("class_embedding.linear_1", "a network conditioned on a second number"),
     ):
         if any(part in key for key in state):
-            raise BadCheckpoint(f"This model is {kind}; jungle opens plain UNet2DModel state dicts.")
+            raise BadCheckpoint(
+                f"This model is {kind}; jungle opens plain UNet2DModel state dicts."
+            )
     if state.get("time_proj.weight", torch.zeros(1, 1)).ndim == 1:
-        raise BadCheckpoint("This model knows continuous noise levels (Fourier time embedding), not DDPM steps; jungle cannot sample it.")
+        raise BadCheckpoint(
+            "This model knows continuous noise levels (Fourier time embedding), not DDPM steps; jungle cannot sample it."
+        )
 
 
 def _infer(state: Mapping[str, Tensor], size: int, head_dim: int, groups: int) -> dict[str, Any]:
     """The arguments of ``UNet2DModel`` that names and shapes betray."""
     blocks = _count(state, r"down_blocks\.(\d+)\.")
-    widths = tuple(len(state.get(f"down_blocks.{i}.resnets.0.conv1.weight", torch.empty(1))) for i in range(blocks))
+    widths = tuple(
+        len(state.get(f"down_blocks.{i}.resnets.0.conv1.weight", torch.empty(1)))
+        for i in range(blocks)
+    )
     shift = state.get("down_blocks.0.resnets.0.time_emb_proj.weight", torch.empty(widths[0]))
 
     def kinds(side: str) -> tuple[str, ...]:
-        attends = [any(key.startswith(f"{side}_blocks.{i}.attentions.") for key in state) for i in range(blocks)]
+        attends = [
+            any(key.startswith(f"{side}_blocks.{i}.attentions.") for key in state)
+            for i in range(blocks)
+        ]
         return tuple(f"{'Attn' if attending else ''}{side.title()}Block2D" for attending in attends)
 
     config: dict[str, Any] = {
@@ -186,7 +256,9 @@ def _infer(state: Mapping[str, Tensor], size: int, head_dim: int, groups: int) -
         "block_out_channels": widths,
         "down_block_types": kinds("down"),
         "up_block_types": kinds("up"),
-        "mid_block_type": "UNetMidBlock2D" if any(key.startswith("mid_block.") for key in state) else None,
+        "mid_block_type": "UNetMidBlock2D"
+        if any(key.startswith("mid_block.") for key in state)
+        else None,
         "add_attention": any(key.startswith("mid_block.attentions.") for key in state),
         "attention_head_dim": head_dim,
         "norm_num_groups": groups or math.gcd(32, *widths),
@@ -195,7 +267,10 @@ def _infer(state: Mapping[str, Tensor], size: int, head_dim: int, groups: int) -
     if "time_embedding.linear_1.weight" in state:
         config["time_embedding_dim"] = len(state["time_embedding.linear_1.weight"])
     if "time_proj.weight" in state:
-        config |= {"time_embedding_type": "learned", "num_train_timesteps": len(state["time_proj.weight"])}
+        config |= {
+            "time_embedding_type": "learned",
+            "num_train_timesteps": len(state["time_proj.weight"]),
+        }
     if "class_embedding.weight" in state:
         config["num_class_embeds"] = len(state["class_embedding.weight"])
     return config
@@ -207,9 +282,14 @@ def _check(state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
 
     try:
         with torch.device("meta"):
-            expected = {name: tuple(value.shape) for name, value in ddpm.from_config(config).state_dict().items()}
+            expected = {
+                name: tuple(value.shape)
+                for name, value in ddpm.from_config(config).state_dict().items()
+            }
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
-        raise BadCheckpoint(f"This model's tensors fit no UNet2DModel ({_line(error)}): it may be incomplete.") from None
+        raise BadCheckpoint(
+            f"This model's tensors fit no UNet2DModel ({_line(error)}): it may be incomplete."
+        ) from None
     for name in sorted(expected.keys() | state.keys()):
         want, got = expected.get(name), tuple(state[name].shape) if name in state else None
         if want != got:
@@ -218,7 +298,9 @@ def _check(state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
                 "save the whole state dict again with  torch.save(model.state_dict(), path)."
             )
         if not bool(state[name].isfinite().all()):
-            raise BadCheckpoint(f"This model's tensor '{name}' is not finite: its training broke, so take an earlier checkpoint.")
+            raise BadCheckpoint(
+                f"This model's tensor '{name}' is not finite: its training broke, so take an earlier checkpoint."
+            )
 
 
 def recognise(

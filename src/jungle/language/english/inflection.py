@@ -17,15 +17,25 @@ NOT = {
     "does": "doesn't",
 }
 SHORT = {"am": "'m", "are": "'re", "will": "'ll"}
-CONTRACTING = frozenset(("I", "you", "we"))  # subjects that are spoken together with an auxiliary: "I'll", but "the moon will"
-VOWEL_LETTERS, CONSONANT_STARTS, SILENT = "aeiou", ("uni", "use", "eu", "one", "once"), ("hour", "honest", "heir")
+CONTRACTING = frozenset(
+    ("I", "you", "we")
+)  # subjects that are spoken together with an auxiliary: "I'll", but "the moon will"
+VOWEL_LETTERS, CONSONANT_STARTS, SILENT = (
+    "aeiou",
+    ("uni", "use", "eu", "one", "once"),
+    ("hour", "honest", "heir"),
+)
 
 
 def article(words: str) -> str:
     """The indefinite article before these words: "an" before the sound of a vowel."""
     if words.startswith(SILENT):
         return "an"
-    return "an" if words[0].lower() in VOWEL_LETTERS and not words.startswith(CONSONANT_STARTS) else "a"
+    return (
+        "an"
+        if words[0].lower() in VOWEL_LETTERS and not words.startswith(CONSONANT_STARTS)
+        else "a"
+    )
 
 
 def plural(noun: str) -> str:
@@ -51,7 +61,11 @@ class Verb:
         self.being = concept.kind == "A"
         self.state = "state" in concept.tags
         self.base = first + self.rest
-        self.third = (f"{first[:-1]}ies" if first[-1] == "y" and first[-2] not in "aeiou" else self._third(first)) + self.rest
+        self.third = (
+            f"{first[:-1]}ies"
+            if first[-1] == "y" and first[-2] not in "aeiou"
+            else self._third(first)
+        ) + self.rest
         self.past = forms[1] if len(forms) > 1 else f"{first}ed" + self.rest
         self.ing = forms[2] if len(forms) > 2 else self._ing(first) + self.rest
         if self.being:

@@ -11,8 +11,12 @@ OBJECTS = {"I": "me", "we": "us", "who": "who"}
 POSSESSIVES = {"I": "my", "you": "your", "we": "our", "who": "whose", "what": "whose"}
 NAMED = frozenset(("mother", "father", "sister", "brother"))  # spoken of by name
 PLURALS = frozenset(("we", "you"))  # take the verb of the plural
-NEW = frozenset(("animal", "threat", "food", "gift", "thing", "harm", "rival", "young", "weather"))  # "a hawk"
-KNOWN = frozenset(("sky", "home", "time", "elder", "group", "burning"))  # "the moon", whatever else it is
+NEW = frozenset(
+    ("animal", "threat", "food", "gift", "thing", "harm", "rival", "young", "weather")
+)  # "a hawk"
+KNOWN = frozenset(
+    ("sky", "home", "time", "elder", "group", "burning")
+)  # "the moon", whatever else it is
 MASSES = {"many": "much", "few": "a little"}  # of what is not counted
 
 
@@ -23,7 +27,9 @@ class NounPhrases:
         self.known = known
         self.plain = {name: concept.english.split(",")[0] for name, concept in known.items()}
         self.many = {
-            name: concept.english.split(",")[1] if "," in concept.english else plural(self.plain[name])
+            name: concept.english.split(",")[1]
+            if "," in concept.english
+            else plural(self.plain[name])
             for name, concept in known.items()
             if concept.kind == "N"
         }
@@ -33,10 +39,15 @@ class NounPhrases:
         self.new = {
             name
             for name, one in known.items()
-            if one.kind == "N" and one.tags & NEW and not one.tags & KNOWN and (name not in self.mass or "place" not in one.tags)
+            if one.kind == "N"
+            and one.tags & NEW
+            and not one.tags & KNOWN
+            and (name not in self.mass or "place" not in one.tags)
         }
         self._person = Memo(self._person_of)
-        self._subjects, self._objects, self._made, self._called = map(self._wordings, ("", "object", "made", "call"))
+        self._subjects, self._objects, self._made, self._called = map(
+            self._wordings, ("", "object", "made", "call")
+        )
 
     def _wordings(self, role: str) -> tuple[Memo[NP, str], Memo[NP, str]]:
         """Noun phrases in a role, worded as known, and as perhaps new."""
@@ -73,7 +84,11 @@ class NounPhrases:
             several_of = self.many[noun]
             return f"{self.plain[number]} of {first} {quality and self.plain[quality] + ' '}{several_of}"
         if number not in ("SG", "PL"):
-            count = MASSES.get(number, f"{self.plain[number]} kinds of") if noun in self.mass and number != "all" else self.plain[number]
+            count = (
+                MASSES.get(number, f"{self.plain[number]} kinds of")
+                if noun in self.mass and number != "all"
+                else self.plain[number]
+            )
             return f"{count} {head}"
         if role == "call" or (noun in self.bare and not quality and not several):
             return head
@@ -85,5 +100,7 @@ class NounPhrases:
         """0 for I, 1 for one, 2 for several or you."""
         if actor.noun == "I":
             return 0
-        several = actor.noun in PLURALS or (actor.number not in ("SG", "one") and actor.noun not in self.mass)
+        several = actor.noun in PLURALS or (
+            actor.number not in ("SG", "one") and actor.noun not in self.mass
+        )
         return 2 if several else 1

@@ -35,13 +35,17 @@ class English(NounPhrases):
         super().__init__(known)
         self.food = {name for name, one in known.items() if "food" in one.tags}
         self.making = {name for name, one in known.items() if "make" in one.tags}
-        self.of_known = {name for name, one in known.items() if "state" in one.tags} - MINDED  # verbs of what the listener knows
+        self.of_known = {
+            name for name, one in known.items() if "state" in one.tags
+        } - MINDED  # verbs of what the listener knows
         self.verbs = {name: Verb(concept) for name, concept in known.items() if concept.predicate}
         self._number = {name: place for place, name in enumerate(known)}
         self._openings = Memo(self._opening)
         self._predicates = Memo(self._predicate)
 
-    def clause(self, clause: Clause, *, plainly: bool = False, told: bool = False, salt: int = 0) -> str:
+    def clause(
+        self, clause: Clause, *, plainly: bool = False, told: bool = False, salt: int = 0
+    ) -> str:
         """A clause without a capital or a mark at its end.
 
         Args:
@@ -63,14 +67,21 @@ class English(NounPhrases):
         fresh = not (plainly or negative or adverb == LONG_AGO or verb.being)
         if plainly or (told and source == "REP"):
             source = ""
-        if source in PERCEPTION and not (negative or verb.being or verb.state or actor.noun in self.alone or tense == "FUT"):
+        if source in PERCEPTION and not (
+            negative or verb.being or verb.state or actor.noun in self.alone or tense == "FUT"
+        ):
             if tense == "PRS":
                 return f"{PERCEPTION[source][salt % 2]} {self._objects[fresh][actor]} {verb.ing}{self._tail(clause)}"
             if source == "AUD":
                 return f"{PERCEIVED[source]} {self._objects[fresh][actor]} {verb.base}{self._tail(clause)}"
-        body, when = self._owned(clause, salt) if name == "own" else "", self._front(clause) if adverb else ""
+        body, when = (
+            self._owned(clause, salt) if name == "own" else "",
+            self._front(clause) if adverb else "",
+        )
         if not body:
-            body = self._finite(self._subjects[fresh][actor], actor, name, tense, negative, habit, salt) + self._tail(clause, when)
+            body = self._finite(
+                self._subjects[fresh][actor], actor, name, tense, negative, habit, salt
+            ) + self._tail(clause, when)
         if adverb == LONG_AGO:
             return f"{when}, they say, {body}" if source == "REP" else f"{when} {body}"
         if source == "REP" and salt % 4 == 3:
@@ -81,7 +92,9 @@ class English(NounPhrases):
 
     def _front(self, clause: Clause) -> str:
         """An adverb of time that opens the clause."""
-        front = clause.adverb == LONG_AGO or (clause.adverb in FRONTED and clause.place is not None and clause.tense != "PRS")
+        front = clause.adverb == LONG_AGO or (
+            clause.adverb in FRONTED and clause.place is not None and clause.tense != "PRS"
+        )
         return self.plain[clause.adverb] if front else ""
 
     def _tail(self, clause: Clause, front: str = "") -> str:
@@ -89,11 +102,17 @@ class English(NounPhrases):
         verb, mood, _, _, negative, _, patient, relation, place, adverb = clause
         told, tail = negative or adverb == LONG_AGO or mood == "URG", ""
         if patient:
-            new = not told and verb not in self.of_known and (mood != "IMP" or patient.noun in self.food)
+            new = (
+                not told
+                and verb not in self.of_known
+                and (mood != "IMP" or patient.noun in self.food)
+            )
             tail = f" {(self._made if verb in self.making else self._objects)[new][patient]}"
         if place:
             loose = relation == "without" and place.number == "PL"
-            where = (self._called if loose else self._objects)[not told and place.noun in BITS][place]
+            where = (self._called if loose else self._objects)[not told and place.noun in BITS][
+                place
+            ]
             if relation == "to" and where == "home":
                 tail += " home"
             elif relation == "to" and patient and verb in GIVING and self._given(patient, place):
@@ -119,9 +138,20 @@ class English(NounPhrases):
         assert clause.actor
         assert clause.patient
         owner, thing = clause.actor, clause.patient
-        if not clause.negative and clause.tense == "PRS" and self.known[thing.noun].tags & {"body", "feeling", "sound"}:
+        if (
+            not clause.negative
+            and clause.tense == "PRS"
+            and self.known[thing.noun].tags & {"body", "feeling", "sound"}
+        ):
             return f"{self.np(owner)} {'has' if self._person[owner] == 1 else 'have'}{self._tail(clause)}"
-        if salt % 2 or clause.negative or clause.place or clause.adverb or clause.tense != "PRS" or thing.noun in self.alone:
+        if (
+            salt % 2
+            or clause.negative
+            or clause.place
+            or clause.adverb
+            or clause.tense != "PRS"
+            or thing.noun in self.alone
+        ):
             return ""
         copula = "are" if self._person[thing] == 2 else "is"
         if owner.noun in MINE:
@@ -133,16 +163,25 @@ class English(NounPhrases):
         if tense == "FUT":
             return "will", verb.base
         if verb.being:
-            return ("am", "is", "are")[person] if tense == "PRS" else ("was", "was", "were")[person], verb.quality
+            return ("am", "is", "are")[person] if tense == "PRS" else ("was", "was", "were")[
+                person
+            ], verb.quality
         if tense == "PST":
             return "did", verb.base
         if verb.state or habit:
             return ("does" if person == 1 else "do"), verb.base
         return ("am", "is", "are")[person], verb.ing
 
-    def _finite(self, subject: str, actor: NP, verb: str, tense: str, negative: bool, habit: bool, salt: int) -> str:
+    def _finite(
+        self, subject: str, actor: NP, verb: str, tense: str, negative: bool, habit: bool, salt: int
+    ) -> str:
         """Subject and verb."""
-        return subject + self._predicates[verb, tense, negative, self._person[actor], habit, subject in CONTRACTING, salt % 2]
+        return (
+            subject
+            + self._predicates[
+                verb, tense, negative, self._person[actor], habit, subject in CONTRACTING, salt % 2
+            ]
+        )
 
     def _predicate(self, features: tuple[str, str, bool, int, bool, bool, int]) -> str:
         """What follows a subject, with the blank or the apostrophe before it; ``light``: that the subject takes one."""
@@ -161,9 +200,20 @@ class English(NounPhrases):
     def _question(self, clause: Clause, actor: NP, habit: bool) -> str:
         tail, patient = self._tail(clause), clause.patient
         if actor.noun in ("who", "what"):
-            return self._finite(actor.noun, actor, clause.verb, clause.tense, clause.negative, habit, 0) + tail
-        auxiliary, main = self._auxiliary(self.verbs[clause.verb], clause.tense, self._person[actor], habit)
-        subject = f"{self._subjects[False][actor]} not" if clause.negative else self._subjects[False][actor]
+            return (
+                self._finite(
+                    actor.noun, actor, clause.verb, clause.tense, clause.negative, habit, 0
+                )
+                + tail
+            )
+        auxiliary, main = self._auxiliary(
+            self.verbs[clause.verb], clause.tense, self._person[actor], habit
+        )
+        subject = (
+            f"{self._subjects[False][actor]} not"
+            if clause.negative
+            else self._subjects[False][actor]
+        )
         if patient and patient.noun in ("who", "what"):
             asked = self._objects[False][patient]
             return f"{asked} {auxiliary} {subject} {main}{tail.replace(f' {asked}', '', 1)}"
@@ -196,7 +246,11 @@ class English(NounPhrases):
     def address(self, to: NP, salt: int = 0) -> str:
         """Somebody spoken to."""
         wordings = idioms()["address"].get(to.noun)
-        return wordings[salt % len(wordings)] if wordings and to == NP(to.noun) else self.np(to, "call")
+        return (
+            wordings[salt % len(wordings)]
+            if wordings and to == NP(to.noun)
+            else self.np(to, "call")
+        )
 
     def _joined(self, meaning: Meaning, body: str, salt: int) -> str:
         """Two clauses; of questions that ask for the same, the second leaves "what" out."""
@@ -204,8 +258,18 @@ class English(NounPhrases):
         assert first
         assert second
         bare = "bare" in self.known[link].tags
-        said = self._clause(second, bare and second.mood == "IND", first.source == "REP", salt if second.actor else 0)
-        if first.actor and first.actor == second.actor and second.mood == "Q" and first.actor.noun in ("who", "what"):
+        said = self._clause(
+            second,
+            bare and second.mood == "IND",
+            first.source == "REP",
+            salt if second.actor else 0,
+        )
+        if (
+            first.actor
+            and first.actor == second.actor
+            and second.mood == "Q"
+            and first.actor.noun in ("who", "what")
+        ):
             verb = self.verbs[second.verb]
             never = f"never {verb.third}{self._tail(second)}"
             shared = second.negative and second.tense == "PRS" and not verb.being
@@ -219,14 +283,18 @@ class English(NounPhrases):
         opening = self._openings[call, level, to, salt % 12] if call or to else ""
         if not first:
             return opening if call else f"{opening[0].upper()}{opening[1:]}!"
-        body = self._clause(first, link in WHENEVER and first.source == "VIS" and first.tense == "PRS", False, salt)
+        body = self._clause(
+            first, link in WHENEVER and first.source == "VIS" and first.tense == "PRS", False, salt
+        )
         if second:
             body = self._joined(meaning, body, salt // 2)
         if opening and not call:
             if body.startswith(TOLD):
                 body = f"{body[: TOLD.index(',')]}, {opening}, they say {body[len(TOLD) :]}"
             else:
-                body = f"{body}, {opening}" if salt % 3 == 0 and not second else f"{opening}, {body}"
+                body = (
+                    f"{body}, {opening}" if salt % 3 == 0 and not second else f"{opening}, {body}"
+                )
         if second is None:
             mark = MARKS[first.mood]
         else:

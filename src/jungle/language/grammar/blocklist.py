@@ -7,7 +7,9 @@ from importlib import resources
 
 @cache
 def _lists() -> tuple[frozenset[str], re.Pattern[str]]:
-    lines = resources.files(__package__).joinpath("words_to_avoid.txt").read_text("utf-8").splitlines()
+    lines = (
+        resources.files(__package__).joinpath("words_to_avoid.txt").read_text("utf-8").splitlines()
+    )
     words = [word for line in lines if not line.startswith("#") for word in line.split()]
     pieces = "|".join(re.escape(word[1:]) for word in words if word[0] == "*")
     return frozenset(word for word in words if word[0] != "*"), re.compile(pieces)

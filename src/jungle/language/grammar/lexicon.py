@@ -5,16 +5,35 @@ from ...seeds import Dice
 from ..phonology.phonology import Bias, Phonology, even, vowel_depth
 from ..phonology.segments import CONSONANTS, SONORITY, is_vowel
 from ..semantics.concepts import DERIVATIONS, Concept
-from .morphology import CONVERSIONS, Heritage, Morph, Morphology, Morphs, make_markers, marker_labels
+from .morphology import (
+    CONVERSIONS,
+    Heritage,
+    Morph,
+    Morphology,
+    Morphs,
+    make_markers,
+    marker_labels,
+)
 from .typology import Typology
 from .word_table import Table
 
 ATTEMPTS = 60  # forms tried for a concept; half way they grow by a syllable
 LONGEST_STEM = 5  # syllables of a derived word; a longer one is given a root of its own
-SYLLABLES = {1: ((1, 2), (0.45, 0.55)), 2: ((1, 2, 3), (0.1, 0.8, 0.1)), 3: ((2, 3), (0.8, 0.2)), 4: ((2, 3), (0.4, 0.6))}  # by use
+SYLLABLES = {
+    1: ((1, 2), (0.45, 0.55)),
+    2: ((1, 2, 3), (0.1, 0.8, 0.1)),
+    3: ((2, 3), (0.8, 0.2)),
+    4: ((2, 3), (0.4, 0.6)),
+}  # by use
 
 
-def make_table(phonology: Phonology, typology: Typology, known: dict[str, Concept], dice: Dice, inherited: Heritage | None = None) -> Table:
+def make_table(
+    phonology: Phonology,
+    typology: Typology,
+    known: dict[str, Concept],
+    dice: Dice,
+    inherited: Heritage | None = None,
+) -> Table:
     """All words of a language.
 
     Args:
@@ -33,9 +52,14 @@ def make_table(phonology: Phonology, typology: Typology, known: dict[str, Concep
         if table.morphology.sound():
             break
     if typology.kind == "isolating" and not table.add_particles(_particles(typology)):
-        raise BadInput("These sounds do not suffice for the particles of a language: give the voice more that it can do.")
+        raise BadInput(
+            "These sounds do not suffice for the particles of a language: give the voice more that it can do."
+        )
     calls: list[str] = []
-    by_use = sorted(known.values(), key=lambda concept: (bool(concept.parts), concept.kind not in "X", concept.use))
+    by_use = sorted(
+        known.values(),
+        key=lambda concept: (bool(concept.parts), concept.kind not in "X", concept.use),
+    )
     waiting = list(by_use)
     while waiting:
         later = []
@@ -45,16 +69,24 @@ def make_table(phonology: Phonology, typology: Typology, known: dict[str, Concep
             else:
                 _name(table, concept, dice, inherited, calls)
         if len(later) == len(waiting):
-            raise BadInput(f"The concepts {', '.join(one.name for one in later)} are made of one another: make one of them a root.")
+            raise BadInput(
+                f"The concepts {', '.join(one.name for one in later)} are made of one another: make one of them a root."
+            )
         waiting = later
     return table
 
 
 def _particles(typology: Typology) -> list[str]:
-    return [label for label in marker_labels(typology) if label not in DERIVATIONS and label not in CONVERSIONS.values()]
+    return [
+        label
+        for label in marker_labels(typology)
+        if label not in DERIVATIONS and label not in CONVERSIONS.values()
+    ]
 
 
-def _name(table: Table, concept: Concept, dice: Dice, inherited: Heritage | None, calls: list[str]) -> None:
+def _name(
+    table: Table, concept: Concept, dice: Dice, inherited: Heritage | None, calls: list[str]
+) -> None:
     """Find a word for a concept and take it into the table."""
     phonology = table.morphology.phonology
 
@@ -64,22 +96,35 @@ def _name(table: Table, concept: Concept, dice: Dice, inherited: Heritage | None
     fits = apart if concept.kind == "X" else None
     if concept.parts:
         stem = made_of(table, concept)
-        if sum(is_vowel(one) for morph in stem for one in morph.form) <= LONGEST_STEM and table.add(concept, stem):
+        if sum(is_vowel(one) for morph in stem for one in morph.form) <= LONGEST_STEM and table.add(
+            concept, stem
+        ):
             return
     for root in inherited(concept.name) if inherited else ():
         if root and table.add(concept, (Morph(root, concept.name, ""),), fits):
             if concept.kind == "X":
                 calls.append(phonology.spell(root))
             return
-    bias, free = symbolism(concept, phonology), concept.kind == "N" and not table.morphology.typology.prefixing
+    bias, free = (
+        symbolism(concept, phonology),
+        concept.kind == "N" and not table.morphology.typology.prefixing,
+    )
     for attempt in range(ATTEMPTS):
-        count = dice.weighted(*SYLLABLES[concept.use]) + (attempt > ATTEMPTS // 4) + (attempt > ATTEMPTS // 2)
+        count = (
+            dice.weighted(*SYLLABLES[concept.use])
+            + (attempt > ATTEMPTS // 4)
+            + (attempt > ATTEMPTS // 2)
+        )
         form = phonology.root(dice, count, bias)
-        if (free or not is_vowel(form[0])) and table.add(concept, (Morph(form, concept.name, ""),), fits):
+        if (free or not is_vowel(form[0])) and table.add(
+            concept, (Morph(form, concept.name, ""),), fits
+        ):
             if concept.kind == "X":
                 calls.append(phonology.spell(form))
             return
-    raise BadInput(f"These sounds do not suffice for a word for {concept.name!r}: give the voice more that it can do.")
+    raise BadInput(
+        f"These sounds do not suffice for a word for {concept.name!r}: give the voice more that it can do."
+    )
 
 
 def made_of(table: Table, concept: Concept) -> Morphs:
@@ -90,7 +135,11 @@ def made_of(table: Table, concept: Concept) -> Morphs:
     for part in rest or [CONVERSIONS[concept.kind]]:
         if part in morphology.markers:
             affix = Morph(morphology.harmonised(morphology.markers[part], stem), part)
-            stem = morphology.joined(affix, stem) if morphology.typology.prefixing else morphology.joined(stem, affix)
+            stem = (
+                morphology.joined(affix, stem)
+                if morphology.typology.prefixing
+                else morphology.joined(stem, affix)
+            )
         else:
             other = _stem(table, part)
             both = (stem, other) if morphology.typology.head_last else (other, stem)

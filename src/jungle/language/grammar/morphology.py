@@ -16,7 +16,13 @@ from ..semantics.concepts import DERIVATIONS, Concept
 from .blocklist import harmless
 from .typology import NUMBERS, SOURCES, TENSES, Typology
 
-CONVERSIONS = {"N": "NMLZ", "I": "VBLZ", "T": "VBLZ", "A": "ADJZ", "D": "ADVZ"}  # a word of another class, without other change
+CONVERSIONS = {
+    "N": "NMLZ",
+    "I": "VBLZ",
+    "T": "VBLZ",
+    "A": "ADJZ",
+    "D": "ADVZ",
+}  # a word of another class, without other change
 HARMONY = {"i": "u", "e": "o", "ɛ": "ɔ", "u": "i", "o": "e", "ɔ": "ɛ"}
 
 
@@ -29,7 +35,9 @@ class Morph(NamedTuple):
 
 
 Morphs = tuple[Morph, ...]
-Heritage = Callable[[str], tuple[Form, ...]]  # forms that a dialect has from its family, the best first, by concept or marker
+Heritage = Callable[
+    [str], tuple[Form, ...]
+]  # forms that a dialect has from its family, the best first, by concept or marker
 Key = tuple[str, ...]  # of a form: class, concept, features
 
 
@@ -40,12 +48,17 @@ class Morphology:
     phonology: Phonology
     typology: Typology
     markers: dict[str, Form]
-    _shades: dict[tuple[Form, bool], Form] = field(default_factory=dict, repr=False)  # of markers under harmony
+    _shades: dict[tuple[Form, bool], Form] = field(
+        default_factory=dict, repr=False
+    )  # of markers under harmony
 
     @cached_property
     def _predicates(self) -> list[tuple[Key, list[str]]]:
         """What follows the name in the key of every form of a predicate, and the glosses of its markers."""
-        return [((*features[:3], "NEG" if features[3] else ""), self.verb_marks(*features)) for features in PREDICATES]
+        return [
+            ((*features[:3], "NEG" if features[3] else ""), self.verb_marks(*features))
+            for features in PREDICATES
+        ]
 
     def marks(self) -> tuple[str, ...]:
         """The cases that nouns are marked for; "" is the bare one."""
@@ -82,7 +95,11 @@ class Morphology:
         morphs = stem
         for label in labels:
             marker = Morph(self.harmonised(self.markers[label], morphs), label)
-            morphs = self.joined(marker, morphs) if self.typology.prefixing else self.joined(morphs, marker)
+            morphs = (
+                self.joined(marker, morphs)
+                if self.typology.prefixing
+                else self.joined(morphs, marker)
+            )
         return morphs
 
     def joined(self, first: Morphs | Morph, second: Morphs | Morph) -> Morphs:
@@ -95,7 +112,11 @@ class Morphology:
             last, after = left[-1].form[-1], right[0].form[0]
             if not is_vowel(last) and not is_vowel(after) and CONSONANTS[last].kind == "nasal":
                 place = CONSONANTS[after].place
-                same = [one for one in self.phonology.codas if CONSONANTS[one].kind == "nasal" and CONSONANTS[one].place == place]
+                same = [
+                    one
+                    for one in self.phonology.codas
+                    if CONSONANTS[one].kind == "nasal" and CONSONANTS[one].place == place
+                ]
                 if same:
                     left = (*left[:-1], left[-1]._replace(form=(*left[-1].form[:-1], min(same))))
         return (*left, *right)
@@ -107,7 +128,9 @@ class Morphology:
         back = VOWELS[quality(self._nearest(stem))].back > 0.5
         shade = self._shades.get((marker, back))
         if shade is None:
-            shade = self._shades[marker, back] = tuple([self._shifted(one, back) if is_vowel(one) else one for one in marker])
+            shade = self._shades[marker, back] = tuple(
+                [self._shifted(one, back) if is_vowel(one) else one for one in marker]
+            )
         return shade
 
     def _nearest(self, stem: Morphs) -> str:
@@ -118,7 +141,11 @@ class Morphology:
     def _shifted(self, vowel: str, back: bool) -> str:
         base = quality(vowel)
         other = HARMONY.get(base, base)
-        if base == "a" or (VOWELS[base].back > 0.5) == back or other + tone(vowel) not in self.phonology.letters:
+        if (
+            base == "a"
+            or (VOWELS[base].back > 0.5) == back
+            or other + tone(vowel) not in self.phonology.letters
+        ):
             return vowel
         return other + tone(vowel)
 
@@ -134,7 +161,10 @@ class Morphology:
             return True
         bundles = {tuple(self.verb_marks(*features)) for features in PREDICATES}
         back = -1 if self.typology.prefixing else 1
-        spelled = {"".join(self.phonology.spell(self.markers[label]) for label in labels[::back]) for labels in bundles}
+        spelled = {
+            "".join(self.phonology.spell(self.markers[label]) for label in labels[::back])
+            for labels in bundles
+        }
         return len(spelled) == len(bundles) and all(map(harmless, spelled))
 
     def forms(self, concept: Concept, stem: Morphs) -> Iterator[tuple[Key, Morphs, list[str]]]:
@@ -146,8 +176,14 @@ class Morphology:
                     yield ("N", name, number, mark), stem, self.noun_marks(concept, number, mark)
         elif concept.kind == "X":
             for level in (1, 2, 3):
-                copies = [Morph(stem[0].form, "ALARM" if "alarm" in concept.tags else "INT", "~") for _ in range(level - 1)]
-                whole = [*copies, *(stem if not copies else (stem[0]._replace(joint="~"), *stem[1:]))]
+                copies = [
+                    Morph(stem[0].form, "ALARM" if "alarm" in concept.tags else "INT", "~")
+                    for _ in range(level - 1)
+                ]
+                whole = [
+                    *copies,
+                    *(stem if not copies else (stem[0]._replace(joint="~"), *stem[1:])),
+                ]
                 yield ("X", name, str(level)), tuple(whole), []
         else:
             if concept.kind not in "IT":
@@ -184,7 +220,9 @@ def marker_labels(typology: Typology) -> list[str]:
     return [*found, "NEG", "IMP", *DERIVATIONS, *dict.fromkeys(CONVERSIONS.values())]
 
 
-def make_markers(phonology: Phonology, typology: Typology, dice: Dice, inherited: Heritage | None = None) -> dict[str, Form]:
+def make_markers(
+    phonology: Phonology, typology: Typology, dice: Dice, inherited: Heritage | None = None
+) -> dict[str, Form]:
     """A short form for each gloss, no two alike, not even under harmony; all could be words."""
     markers: dict[str, Form] = {}
     taken: set[Form] = set()
@@ -193,7 +231,9 @@ def make_markers(phonology: Phonology, typology: Typology, dice: Dice, inherited
         for attempt in range(1000):
             form: Form = ideas[attempt] if attempt < len(ideas) else ()
             for _ in range(1 + (attempt > 60) if not form else 0):
-                form += tuple(phonology.syllable(dice, first=False, bare=attempt < 20 or typology.prefixing))
+                form += tuple(
+                    phonology.syllable(dice, first=False, bare=attempt < 20 or typology.prefixing)
+                )
             seen = _shape(form) if typology.harmony else form
             if seen not in taken and phonology.syllables(form) and harmless(phonology.spell(form)):
                 taken.add(seen)
@@ -204,4 +244,7 @@ def make_markers(phonology: Phonology, typology: Typology, dice: Dice, inherited
 
 def _shape(form: Form) -> Form:
     """A form in which vowels that harmony can swap look alike."""
-    return tuple(min(base, HARMONY.get(base, base)) + tone(one) if (base := quality(one)) in VOWELS else one for one in form)
+    return tuple(
+        min(base, HARMONY.get(base, base)) + tone(one) if (base := quality(one)) in VOWELS else one
+        for one in form
+    )

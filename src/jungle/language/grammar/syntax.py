@@ -34,18 +34,35 @@ class Grammar:
         self.mark = {case: table.morphology.mark(case) for case in CASES}
         self.transitive = {name for name, concept in known.items() if concept.kind == "T"}
         self.prepositions = not self.typology.postpositions
-        self.counted = {one.name: "PL" if self.typology.counted_plural and one.name != "one" else "SG" for one in known.values()}
-        self._actors, self._subjects, self._patients, self._located, self._called, _ = (Memo(partial(self._np, case)) for case in CASES)
-        self._places, self._verbs, self._calls = Memo(self._place), Memo(self._verb), Memo(self._call)
-        self._adverbs: dict[str, Words] = {name: (table.words["D", name],) for name, one in known.items() if one.kind == "D"}
+        self.counted = {
+            one.name: "PL" if self.typology.counted_plural and one.name != "one" else "SG"
+            for one in known.values()
+        }
+        self._actors, self._subjects, self._patients, self._located, self._called, _ = (
+            Memo(partial(self._np, case)) for case in CASES
+        )
+        self._places, self._verbs, self._calls = (
+            Memo(self._place),
+            Memo(self._verb),
+            Memo(self._call),
+        )
+        self._adverbs: dict[str, Words] = {
+            name: (table.words["D", name],) for name, one in known.items() if one.kind == "D"
+        }
         self._arranged = itemgetter(*map(PARTS.index, _order(self.typology)))
         if self.typology.kind == "isolating":
             self._nouns = {
-                tuple(table.morphology.noun_marks(next(iter(known.values())), number, mark)): (number, mark)
+                tuple(table.morphology.noun_marks(next(iter(known.values())), number, mark)): (
+                    number,
+                    mark,
+                )
                 for number in NUMBERS
                 for mark in table.morphology.marks()
             }
-            self._predicates = {(tuple(table.morphology.verb_marks(*features)), features[0] == "URG"): features for features in PREDICATES}
+            self._predicates = {
+                (tuple(table.morphology.verb_marks(*features)), features[0] == "URG"): features
+                for features in PREDICATES
+            }
 
     def words(self, meaning: Meaning) -> list[Word]:
         """The words of a phrase, in order."""
@@ -119,13 +136,17 @@ class Grammar:
         for number, token in enumerate(tokens, 1):
             key = self.table.reading.get(token)
             if key is None:
-                raise NotInLanguage(f"Word {number}, {token[:40]!r}, is not in the lexicon: use words of this language only.")
+                raise NotInLanguage(
+                    f"Word {number}, {token[:40]!r}, is not in the lexicon: use words of this language only."
+                )
             keys.append(key)
         if self.typology.kind == "isolating":
             keys = list(self._gathered(keys))
         meaning = self._read(keys)
         if faults(meaning, self.known) or self.text(meaning) != " ".join(tokens):
-            raise NotInLanguage(f"The words of {' '.join(tokens)[:80]!r} are known, but do not stand in an order that means anything.")
+            raise NotInLanguage(
+                f"The words of {' '.join(tokens)[:80]!r} are known, but do not stand in an order that means anything."
+            )
         return meaning
 
     def _gathered(self, keys: list[Key]) -> Iterable[Key]:
@@ -141,16 +162,23 @@ class Grammar:
             else:
                 particles.append(key[1])
         if particles and (self.typology.prefixing or not heads):
-            raise NotInLanguage("A particle stands where there is no word for it: put it beside a noun or a verb.")
+            raise NotInLanguage(
+                "A particle stands where there is no word for it: put it beside a noun or a verb."
+            )
         for key, labels in heads:
             if key[0] != "R":
                 if labels:
-                    raise NotInLanguage(f"The particle {labels[0]} stands beside a word that takes none: put it beside a noun or a verb.")
+                    raise NotInLanguage(
+                        f"The particle {labels[0]} stands beside a word that takes none: put it beside a noun or a verb."
+                    )
                 yield key
                 continue
             _, name, copied = key
             kind = self.known[name].kind
-            noun, verb = self._nouns.get(tuple(labels)), self._predicates.get((tuple(labels), copied == "URG"))
+            noun, verb = (
+                self._nouns.get(tuple(labels)),
+                self._predicates.get((tuple(labels), copied == "URG")),
+            )
             if kind == "N" and noun:
                 yield "N", name, *noun
             elif kind != "N" and verb:
@@ -158,7 +186,9 @@ class Grammar:
             elif kind == "A" and not labels and not copied:
                 yield "A", name
             else:
-                raise NotInLanguage(f"The particles of the word for {name!r} do not go together: see the grammar.")
+                raise NotInLanguage(
+                    f"The particles of the word for {name!r} do not go together: see the grammar."
+                )
 
     def _read(self, keys: list[Key]) -> Meaning:
         call, level, link = "", 0, ""
@@ -171,7 +201,9 @@ class Grammar:
             link = keys[links[0]][1]
             first, second = keys[: links[0]], keys[links[0] + 1 :]
         to, clause = self._read_clause(first)
-        return Meaning(call, level, to, clause, link, self._read_clause(second)[1] if second else None)
+        return Meaning(
+            call, level, to, clause, link, self._read_clause(second)[1] if second else None
+        )
 
     def _read_clause(self, keys: list[Key]) -> tuple[NP | None, Clause | None]:
         """Who is spoken to, and the clause. Whatever does not fit is dropped here: the phrase will differ from the text then."""
@@ -219,10 +251,25 @@ class Grammar:
         roles: dict[str, NP] = {}
         if name in self.transitive and len(found) == 2:
             subject_first = typology.order.index("S") < typology.order.index("O")
-            roles = dict(zip(("actor", "patient") if subject_first else ("patient", "actor"), found, strict=True))
+            roles = dict(
+                zip(
+                    ("actor", "patient") if subject_first else ("patient", "actor"),
+                    found,
+                    strict=True,
+                )
+            )
         elif found:
             roles = {"patient" if name in self.transitive else "actor": found[0]}
-        clause = Clause(name, mood, tense, source, negative == "NEG", relation=relation, place=place, adverb=adverb)
+        clause = Clause(
+            name,
+            mood,
+            tense,
+            source,
+            negative == "NEG",
+            relation=relation,
+            place=place,
+            adverb=adverb,
+        )
         return to, clause._replace(actor=roles.get("actor"), patient=roles.get("patient"))
 
 
@@ -233,7 +280,14 @@ def _order(typology: Typology) -> str:
 
 
 def _verb_key(clause: Clause) -> Key:
-    return "V", clause.verb, clause.mood, clause.tense, clause.source, "NEG" if clause.negative else ""
+    return (
+        "V",
+        clause.verb,
+        clause.mood,
+        clause.tense,
+        clause.source,
+        "NEG" if clause.negative else "",
+    )
 
 
 def normal(text: str) -> str:

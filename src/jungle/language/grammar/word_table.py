@@ -52,7 +52,9 @@ class Table:
         said = tuple([(one, place == main) for place, one in enumerate(syllables)])
         return quick(Word, (text, parts, gloss, phonology.ipa(syllables, main), said, len(said)))
 
-    def add(self, concept: Concept, stem: Morphs, fits: Callable[[str], bool] | None = None) -> bool:
+    def add(
+        self, concept: Concept, stem: Morphs, fits: Callable[[str], bool] | None = None
+    ) -> bool:
         """Take in every form of a concept, or nothing and say False: a form is taken, not allowed, or to be avoided."""
         isolating = self.morphology.typology.kind == "isolating"
         new: dict[str, Key] = {}
@@ -60,9 +62,18 @@ class Table:
         heads = Memo(self.word)  # of an isolating language: the same with any particles
         for key, morphs, labels in self.morphology.forms(concept, stem):
             single = heads[morphs] if isolating else self.word(self.morphology.word(morphs, labels))
-            if single is None or single.text in self.reading or not harmless(single.text) or (fits and not fits(single.text)):
+            if (
+                single is None
+                or single.text in self.reading
+                or not harmless(single.text)
+                or (fits and not fits(single.text))
+            ):
                 return False
-            root = ("R", concept.name, "URG" if key[2:3] == ("URG",) else "") if isolating and key[0] in "NVA" else key
+            root = (
+                ("R", concept.name, "URG" if key[2:3] == ("URG",) else "")
+                if isolating and key[0] in "NVA"
+                else key
+            )
             if new.setdefault(single.text, root) != root:
                 return False
             found[key] = self._group(single, labels) if isolating else single
@@ -83,9 +94,20 @@ class Table:
 
     def _group(self, head: Word, labels: list[str]) -> Word:
         particles = [self.words["M", label] for label in labels]
-        words = [*reversed(particles), head] if self.morphology.typology.prefixing else [head, *particles]
+        words = (
+            [*reversed(particles), head]
+            if self.morphology.typology.prefixing
+            else [head, *particles]
+        )
         if len(words) == 1:
             return head
         texts, parts, glosses, said, _, sizes = zip(*words, strict=True)
         syllables = tuple(one for word in words for one in word.syllables)
-        return Word(" ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said), syllables, sum(sizes))
+        return Word(
+            " ".join(texts),
+            " ".join(parts),
+            " ".join(glosses),
+            " ".join(said),
+            syllables,
+            sum(sizes),
+        )

@@ -37,7 +37,15 @@ class Memory(NamedTuple):
 
 def place(cache: Path, endpoint: Endpoint, question: Question, *others: object) -> Path:
     """The file of a conversation: its name is the SHA-256 of all that decides the answers."""
-    asked = [VERSION, endpoint.base_url, endpoint.model, SAMPLING, question.tokens, question.messages, others]
+    asked = [
+        VERSION,
+        endpoint.base_url,
+        endpoint.model,
+        SAMPLING,
+        question.tokens,
+        question.messages,
+        others,
+    ]
     return cache / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.json"
 
 
@@ -47,7 +55,13 @@ def keep(path: Path, memory: Memory) -> None:
     Raises:
         BadInput: the cache cannot be written.
     """
-    write_json(path, {"found": [one._asdict() for one in memory.found], "coined": [one._asdict() for one in memory.coined]})
+    write_json(
+        path,
+        {
+            "found": [one._asdict() for one in memory.found],
+            "coined": [one._asdict() for one in memory.coined],
+        },
+    )
 
 
 def recall(path: Path) -> Memory | None:
@@ -55,11 +69,21 @@ def recall(path: Path) -> Memory | None:
     try:
         value = json.loads(path.read_text("utf-8"))
         coined = tuple(
-            Coin(str(one["concept"]), CLASSES["quality" if one["kind"] == "A" else "noun"], tuple(map(str, one["form"])))
+            Coin(
+                str(one["concept"]),
+                CLASSES["quality" if one["kind"] == "A" else "noun"],
+                tuple(map(str, one["form"])),
+            )
             for one in value["coined"]
         )
         found = tuple(
-            Found(_meaning(one["meaning"]), str(one["text"]), str(one["provenance"]), str(one["intent"])) for one in value["found"]
+            Found(
+                _meaning(one["meaning"]),
+                str(one["text"]),
+                str(one["provenance"]),
+                str(one["intent"]),
+            )
+            for one in value["found"]
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -25,7 +25,14 @@ PAUSE = 0.5  # seconds before the second try; twice that before the third
 PATIENCE = 30.0  # seconds for one answer of a server elsewhere; one on this machine may take until the deadline
 LIMITS = ("max_completion_tokens", "max_tokens")  # two names of one field
 OPTIONAL = ("temperature", "top_p", "reasoning_effort", *LIMITS)
-SHAPES = ("response_format", "json_schema", "json_object", "schema", "structured_outputs", "grammar")
+SHAPES = (
+    "response_format",
+    "json_schema",
+    "json_object",
+    "schema",
+    "structured_outputs",
+    "grammar",
+)
 SAMPLING = {"temperature": 0.7, "top_p": 1.0}
 
 
@@ -85,7 +92,9 @@ class Habits:
 
     def write(self) -> None:
         """Keep them."""
-        write_json(self.path, {"forms": self.forms, "without": sorted(self.without), "limit": self.limit})
+        write_json(
+            self.path, {"forms": self.forms, "without": sorted(self.without), "limit": self.limit}
+        )
 
 
 class Chat:
@@ -112,7 +121,9 @@ class Chat:
         """
         self.endpoint, self.clock, self.tell, self.usage = endpoint, clock, tell, Usage()
         self._post, self._end = post, clock() + deadline
-        self.habits = Habits.read(cache / f"{digest('habits', endpoint.base_url, endpoint.model)}.json")
+        self.habits = Habits.read(
+            cache / f"{digest('habits', endpoint.base_url, endpoint.model)}.json"
+        )
         self._trouble = ""  # the last one, as a sentence
 
     @property
@@ -129,7 +140,9 @@ class Chat:
         """
         names = [form.name for form in question.forms]
         known = self.habits.forms.get(question.name, "")
-        self._trouble = f"The answers of {self._who} hold nothing that can be used: try another model."
+        self._trouble = (
+            f"The answers of {self._who} hold nothing that can be used: try another model."
+        )
         for form in question.forms[names.index(known) if known in names else 0 :]:
             text = self._answer(question, form)
             found = read(text) if text else None
@@ -162,7 +175,9 @@ class Chat:
                     self.usage.add(answer)
                     return answer.text
                 if reply.kind == "text/html":
-                    raise NoAnswer(f"{self.endpoint.host} answers with a web page: check --base-url, and that this network is logged in.")
+                    raise NoAnswer(
+                        f"{self.endpoint.host} answers with a web page: check --base-url, and that this network is logged in."
+                    )
                 complaint = (answer and answer.complaint) or Complaint()
             else:
                 complaint = read_complaint(reply)
@@ -172,26 +187,40 @@ class Chat:
                 if self._too_strict(reply, complaint):
                     return None
             if complaint.code == "insufficient_quota":
-                raise NoAnswer(f"The account at {self.endpoint.host} has no money left: add some there, or use --engine embedded.")
+                raise NoAnswer(
+                    f"The account at {self.endpoint.host} has no money left: add some there, or use --engine embedded."
+                )
             failures += 1
             self._pause(reply, failures)
 
     def _body(self, question: Question, form: Form) -> dict[str, Any]:
         *first, (role, last) = question.messages
         said = [*first, (role, f"{last}\n\n{form.tail}" if form.tail else last)]
-        body: dict[str, Any] = {"model": self.endpoint.model, "messages": [{"role": who, "content": text} for who, text in said]}
+        body: dict[str, Any] = {
+            "model": self.endpoint.model,
+            "messages": [{"role": who, "content": text} for who, text in said],
+        }
         official = self.endpoint.official
-        options: dict[str, Any] = {**SAMPLING, self.habits.limit or LIMITS[not official]: question.tokens}
+        options: dict[str, Any] = {
+            **SAMPLING,
+            self.habits.limit or LIMITS[not official]: question.tokens,
+        }
         if official and self.endpoint.model.startswith("gpt-5."):
             options["reasoning_effort"] = "none"  # or these models refuse a temperature
-        return body | {name: value for name, value in options.items() if name not in self.habits.without} | dict(form.fields)
+        return (
+            body
+            | {name: value for name, value in options.items() if name not in self.habits.without}
+            | dict(form.fields)
+        )
 
     def _send(self, body: Mapping[str, Any]) -> Reply:
         left = self.left
         if left <= 0:
             raise NoAnswer(self._late())
         self.usage.requests += 1
-        return self._post(self.endpoint, body, left if self.endpoint.loopback else min(left, PATIENCE))
+        return self._post(
+            self.endpoint, body, left if self.endpoint.loopback else min(left, PATIENCE)
+        )
 
     def _late(self) -> str:
         return f"No answer of {self._who} in time: ask for fewer phrases, raise --deadline, or take a quicker model."
@@ -204,22 +233,34 @@ class Chat:
         """
         host, status = self.endpoint.host, reply.status
         if reply.broken == "closed" and self.endpoint.loopback:
-            raise NoAnswer(f"Nothing listens at {self.endpoint.base_url}: start the server, or check --base-url.")
+            raise NoAnswer(
+                f"Nothing listens at {self.endpoint.base_url}: start the server, or check --base-url."
+            )
         if status in (401, 403):
-            raise NoAnswer(f"{host} refuses the key ({status}): check JUNGLE_LLM_API_KEY, or OPENAI_API_KEY for api.openai.com.")
+            raise NoAnswer(
+                f"{host} refuses the key ({status}): check JUNGLE_LLM_API_KEY, or OPENAI_API_KEY for api.openai.com."
+            )
         if status == 404 and not complaint.names(*SHAPES):
-            raise NoAnswer(f"{host} knows no model {self.endpoint.model}, or no chat at this address (404): check --model and --base-url.")
+            raise NoAnswer(
+                f"{host} knows no model {self.endpoint.model}, or no chat at this address (404): check --model and --base-url."
+            )
         if 300 <= status < 400:
-            raise NoAnswer(f"{host} sends the question elsewhere ({status}), and no key goes there: give the new address as --base-url.")
+            raise NoAnswer(
+                f"{host} sends the question elsewhere ({status}), and no key goes there: give the new address as --base-url."
+            )
         if complaint.code == "context_length_exceeded":
-            raise NoAnswer(f"The question is too long for {self._who}: take a model that can read at least 8,000 tokens.")
+            raise NoAnswer(
+                f"The question is too long for {self._who}: take a model that can read at least 8,000 tokens."
+            )
 
     def _mend(self, body: dict[str, Any], reply: Reply, complaint: Complaint) -> bool:
         """Leave out or rename a field that is refused; False if that is not the fault."""
         if reply.status not in (400, 422):
             return False
         optional = [name for name in OPTIONAL if name in body]
-        named = [name for name in optional if name in complaint.params] or [name for name in optional if complaint.names(name)]
+        named = [name for name in optional if name in complaint.params] or [
+            name for name in optional if complaint.names(name)
+        ]
         if not named:
             return False
         name = named[0]

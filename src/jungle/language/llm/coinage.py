@@ -41,7 +41,9 @@ def coins(tongue: Language, rows: Iterable[Mapping[str, Any]]) -> list[Coin]:
         kind = CLASSES.get(str(row.get("class") or "noun"), "")
         if not (isinstance(concept, str) and isinstance(form, str) and kind and len(form) <= 24):
             continue
-        sounds = _sounds(tongue, unicodedata.normalize("NFC", form).lower().strip(), free=kind == "N")
+        sounds = _sounds(
+            tongue, unicodedata.normalize("NFC", form).lower().strip(), free=kind == "N"
+        )
         if sounds and _english(concept) and concept not in known and len(found) < MOST_COINED:
             found.setdefault(concept, Coin(concept, kind, sounds))
     return list(found.values())
@@ -81,5 +83,9 @@ def grown(tongue: Language, new: Iterable[Coin]) -> Language:
         if name not in known and table.add(concept, (Morph(coin.form, name, ""),)):
             known[name] = concept
     language = copy.copy(tongue)
-    language.known, language.grammar, language.english = known, Grammar(table, known), English(known)
+    language.known, language.grammar, language.english = (
+        known,
+        Grammar(table, known),
+        English(known),
+    )
     return language

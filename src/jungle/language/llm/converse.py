@@ -81,18 +81,24 @@ def converse(
         NoAnswer: phrases of the model are missing, and ``wishes`` require them.
     """
     if not 1 <= count <= MOST_ASKED:
-        raise BadInput(f"Cannot ask a model for {count} phrases: ask for 1 to {MOST_ASKED}, or use --engine embedded.")
+        raise BadInput(
+            f"Cannot ask a model for {count} phrases: ask for 1 to {MOST_ASKED}, or use --engine embedded."
+        )
     endpoint = find_endpoint(wishes.base_url, wishes.model, environ)
     folder = cache / "llm"
     question = _first_question(tongue, count, wishes)
     path = place(folder, endpoint, question, tongue.seed, wishes.mode, count)
     memory = recall(path)
     if memory and (len(memory.found) >= count or not wishes.require):
-        tell(f"The answers of {endpoint.model} at {endpoint.host} are known from before: nothing is asked.")
+        tell(
+            f"The answers of {endpoint.model} at {endpoint.host} are known from before: nothing is asked."
+        )
         return _finished(tongue, count, wishes, memory, [], Usage(), endpoint)
     need_library()
     tell(_announced(endpoint, question, count, wishes.deadline))
-    session = Session(tongue, count, wishes, Chat(endpoint, folder, clock, wishes.deadline, tell, post))
+    session = Session(
+        tongue, count, wishes, Chat(endpoint, folder, clock, wishes.deadline, tell, post)
+    )
     warnings = []
     try:
         session.run()
@@ -114,13 +120,17 @@ def converse(
 def _first_question(tongue: Language, count: int, wishes: LlmWishes) -> Question:
     if wishes.faithful:
         return original_request.question(count, wishes.world)
-    ask = {"plan": prompts.plan_question, "grammar": prompts.grammar_question}.get(wishes.mode, prompts.list_question)
+    ask = {"plan": prompts.plan_question, "grammar": prompts.grammar_question}.get(
+        wishes.mode, prompts.list_question
+    )
     return ask(tongue, min(count, BATCH), wishes.theme, wishes.world)
 
 
 def _announced(endpoint: Endpoint, question: Question, count: int, deadline: float) -> str:
     times = math.ceil(count / (original_request.AT_ONCE if question.name == "faithful" else BATCH))
-    sent = times * sum(len(text.encode()) for _, text in question.messages) // 3  # three bytes a token, or so
+    sent = (
+        times * sum(len(text.encode()) for _, text in question.messages) // 3
+    )  # three bytes a token, or so
     cost = endpoint.cost(sent, times * question.tokens)
     price = "" if cost is None else f", ${cost:.4f} by an estimate with the prices of {PRICES_OF}"
     tokens = f"about {sent:,} tokens there and {times * question.tokens:,} back{price}, or twice that where a second round is needed"
@@ -129,13 +139,27 @@ def _announced(endpoint: Endpoint, question: Question, count: int, deadline: flo
 
 def _accounted(conversation: Conversation) -> str:
     usage = conversation.usage
-    price = "" if conversation.cost is None else f", about ${conversation.cost:.4f} by an estimate with the prices of {PRICES_OF}"
-    tokens = f"{usage.sent:,} tokens there and {usage.received:,} back{price}" if usage.sent else "which the server did not count"
+    price = (
+        ""
+        if conversation.cost is None
+        else f", about ${conversation.cost:.4f} by an estimate with the prices of {PRICES_OF}"
+    )
+    tokens = (
+        f"{usage.sent:,} tokens there and {usage.received:,} back{price}"
+        if usage.sent
+        else "which the server did not count"
+    )
     return f"{usage.requests} request{'s' * (usage.requests != 1)}, {tokens}."
 
 
 def _finished(
-    tongue: Language, count: int, wishes: LlmWishes, memory: Memory, warnings: list[str], usage: Usage, endpoint: Endpoint
+    tongue: Language,
+    count: int,
+    wishes: LlmWishes,
+    memory: Memory,
+    warnings: list[str],
+    usage: Usage,
+    endpoint: Endpoint,
 ) -> Conversation:
     """Phrases for what was found, checked once more, and the engine's for what is missing."""
     spoken = grown(tongue, memory.coined) if memory.coined else tongue
@@ -153,9 +177,16 @@ def _finished(
             break
     if got < count:
         if wishes.require:
-            raise NoAnswer(f"Only {got} of {count} phrases of the model can be used: ask again, or leave out --require-llm.")
-        reason = f"only {got} of the model's can be used" if got else "none of the model's can be used"
-        warnings = [*warnings, f"{count - got} of {count} phrases are the embedded engine's: {reason}."]
+            raise NoAnswer(
+                f"Only {got} of {count} phrases of the model can be used: ask again, or leave out --require-llm."
+            )
+        reason = (
+            f"only {got} of the model's can be used" if got else "none of the model's can be used"
+        )
+        warnings = [
+            *warnings,
+            f"{count - got} of {count} phrases are the embedded engine's: {reason}.",
+        ]
     cost = endpoint.cost(usage.sent, usage.received) if usage.requests else None
     return Conversation(spoken, tuple(lines.values()), tuple(warnings), usage, cost)
 
@@ -168,9 +199,13 @@ def write_conversation(folder: Path, conversation: Conversation) -> list[Path]:
     """
     phrases = conversation.phrases
     if len(phrases) == len(conversation.lines):
-        return write_language(folder, conversation.tongue, phrases, [line.provenance for line in conversation.lines])
+        return write_language(
+            folder, conversation.tongue, phrases, [line.provenance for line in conversation.lines]
+        )
     rows = [
-        record(conversation.tongue, line.phrase, line.provenance) if line.phrase else {"text": line.text, "provenance": line.provenance}
+        record(conversation.tongue, line.phrase, line.provenance)
+        if line.phrase
+        else {"text": line.text, "provenance": line.provenance}
         for line in conversation.lines
     ]
     texts = [line.text for line in conversation.lines]

@@ -50,13 +50,18 @@ class Endpoint:
     @property
     def loopback(self) -> bool:
         """Whether it runs on this machine."""
-        return self.host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", self.host) is not None
+        return (
+            self.host in ("localhost", "::1")
+            or re.fullmatch(r"127(\.\d{1,3}){3}", self.host) is not None
+        )
 
     def cost(self, sent: int, received: int) -> float | None:
         """About what so many tokens cost in US dollars; None where no price is known."""
         if not self.official:
             return None
-        prices = PRICES.get(re.sub(r"-\d{4}-\d\d-\d\d$", "", self.model))  # "gpt-4.1-2025-04-14" is a gpt-4.1
+        prices = PRICES.get(
+            re.sub(r"-\d{4}-\d\d-\d\d$", "", self.model)
+        )  # "gpt-4.1-2025-04-14" is a gpt-4.1
         return (sent * prices[0] + received * prices[1]) / 1e6 if prices else None
 
 
@@ -71,11 +76,17 @@ def find_endpoint(base_url: str, model: str, environ: Mapping[str, str]) -> Endp
     """
     own_url = _setting(environ, "JUNGLE_LLM_BASE_URL")
     url = _address(base_url.strip() or own_url or OPENAI)
-    name = model.strip() or _setting(environ, "JUNGLE_LLM_MODEL") or (MODEL if _official(url) else "")
+    name = (
+        model.strip() or _setting(environ, "JUNGLE_LLM_MODEL") or (MODEL if _official(url) else "")
+    )
     if not name:
-        raise BadInput(f"The server {url} needs the name of a model: add --model NAME, one of those that it has.")
+        raise BadInput(
+            f"The server {url} needs the name of a model: add --model NAME, one of those that it has."
+        )
     if not re.fullmatch(r"[\w./:@+-]{1,200}", name, re.ASCII):
-        raise BadInput("The name of the model has characters that no model has: give --model as the server lists it.")
+        raise BadInput(
+            "The name of the model has characters that no model has: give --model as the server lists it."
+        )
     key = ""
     if not own_url or _origin(_address(own_url)) == _origin(url):
         key = _setting(environ, "JUNGLE_LLM_API_KEY")
@@ -84,7 +95,9 @@ def find_endpoint(base_url: str, model: str, environ: Mapping[str, str]) -> Endp
         if not key:
             raise BadInput(NO_KEY)
     if not re.fullmatch(r"[!-~]*", key):
-        raise BadInput("The key for the language model has blanks or letters that no key has: copy it again, without anything around it.")
+        raise BadInput(
+            "The key for the language model has blanks or letters that no key has: copy it again, without anything around it."
+        )
     return Endpoint(url, name, key)
 
 
@@ -98,7 +111,11 @@ def _official(url: str) -> bool:
 
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return (
+        parts.scheme,
+        parts.hostname or "",
+        parts.port or {"http": 80, "https": 443}[parts.scheme],
+    )
 
 
 def _address(url: str) -> str:
@@ -113,8 +130,12 @@ def _address(url: str) -> str:
     except ValueError:
         good = False
     if not good or not re.fullmatch(r"[!-~]{1,500}", url):
-        raise BadInput("The address of the language model cannot be one: write it as --base-url http://127.0.0.1:8080/v1.")
+        raise BadInput(
+            "The address of the language model cannot be one: write it as --base-url http://127.0.0.1:8080/v1."
+        )
     if parts.username is not None or parts.query or parts.fragment:
-        raise BadInput(f"The address for {parts.hostname} has a name, a query or a fragment in it: put the key into JUNGLE_LLM_API_KEY.")
+        raise BadInput(
+            f"The address for {parts.hostname} has a name, a query or a fragment in it: put the key into JUNGLE_LLM_API_KEY."
+        )
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"

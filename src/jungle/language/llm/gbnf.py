@@ -26,7 +26,9 @@ class Rules:
         alone = {name for name, one in known.items() if one.tags & {"pronoun", "asking"}}
         self._pronouns = [name for name in self._of("N") if name in alone]
         self._nouns = [name for name in self._of("N") if name not in alone]
-        self._owner = self._forms({name: self._words["N", name, "SG", "POSS"].text for name in self._of("N")})
+        self._owner = self._forms(
+            {name: self._words["N", name, "SG", "POSS"].text for name in self._of("N")}
+        )
         self._quality = self._plain("A")
         calls = [word.text for key, word in self._words.items() if key[0] == "X"]
         clause, call, to = self._clause(), self._any(map(_quoted, calls)), self._np("VOC")
@@ -37,11 +39,19 @@ class Rules:
     def gbnf(self, lines: int) -> str:
         """GBNF of so many lines, a phrase each. Repetition is written out: servers refuse large counts."""
         root = ' "\\n" '.join(["phrase"] * lines)
-        return "\n".join([f"root ::= {root}", *(f"{name} ::= {rule}" for name, rule in self.rules.items())]) + "\n"
+        return (
+            "\n".join(
+                [f"root ::= {root}", *(f"{name} ::= {rule}" for name, rule in self.rules.items())]
+            )
+            + "\n"
+        )
 
     def lark(self) -> str:
         """Lark, for one phrase."""
-        return "\n".join(["start: phrase", *(f"{name}: {rule}" for name, rule in self.rules.items())]) + "\n"
+        return (
+            "\n".join(["start: phrase", *(f"{name}: {rule}" for name, rule in self.rules.items())])
+            + "\n"
+        )
 
     def _of(self, kinds: str) -> list[str]:
         return [name for name, one in self.tongue.known.items() if one.kind in kinds]
@@ -64,8 +74,18 @@ class Rules:
             groups.setdefault((before, after) if stem else (form, ""), []).append(stem)
         found = []
         for (before, after), stems in groups.items():
-            middle = self._any(map(_quoted, stems)) if len(stems) > 1 else _quoted(stems[0]) if stems[0] else ""
-            found.append(" ".join(filter(None, (before and _quoted(before), middle, after and _quoted(after)))))
+            middle = (
+                self._any(map(_quoted, stems))
+                if len(stems) > 1
+                else _quoted(stems[0])
+                if stems[0]
+                else ""
+            )
+            found.append(
+                " ".join(
+                    filter(None, (before and _quoted(before), middle, after and _quoted(after)))
+                )
+            )
         return self._any(found)
 
     def _plain(self, kind: str) -> str:
@@ -73,10 +93,20 @@ class Rules:
 
     def _np(self, case: str) -> str:
         typology, mark = self.tongue.typology, self.tongue.grammar.mark[case]
-        one, many = (self._forms({name: self._words["N", name, number, mark].text for name in self._nouns}) for number in ("SG", "PL"))
-        pronoun = self._forms({name: self._words["N", name, "SG", mark].text for name in self._pronouns})
+        one, many = (
+            self._forms({name: self._words["N", name, number, mark].text for name in self._nouns})
+            for number in ("SG", "PL")
+        )
+        pronoun = self._forms(
+            {name: self._words["N", name, "SG", mark].text for name in self._pronouns}
+        )
         noun = self._any([one, many])
-        found = [pronoun, noun, _beside(self._quality, noun, typology.quality_first), _beside(self._owner, noun, typology.owner_first)]
+        found = [
+            pronoun,
+            noun,
+            _beside(self._quality, noun, typology.quality_first),
+            _beside(self._owner, noun, typology.owner_first),
+        ]
         for number, head in (("SG", one), ("PL", many)):
             counts = [name for name in self._of("Q") if self.tongue.grammar.counted[name] == number]
             if counts:
@@ -86,7 +116,10 @@ class Rules:
 
     def _verb(self, kinds: str, moods: tuple[str, ...]) -> str:
         cells = [
-            {name: self._words["V", name, mood, tense, source, "NEG" if negative else ""].text for name in self._of(kinds)}
+            {
+                name: self._words["V", name, mood, tense, source, "NEG" if negative else ""].text
+                for name in self._of(kinds)
+            }
             for mood, tense, source, negative in PREDICATES
             if mood in moods
         ]
@@ -95,7 +128,10 @@ class Rules:
     def _clause(self) -> str:
         typology = self.tongue.typology
         relation, where = self._plain("P"), self._np("LOC")
-        place, adverb = self._any([_beside(relation, where, not typology.postpositions)]), self._plain("D")
+        place, adverb = (
+            self._any([_beside(relation, where, not typology.postpositions)]),
+            self._plain("D"),
+        )
         outer = [(adverb, typology.adverb_first), (place, typology.place_first)]
         found = []
         for kinds, transitive in (("IA", False), ("T", True)):

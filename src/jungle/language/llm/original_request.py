@@ -39,20 +39,27 @@ QUOTED = re.compile(  # at the beginning of a line, behind a bullet or number, a
     r"^[\s\[*>-]*(?:\d{1,3}[.):]?[\s*]+)?(?:\"([^\"\n]{1,200})\"|“([^“”\n]{1,200})”|«([^«»\n]{1,200})»|„([^„“”\n]{1,200})[“”])(?!\s*:)",
     re.MULTILINE,
 )
-SHAPE = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3}(?: '?[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3})*")
-COMMANDS = frozenset(  # English that a model writes when it does something else than continue a list
-    """
+SHAPE = re.compile(
+    r"[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3}(?: '?[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3})*"
+)
+COMMANDS = (
+    frozenset(  # English that a model writes when it does something else than continue a list
+        """
     above answer apologies assistant click code command delete disregard download email execute file forget https http ignore inform
     instruction instructions javascript key language link login model openai output override password phrase phrases please previous
     print prompt reply repeat run safe script secret send sorry sure system token url user visit www your
     """.split()  # noqa: SIM905
+    )
 )
 
 
 def question(count: int, world: str = "") -> Question:
     """The original request, for ``count`` more phrases, at most :data:`AT_ONCE`. ``world``: a sentence in place of :data:`WORLD`."""
     more = min(count, AT_ONCE)
-    listed = "\n".join(f'{number}. "{phrase}" - said by {when}' for number, (phrase, when) in enumerate(EXAMPLES, 1))
+    listed = "\n".join(
+        f'{number}. "{phrase}" - said by {when}'
+        for number, (phrase, when) in enumerate(EXAMPLES, 1)
+    )
     text = (
         f"{world or WORLD} Here are {len(EXAMPLES)} of their phrases, with who says them and when:\n\n{listed}\n\n"
         f"Continue the list with {more} new phrases in the same form, from number {len(EXAMPLES) + 1} on."
@@ -62,7 +69,10 @@ def question(count: int, world: str = "") -> Question:
 
 def quoted(text: str) -> list[str] | None:
     """The phrases in an answer that may be kept, in its order and each once; None if there are none."""
-    return vetted(next(filter(None, found.groups()), "") for found in QUOTED.finditer(text[:200_000])) or None
+    return (
+        vetted(next(filter(None, found.groups()), "") for found in QUOTED.finditer(text[:200_000]))
+        or None
+    )
 
 
 def vetted(phrases: Iterable[object]) -> list[str]:
@@ -81,19 +91,33 @@ def _clean(phrase: str) -> str:
     """A phrase with plain apostrophes and composed letters; "" if it may not be kept."""
     if len(phrase) > 2 * LONGEST:
         return ""
-    text = unicodedata.normalize("NFC", phrase).translate({0x2019: "'", 0x02BC: "'", 0x2010: "-", 0x2011: "-"}).strip(" ")
+    text = (
+        unicodedata.normalize("NFC", phrase)
+        .translate({0x2019: "'", 0x02BC: "'", 0x2010: "-", 0x2011: "-"})
+        .strip(" ")
+    )
     letters = [one for one in text if one.isalpha()]
     if len(text) > LONGEST or not SHAPE.fullmatch(text) or not all(map(_latin, letters)):
         return ""
     words = _bare(text).split()
     if len(words) > MOST_WORDS or any(len(word) > LONGEST_WORD for word in words):
         return ""
-    if not all(piece.isupper() or not piece[1:] or piece[1:].islower() for piece in re.split("[^\\w]+", text) if piece):
+    if not all(
+        piece.isupper() or not piece[1:] or piece[1:].islower()
+        for piece in re.split("[^\\w]+", text)
+        if piece
+    ):
         return ""  # lIkE cOdE
     plain = [_plain(word) for word in words]
     commands = COMMANDS.intersection(piece for word in plain for piece in re.split("['-]", word))
-    english = [word for word in plain if not harmless(word)]  # words of two letters are nobody's own
-    return "" if commands or any(len(word) > 2 for word in english) or 2 * len(english) > len(words) else text
+    english = [
+        word for word in plain if not harmless(word)
+    ]  # words of two letters are nobody's own
+    return (
+        ""
+        if commands or any(len(word) > 2 for word in english) or 2 * len(english) > len(words)
+        else text
+    )
 
 
 def _latin(letter: str) -> bool:
@@ -108,4 +132,6 @@ def _bare(text: str) -> str:
 
 def _plain(word: str) -> str:
     """A word without its marks: as a reader who overlooks them would read it."""
-    return "".join(one for one in unicodedata.normalize("NFD", word) if not unicodedata.combining(one))
+    return "".join(
+        one for one in unicodedata.normalize("NFD", word) if not unicodedata.combining(one)
+    )

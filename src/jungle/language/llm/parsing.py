@@ -93,12 +93,19 @@ def _rows(values: list[Any], name: str) -> list[Any]:
 def _item(row: str | dict[str, Any]) -> Item:
     if isinstance(row, str):
         return Item(_short(row))
-    phrase = next((row[name] for name in ("phrase", "text", "utterance") if isinstance(row.get(name), str)), "")
+    phrase = next(
+        (row[name] for name in ("phrase", "text", "utterance") if isinstance(row.get(name), str)),
+        "",
+    )
     return Item(_short(phrase), _short(row.get("gloss")))
 
 
 def _short(value: Any) -> str:
-    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) and len(value) <= LONGEST else ""
+    return (
+        unicodedata.normalize("NFC", value).strip()
+        if isinstance(value, str) and len(value) <= LONGEST
+        else ""
+    )
 
 
 def _lines(text: str) -> Iterator[str]:

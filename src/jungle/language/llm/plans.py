@@ -15,7 +15,13 @@ def schema(tongue: Language) -> dict[str, Any]:
     """JSON schema of a list of plans. Every slot is required, and "" leaves it empty: what the strict modes of all servers share."""
 
     def one_of(*kinds: str, more: tuple[str, ...] = ("",)) -> dict[str, Any]:
-        return {"type": "string", "enum": [*more, *(name for name, concept in tongue.known.items() if concept.kind in kinds)]}
+        return {
+            "type": "string",
+            "enum": [
+                *more,
+                *(name for name, concept in tongue.known.items() if concept.kind in kinds),
+            ],
+        }
 
     slots: dict[str, Any] = {
         "intent": {"type": "string", "enum": [intent.name for intent in tongue.intents]},
@@ -33,13 +39,22 @@ def schema(tongue: Language) -> dict[str, Any]:
         slots[role] = {"$ref": "#/$defs/noun"}
         slots[f"{role}_number"] = {"$ref": "#/$defs/number"}
         slots[f"{role}_quality"] = {"$ref": "#/$defs/quality"}
-    plan = {"type": "object", "properties": slots, "required": list(slots), "additionalProperties": False}
+    plan = {
+        "type": "object",
+        "properties": slots,
+        "required": list(slots),
+        "additionalProperties": False,
+    }
     return {
         "type": "object",
         "properties": {"phrases": {"type": "array", "items": plan}},
         "required": ["phrases"],
         "additionalProperties": False,
-        "$defs": {"noun": one_of("N"), "number": one_of("Q", more=("", "SG", "PL")), "quality": one_of("A")},
+        "$defs": {
+            "noun": one_of("N"),
+            "number": one_of("Q", more=("", "SG", "PL")),
+            "quality": one_of("A"),
+        },
     }
 
 
@@ -48,7 +63,11 @@ def planned(row: Mapping[str, Any], known: Mapping[str, Concept]) -> Meaning | N
 
     def slot(name: str, kinds: str) -> str:
         value = row.get(name)
-        return value if isinstance(value, str) and value in known and known[value].kind in kinds else ""
+        return (
+            value
+            if isinstance(value, str) and value in known and known[value].kind in kinds
+            else ""
+        )
 
     def choice(name: str, values: tuple[str, ...]) -> str:
         value = row.get(name)

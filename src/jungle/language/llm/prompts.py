@@ -15,11 +15,34 @@ from .plans import schema as plan_schema
 from .validation import Verdict
 
 WORLD = "In a jungle that no map shows, the animals communicate through phrases of their own. You speak as one of them."
-WORDS = {"N": 44, "T": 16, "I": 14, "A": 12, "P": 9, "D": 6, "C": 5, "Q": 3, "X": 9}  # shown of each class: 118 in all
-CLASSES = {"N": "nouns", "T": "verbs with an object", "I": "verbs without", "A": "qualities, verbs of being too", "P": "relations"}
-CLASSES |= {"D": "adverbs", "C": "connectives", "Q": "quantities", "X": "calls, at the very beginning"}
+WORDS = {
+    "N": 44,
+    "T": 16,
+    "I": 14,
+    "A": 12,
+    "P": 9,
+    "D": 6,
+    "C": 5,
+    "Q": 3,
+    "X": 9,
+}  # shown of each class: 118 in all
+CLASSES = {
+    "N": "nouns",
+    "T": "verbs with an object",
+    "I": "verbs without",
+    "A": "qualities, verbs of being too",
+    "P": "relations",
+}
+CLASSES |= {
+    "D": "adverbs",
+    "C": "connectives",
+    "Q": "quantities",
+    "X": "calls, at the very beginning",
+}
 EXAMPLES = 10
-FAR = 1_000_000  # index of the first example: the embedded engine, asked for less, says none of them
+FAR = (
+    1_000_000  # index of the first example: the embedded engine, asked for less, says none of them
+)
 
 
 def _string(text: str = "") -> dict[str, Any]:
@@ -27,29 +50,43 @@ def _string(text: str = "") -> dict[str, Any]:
 
 
 def _rows(**fields: dict[str, Any]) -> dict[str, Any]:
-    row = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+    row = {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
     return {"type": "array", "items": row}
 
 
 LIST_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "phrases": _rows(phrase=_string("in the language"), gloss=_string("word by word"), meaning=_string("in English")),
+        "phrases": _rows(
+            phrase=_string("in the language"),
+            gloss=_string("word by word"),
+            meaning=_string("in English"),
+        ),
         "words": _rows(
-            concept=_string("English, lower case"), form=_string("a new root"), **{"class": {"type": "string", "enum": ["noun", "quality"]}}
+            concept=_string("English, lower case"),
+            form=_string("a new root"),
+            **{"class": {"type": "string", "enum": ["noun", "quality"]}},
         ),
     },
     "required": ["phrases", "words"],
     "additionalProperties": False,
 }
-LIST_SHAPE = (
-    '{"phrases": [{"phrase": "...", "gloss": "...", "meaning": "..."}], "words": [{"concept": "...", "form": "...", "class": "noun"}]}'
-)
+LIST_SHAPE = '{"phrases": [{"phrase": "...", "gloss": "...", "meaning": "..."}], "words": [{"concept": "...", "form": "...", "class": "noun"}]}'
 
 
 def ladder(name: str, shape: dict[str, Any], words: str) -> tuple[Form, ...]:
     """The forms in which JSON is asked for, the strictest first."""
-    strict = {"response_format": {"type": "json_schema", "json_schema": {"name": name, "schema": shape, "strict": True}}}
+    strict = {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": name, "schema": shape, "strict": True},
+        }
+    }
     loose = {"response_format": {"type": "json_object", "schema": shape}}
     tail = f"Answer with one JSON object of this shape and nothing else: {words}"
     return Form("schema", tail, strict), Form("object", tail, loose), Form("json", tail, {})
@@ -57,7 +94,9 @@ def ladder(name: str, shape: dict[str, Any], words: str) -> tuple[Form, ...]:
 
 def examples(tongue: Language) -> list[Item]:
     """Phrases that a prompt shows; nobody should say them again."""
-    return [Item(phrase.text, phrase.gloss) for phrase in map(tongue.phrase, range(FAR, FAR + EXAMPLES))]
+    return [
+        Item(phrase.text, phrase.gloss) for phrase in map(tongue.phrase, range(FAR, FAR + EXAMPLES))
+    ]
 
 
 @lru_cache(maxsize=4)
@@ -71,11 +110,22 @@ def describe(tongue: Language, theme: str = "", world: str = "") -> str:
     """
     sounds, letters = tongue.phonology, tongue.phonology.letters
     _, what, *tables, _ = word_pages(tongue)
-    missing = sorted(set(string.ascii_lowercase) - {letter for spelled in letters.values() for letter in spelled})
+    missing = sorted(
+        set(string.ascii_lowercase) - {letter for spelled in letters.values() for letter in spelled}
+    )
     onset = "C" if not (sounds.clusters and sounds.onsets) else "C(C)"
-    coda = f"({'/'.join(sorted(sounds.spell((one,)) for one in sounds.codas))})" if sounds.codas else ""
+    coda = (
+        f"({'/'.join(sorted(sounds.spell((one,)) for one in sounds.codas))})"
+        if sounds.codas
+        else ""
+    )
     said = [tongue.phrase(FAR + index) for index in range(EXAMPLES)]
-    shown = [json.dumps({"phrase": one.text, "gloss": one.gloss, "meaning": one.english}, ensure_ascii=False) for one in said]
+    shown = [
+        json.dumps(
+            {"phrase": one.text, "gloss": one.gloss, "meaning": one.english}, ensure_ascii=False
+        )
+        for one in said
+    ]
     return "\n\n".join(
         [
             world or WORLD,
@@ -99,38 +149,83 @@ def _words(tongue: Language, theme: str) -> list[str]:
     rows = []
     for kind, count in WORDS.items():
         known = [one for one in tongue.known.values() if one.kind == kind]
-        known.sort(key=lambda one: (not about & {*one.name.split("."), *one.english.lower().replace(",", " ").split(), *one.tags}, one.use))
+        known.sort(
+            key=lambda one: (
+                not about
+                & {*one.name.split("."), *one.english.lower().replace(",", " ").split(), *one.tags},
+                one.use,
+            )
+        )
         table = tongue.grammar.table
         words = ((table.word(table.stems[one.name]), one) for one in known[:count])
-        rows.append(f"{CLASSES[kind]}: " + ", ".join(f"{word.text} = {one.name}" for word, one in words if word))
+        rows.append(
+            f"{CLASSES[kind]}: "
+            + ", ".join(f"{word.text} = {one.name}" for word, one in words if word)
+        )
     return rows
 
 
-def list_question(tongue: Language, count: int, theme: str = "", world: str = "", again: Sequence[tuple[Item, Verdict]] = ()) -> Question:
+def list_question(
+    tongue: Language,
+    count: int,
+    theme: str = "",
+    world: str = "",
+    again: Sequence[tuple[Item, Verdict]] = (),
+) -> Question:
     """Ask to continue the list. ``again``: items of the answer before with what became of them, for a second round."""
     about = f" They are about {theme}." if theme else ""
-    task = [f"Continue the list with {count} new phrases that differ from one another, {tongue.voice.breath // 2} syllables or so.{about}"]
+    task = [
+        f"Continue the list with {count} new phrases that differ from one another, {tongue.voice.breath // 2} syllables or so.{about}"
+    ]
     if again:
-        wrong = [f"- {json.dumps(item.phrase[:80])}: {verdict.reason}" for item, verdict in again if verdict.reason]
+        wrong = [
+            f"- {json.dumps(item.phrase[:80])}: {verdict.reason}"
+            for item, verdict in again
+            if verdict.reason
+        ]
         if wrong:
-            task += ["Phrases that you gave before, and why they are not of the language, or not new:", *wrong[:count]]
-        task += ["Said already:", *(f"- {tongue.grammar.text(verdict.meaning)}" for _, verdict in again if verdict.meaning)]
+            task += [
+                "Phrases that you gave before, and why they are not of the language, or not new:",
+                *wrong[:count],
+            ]
+        task += [
+            "Said already:",
+            *(
+                f"- {tongue.grammar.text(verdict.meaning)}"
+                for _, verdict in again
+                if verdict.meaning
+            ),
+        ]
         task.append("Use only the words above, inflected as shown.")
     else:
         task.append(
             'If a word is missing, put a root for it into "words", one to three syllables, and use it; otherwise leave "words" empty.'
         )
     text = describe(tongue, theme, world) + "\n\n" + "\n".join(task)
-    bare = Form("lines", "Answer with the phrases only: one a line, without numbers, quotes or anything else.", {})
-    return Question("list", (("user", text),), (*ladder("phrases", LIST_SCHEMA, LIST_SHAPE), bare), 90 * count + 200)
+    bare = Form(
+        "lines",
+        "Answer with the phrases only: one a line, without numbers, quotes or anything else.",
+        {},
+    )
+    return Question(
+        "list",
+        (("user", text),),
+        (*ladder("phrases", LIST_SCHEMA, LIST_SHAPE), bare),
+        90 * count + 200,
+    )
 
 
 def plan_question(tongue: Language, count: int, theme: str = "", world: str = "") -> Question:
     """Ask what should be said, from lists of what can be said; the grammar says it."""
     shape = plan_schema(tongue)
     slots = shape["properties"]["phrases"]["items"]["properties"]
-    lists = {name: slot["enum"] for name, slot in {**slots, **shape["$defs"]}.items() if "enum" in slot}
-    listed = "\n".join(f"{name}: {', '.join(value or '(empty)' for value in values)}" for name, values in lists.items())
+    lists = {
+        name: slot["enum"] for name, slot in {**slots, **shape["$defs"]}.items() if "enum" in slot
+    }
+    listed = "\n".join(
+        f"{name}: {', '.join(value or '(empty)' for value in values)}"
+        for name, values in lists.items()
+    )
     words = json.dumps({"phrases": [dict.fromkeys(slots, "...")]})
     text = (
         f"{world or WORLD}\n\nChoose what they say: {count} plans that differ from one another"
@@ -145,8 +240,9 @@ def grammar_question(tongue: Language, count: int, theme: str = "", world: str =
     """Ask for lines that a server lets through only if they are of the language."""
     rules = Rules(tongue).gbnf(count)
     about = f" They are about {theme}." if theme else ""
-    text = (
-        f"{describe(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short ones, one a line and nothing else.{about}"
+    text = f"{describe(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short ones, one a line and nothing else.{about}"
+    forms = (
+        Form("gbnf", "", {"grammar": rules}),
+        Form("structured", "", {"structured_outputs": {"grammar": rules}}),
     )
-    forms = Form("gbnf", "", {"grammar": rules}), Form("structured", "", {"structured_outputs": {"grammar": rules}})
     return Question("grammar", (("user", text),), forms, 60 * count + 100)

@@ -18,14 +18,19 @@ class Complaint(NamedTuple):
 
     def names(self, *words: str) -> bool:
         """Whether it speaks of one of these words."""
-        return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text) or word in self.params for word in words)
+        return any(
+            re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text) or word in self.params
+            for word in words
+        )
 
 
 class Answer(NamedTuple):
     """What a model said."""
 
     text: str = ""
-    finish: str = ""  # why it stopped: "stop", "length", "content_filter"; "" if the server does not say
+    finish: str = (
+        ""  # why it stopped: "stop", "length", "content_filter"; "" if the server does not say
+    )
     sent: int = 0  # tokens of the question
     received: int = 0  # tokens of the answer
     complaint: Complaint | None = None  # in place of an answer
@@ -49,13 +54,21 @@ def read_complaint(reply: Reply) -> Complaint:
 
 def _complaint(value: dict[str, Any]) -> Complaint:
     error = value.get("error", value.get("detail", value))
-    if isinstance(error, list):  # of pydantic: where, and what is wrong there; "input" repeats the request and is not looked at
+    if isinstance(
+        error, list
+    ):  # of pydantic: where, and what is wrong there; "input" repeats the request and is not looked at
         rows = [row for row in error if isinstance(row, dict)]
         places = [str(part) for row in rows for part in _list(row.get("loc"))]
-        return Complaint("", tuple(places), " ".join(str(row.get("msg", "")) for row in rows)[:4000].lower())
+        return Complaint(
+            "", tuple(places), " ".join(str(row.get("msg", "")) for row in rows)[:4000].lower()
+        )
     if isinstance(error, dict):
         code, param = error.get("code") or error.get("type"), error.get("param")
-        return Complaint(str(code or ""), (str(param),) if param else (), str(error.get("message", ""))[:4000].lower())
+        return Complaint(
+            str(code or ""),
+            (str(param),) if param else (),
+            str(error.get("message", ""))[:4000].lower(),
+        )
     return Complaint(text=str(error)[:4000].lower())
 
 
@@ -89,8 +102,14 @@ def _choice(value: dict[str, Any], part: str) -> tuple[str, str]:
 
 def _counts(value: dict[str, Any]) -> tuple[int, int]:
     usage = value.get("usage")
-    found = [usage.get(name) if isinstance(usage, dict) else 0 for name in ("prompt_tokens", "completion_tokens")]
-    sent, received = (one if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= MOST_TOKENS else 0 for one in found)
+    found = [
+        usage.get(name) if isinstance(usage, dict) else 0
+        for name in ("prompt_tokens", "completion_tokens")
+    ]
+    sent, received = (
+        one if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= MOST_TOKENS else 0
+        for one in found
+    )
     return sent, received
 
 
@@ -114,6 +133,10 @@ def _streamed(reply: Reply) -> Answer:
         text += more
         counts = _counts(value)
         sent, received = max(sent, counts[0]), max(received, counts[1])
-    if not finish and text.lstrip()[:1] not in ("{", "[", "`"):  # of JSON the complete items are found later
+    if not finish and text.lstrip()[:1] not in (
+        "{",
+        "[",
+        "`",
+    ):  # of JSON the complete items are found later
         text = text[: text.rfind("\n") + 1]
     return Answer(text, finish or "length", sent, received)

@@ -36,12 +36,18 @@ class LlmWishes:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise BadInput(f"There is no mode {self.mode[:40]!r}: choose one of {', '.join(MODES)}.")
+            raise BadInput(
+                f"There is no mode {self.mode[:40]!r}: choose one of {', '.join(MODES)}."
+            )
         if not 0 < self.deadline <= 3600:
-            raise BadInput(f"A deadline of {self.deadline:g} s is of no use: give 1 to 3600 seconds.")
+            raise BadInput(
+                f"A deadline of {self.deadline:g} s is of no use: give 1 to 3600 seconds."
+            )
         for name, text in (("world", self.world), ("theme", self.theme)):
             if len(text) > LONGEST or not text.isprintable():
-                raise BadInput(f"The {name} must be one line of at most {LONGEST} characters: shorten it.")
+                raise BadInput(
+                    f"The {name} must be one line of at most {LONGEST} characters: shorten it."
+                )
 
 
 class Session:
@@ -76,7 +82,9 @@ class Session:
     def used(self) -> tuple[Coin, ...]:
         """The coined words that a phrase uses."""
         said = " ".join(json.dumps(one.meaning) for one in self.found)
-        return tuple(coin for coin in self.coined if json.dumps(coin.concept.replace(" ", ".")) in said)
+        return tuple(
+            coin for coin in self.coined if json.dumps(coin.concept.replace(" ", ".")) in said
+        )
 
     def _list(self) -> None:
         for _ in range(math.ceil(self.missing / BATCH)):
@@ -91,9 +99,13 @@ class Session:
             if not got:
                 return
 
-    def _round(self, want: int, again: Sequence[tuple[Item, Verdict]]) -> list[tuple[Item, Verdict]]:
+    def _round(
+        self, want: int, again: Sequence[tuple[Item, Verdict]]
+    ) -> list[tuple[Item, Verdict]]:
         """Ask for a list, and judge what comes."""
-        question = prompts.list_question(self.gate.tongue, want, self.wishes.theme, self.wishes.world, again)
+        question = prompts.list_question(
+            self.gate.tongue, want, self.wishes.theme, self.wishes.world, again
+        )
         offer = self.chat.ask(question, self._read)
         return self._judge(offer, want)
 
@@ -102,7 +114,11 @@ class Session:
         offer = read_offer(text)
         if not offer.formal:
             reading = self.gate.tongue.grammar.table.reading
-            known = tuple(item for item in offer.items if any(word in reading for word in item.phrase.lower().split()))
+            known = tuple(
+                item
+                for item in offer.items
+                if any(word in reading for word in item.phrase.lower().split())
+            )
             offer = offer._replace(items=known)
         return offer if offer.items else None
 
@@ -126,12 +142,16 @@ class Session:
         intents = {intent.name for intent in self.gate.tongue.intents}
         for _ in range(math.ceil(self.missing / BATCH)):
             want, before = min(self.missing, BATCH), len(self.found)
-            question = prompts.plan_question(self.gate.tongue, want, self.wishes.theme, self.wishes.world)
+            question = prompts.plan_question(
+                self.gate.tongue, want, self.wishes.theme, self.wishes.world
+            )
             for row in self.chat.ask(question, lambda text: read_offer(text).rows or None):
                 meaning = planned(row, self.gate.tongue.known)
                 if meaning and self.missing and self.gate.take(meaning, PLANNED).meaning:
                     intent = row.get("intent")
-                    self.found.append(Found(meaning, "", PLANNED, intent if intent in intents else ""))
+                    self.found.append(
+                        Found(meaning, "", PLANNED, intent if intent in intents else "")
+                    )
             if len(self.found) == before:
                 return
 
@@ -140,18 +160,24 @@ class Session:
         try:
             for _ in range(math.ceil(self.missing / BATCH)):
                 want, before = min(self.missing, BATCH), len(self.found)
-                question = prompts.grammar_question(self.gate.tongue, want, self.wishes.theme, self.wishes.world)
+                question = prompts.grammar_question(
+                    self.gate.tongue, want, self.wishes.theme, self.wishes.world
+                )
                 self._judge(self.chat.ask(question, self._read), want)
                 if len(self.found) == before:
                     return
         except Unusable:
-            self.chat.tell(f"{self.chat.endpoint.host} takes no grammar; it gets the list of phrases instead.")
+            self.chat.tell(
+                f"{self.chat.endpoint.host} takes no grammar; it gets the list of phrases instead."
+            )
             self._list()
 
     def _quotes(self) -> None:
         for _ in range(math.ceil(self.missing / original_request.AT_ONCE)):
             known = [one.text for one in self.found]
-            more = self.chat.ask(original_request.question(self.missing, self.wishes.world), original_request.quoted)
+            more = self.chat.ask(
+                original_request.question(self.missing, self.wishes.world), original_request.quoted
+            )
             fresh = original_request.vetted([*known, *more])[len(known) : self.count]
             if not fresh:
                 return

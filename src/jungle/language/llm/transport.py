@@ -17,7 +17,9 @@ from .endpoint import Endpoint
 
 MOST_BYTES = 1_000_000  # of an answer
 CONNECT_SECONDS = 3.0
-HEADERS = frozenset(("host", "accept", "content-type", "content-length", "connection", "user-agent"))  # that leave this machine
+HEADERS = frozenset(
+    ("host", "accept", "content-type", "content-length", "connection", "user-agent")
+)  # that leave this machine
 
 
 @dataclass(slots=True)
@@ -28,7 +30,9 @@ class Reply:
     kind: str = ""  # media type, lower case
     body: bytes = b""  # at most :data:`MOST_BYTES`
     wait: float | None = None  # seconds that the server wants to be left alone
-    broken: str = ""  # why it is not complete: "closed" (no server there), "reset", "late" or "long"
+    broken: str = (
+        ""  # why it is not complete: "closed" (no server there), "reset", "late" or "long"
+    )
 
 
 Post = Callable[[Endpoint, Mapping[str, Any], float], Reply]
@@ -60,7 +64,9 @@ def post(endpoint: Endpoint, body: Mapping[str, Any], seconds: float) -> Reply:
         pass  # the reply says so already
     except openai.APIConnectionError as problem:
         if not reply.broken:
-            reply.broken = "closed" if isinstance(problem.__cause__, httpx2.ConnectError) else "reset"
+            reply.broken = (
+                "closed" if isinstance(problem.__cause__, httpx2.ConnectError) else "reset"
+            )
     return reply
 
 
@@ -113,9 +119,13 @@ async def _ask(endpoint: Endpoint, body: Mapping[str, Any], seconds: float, repl
             verify=endpoint.base_url.startswith("https:"),
             timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
         )
-        client = openai.AsyncOpenAI(api_key="none", base_url=endpoint.base_url, max_retries=0, http_client=http)
+        client = openai.AsyncOpenAI(
+            api_key="none", base_url=endpoint.base_url, max_retries=0, http_client=http
+        )
         async with client:
-            await client.chat.completions.with_raw_response.create(model=endpoint.model, messages=[], extra_body=dict(body))
+            await client.chat.completions.with_raw_response.create(
+                model=endpoint.model, messages=[], extra_body=dict(body)
+            )
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

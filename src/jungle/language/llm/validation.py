@@ -20,7 +20,12 @@ from .parsing import Item
 MOST_WORDS = 30  # of a phrase that is looked at
 LONGEST_WORD = 40
 MOST_MISSPELLED = 2  # words of a phrase that are mended
-MODEL, REPAIRED, PLANNED, ENGINE = "model", "model, repaired", "model's plan", "engine"  # provenance
+MODEL, REPAIRED, PLANNED, ENGINE = (
+    "model",
+    "model, repaired",
+    "model's plan",
+    "engine",
+)  # provenance
 
 
 class Verdict(NamedTuple):
@@ -65,7 +70,9 @@ class Gate:
         if text in self.said:
             return Verdict(reason="This was said already: say something new.")
         if sum(word.size for word in words) > self.tongue.voice.breath:
-            return Verdict(reason=f"It is too long: a breath has {self.tongue.voice.breath} syllables.")
+            return Verdict(
+                reason=f"It is too long: a breath has {self.tongue.voice.breath} syllables."
+            )
         self.said.add(text)
         return Verdict(meaning, provenance)
 
@@ -103,7 +110,9 @@ class Gate:
 def glosses(tongue: Language) -> dict[str, str]:
     """Written words of a language by their gloss, its pieces sorted; without glosses that fit two words."""
     words = tongue.grammar.table.words.values()
-    pairs = {pair for word in words for pair in zip(word.gloss.split(), word.text.split(), strict=True)}
+    pairs = {
+        pair for word in words for pair in zip(word.gloss.split(), word.text.split(), strict=True)
+    }
     found: dict[str, set[str]] = {}
     for gloss, text in pairs:
         found.setdefault(_sorted(gloss), set()).add(text)
@@ -117,7 +126,9 @@ def _words(text: str) -> list[str]:
 
 
 def _sorted(gloss: str) -> str:
-    return ".".join(sorted(filter(None, re.split(r"[-~.:=]", unicodedata.normalize("NFC", gloss).casefold()))))
+    return ".".join(
+        sorted(filter(None, re.split(r"[-~.:=]", unicodedata.normalize("NFC", gloss).casefold())))
+    )
 
 
 def phrase_of(tongue: Language, meaning: Meaning, name: str = "") -> Phrase:

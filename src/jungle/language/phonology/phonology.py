@@ -17,7 +17,12 @@ from .vocal_tract import Voice
 
 Form = tuple[str, ...]
 Bias = Callable[[str], float]  # how much likelier than usual a segment is
-STRESSES = {"initial": 0.3, "penultimate": 0.35, "final": 0.2, "heaviest": 0.15}  # Goedemans and van der Hulst 2013, WALS 14 and 15
+STRESSES = {
+    "initial": 0.3,
+    "penultimate": 0.35,
+    "final": 0.2,
+    "heaviest": 0.15,
+}  # Goedemans and van der Hulst 2013, WALS 14 and 15
 CODAS = {"none": 0.3, "nasals": 0.2, "sonorants": 0.25, "most": 0.25}
 FEWEST_CONSONANTS, MOST_CONSONANTS = 8, 13
 POOREST = 5  # consonants of a language at least: Rotokas has six
@@ -43,7 +48,9 @@ class Phonology:
     stress: str  # a key of STRESSES
     letters: dict[str, str]
     _reading: dict[str, str] = field(default_factory=dict, repr=False)
-    _spelled: dict[Form, str] = field(default_factory=dict, repr=False)  # what was worked out before
+    _spelled: dict[Form, str] = field(
+        default_factory=dict, repr=False
+    )  # what was worked out before
     _said: dict[Form, str] = field(default_factory=dict, repr=False)
     _nuclei: frozenset[str] = field(init=False, repr=False)  # segments that carry a syllable
     _rest: frozenset[str] = field(init=False, repr=False)  # segments that do not
@@ -55,7 +62,12 @@ class Phonology:
         object.__setattr__(self, "_nuclei", nuclei)
         object.__setattr__(self, "_rest", frozenset(self.letters) - nuclei)
         for ranked in (self.consonants, self.vowels):
-            self._weights.update({segment: math.log((len(ranked) + 1) / rank) for rank, segment in enumerate(ranked, 1)})
+            self._weights.update(
+                {
+                    segment: math.log((len(ranked) + 1) / rank)
+                    for rank, segment in enumerate(ranked, 1)
+                }
+            )
 
     @cached_property
     def tonal(self) -> bool:
@@ -107,7 +119,9 @@ class Phonology:
         left = form[last + 1 :]
         if not starts or len(left) > 1 or (left and left[0] not in self.codas):
             return None
-        return tuple([form[start:end] for start, end in zip(starts, [*starts[1:], len(form)], strict=True)])
+        return tuple(
+            [form[start:end] for start, end in zip(starts, [*starts[1:], len(form)], strict=True)]
+        )
 
     def stressed(self, syllables: tuple[Form, ...]) -> int:
         """The number of the stressed syllable, from 0."""
@@ -117,7 +131,9 @@ class Phonology:
         if self.stress == "final":
             return last
         if self.stress == "heaviest":
-            return next((place for place, one in enumerate(syllables) if not is_vowel(one[-1])), last - 1)
+            return next(
+                (place for place, one in enumerate(syllables) if not is_vowel(one[-1])), last - 1
+            )
         return last - 1
 
     def ipa(self, syllables: tuple[Form, ...], main: int) -> str:
@@ -133,16 +149,28 @@ class Phonology:
         self._said[syllable] = said
         return said
 
-    def syllable(self, dice: Dice, bias: Bias = even, *, first: bool, bare: bool = False) -> list[str]:
+    def syllable(
+        self, dice: Dice, bias: Bias = even, *, first: bool, bare: bool = False
+    ) -> list[str]:
         """A syllable. ``bare``: one consonant and one vowel."""
         pairs = sorted(self.onsets)
         if not bare and pairs and dice.random() < self.clusters:
-            onset = list(dice.weighted(pairs, [self.weight(a) * bias(a) * self.weight(b) * bias(b) for a, b in pairs]))
+            onset = list(
+                dice.weighted(
+                    pairs, [self.weight(a) * bias(a) * self.weight(b) * bias(b) for a, b in pairs]
+                )
+            )
         elif first and not bare and dice.random() < 0.08:
             onset = []
         else:
-            onset = [dice.weighted(self.consonants, [self.weight(one) * bias(one) for one in self.consonants])]
-        onset.append(dice.weighted(self.vowels, [self.weight(one) * bias(one) for one in self.vowels]))
+            onset = [
+                dice.weighted(
+                    self.consonants, [self.weight(one) * bias(one) for one in self.consonants]
+                )
+            ]
+        onset.append(
+            dice.weighted(self.vowels, [self.weight(one) * bias(one) for one in self.vowels])
+        )
         ends = sorted(self.codas)
         if not bare and ends and dice.random() < self.closed:
             onset.append(dice.weighted(ends, [self.weight(one) for one in ends]))
@@ -172,16 +200,27 @@ def make_phonology(voice: Voice, dice: Dice) -> Phonology:
     bases = _vowels(voice, dice)
     tones = dice.some(list(TONES)[1:], [3, 1, 2], 1 + dice.below(2)) if voice.tone > 0.6 else []
     vowels = [vowel + mark for mark in ("", *tones) for vowel in bases]
-    clusters = dice.choice((0.0, 0.0, 0.08, 0.15)) if voice.tongue > 0.2 or voice.pulse > 0.6 else 0.0
+    clusters = (
+        dice.choice((0.0, 0.0, 0.08, 0.15)) if voice.tongue > 0.2 or voice.pulse > 0.6 else 0.0
+    )
     letters = _letters(consonants, bases, tones)
     consonants = [one for one in consonants if one in letters]
     if len(consonants) < POOREST:
         raise BadInput(
             f"The voice {voice.name!r} can say only {len(consonants)} consonants, too few for a language: raise some of its axes."
         )
-    kinds = {"none": (), "nasals": ("nasal",), "sonorants": ("nasal", "liquid"), "most": ("nasal", "liquid", "fricative")}
+    kinds = {
+        "none": (),
+        "nasals": ("nasal",),
+        "sonorants": ("nasal", "liquid"),
+        "most": ("nasal", "liquid", "fricative"),
+    }
     coda = dice.weighted(list(CODAS), list(CODAS.values()))
-    ends = [one for one in consonants if CONSONANTS[one].kind in kinds[coda] and CONSONANTS[one].place != "glottal"]
+    ends = [
+        one
+        for one in consonants
+        if CONSONANTS[one].kind in kinds[coda] and CONSONANTS[one].place != "glottal"
+    ]
     starts = [(a, b) for a in consonants for b in consonants if clusters and _rises(a, b)]
     stress = dice.weighted(list(STRESSES), list(STRESSES.values()))
     return Phonology(
@@ -198,7 +237,12 @@ def make_phonology(voice: Voice, dice: Dice) -> Phonology:
 
 def _rises(first: str, second: str) -> bool:
     a, b = CONSONANTS[first], CONSONANTS[second]
-    return a.kind in ("stop", "fricative") and b.kind in ("liquid", "glide") and b.sonority - a.sonority >= DISTANCE and a.place != b.place
+    return (
+        a.kind in ("stop", "fricative")
+        and b.kind in ("liquid", "glide")
+        and b.sonority - a.sonority >= DISTANCE
+        and a.place != b.place
+    )
 
 
 def _consonants(voice: Voice, dice: Dice) -> list[str]:
@@ -206,10 +250,16 @@ def _consonants(voice: Voice, dice: Dice) -> list[str]:
     able = [name for name, fit in fits.items() if fit > 0]
     count = FEWEST_CONSONANTS + dice.below(MOST_CONSONANTS - FEWEST_CONSONANTS + 1)
     chosen = dice.some(able, [fits[name] for name in able], count)
-    for name in list(chosen):  # a voiced stop has its voiceless partner, if the body can say it (universal of Hyman 2008)
+    for name in list(
+        chosen
+    ):  # a voiced stop has its voiceless partner, if the body can say it (universal of Hyman 2008)
         segment = CONSONANTS[name]
         if segment.kind == "stop" and segment.voiced:
-            partner = next(o.ipa for o in CONSONANTS.values() if o.kind == "stop" and o.place == segment.place and not o.voiced)
+            partner = next(
+                o.ipa
+                for o in CONSONANTS.values()
+                if o.kind == "stop" and o.place == segment.place and not o.voiced
+            )
             if partner not in chosen and fits[partner] > 0:
                 chosen.append(partner)
     return sorted(chosen, key=lambda name: -fits[name])
@@ -219,7 +269,11 @@ def _vowels(voice: Voice, dice: Dice) -> list[str]:
     """Three to five vowels, far from one another (Liljencrants and Lindblom 1972), and like the body: small and high, or large and low."""
     chosen = [VOWELS["a"]]
     for _ in range(2 + dice.below(3)):
-        rest = [vowel for vowel in VOWELS.values() if vowel not in chosen and _apart(vowel, chosen) > 0.3]
+        rest = [
+            vowel
+            for vowel in VOWELS.values()
+            if vowel not in chosen and _apart(vowel, chosen) > 0.3
+        ]
         if not rest:
             break
         weights = [
@@ -231,7 +285,9 @@ def _vowels(voice: Voice, dice: Dice) -> list[str]:
             for one in rest
         ]
         chosen.append(dice.some(rest, weights, 1)[0])
-    return sorted((one.ipa for one in chosen), key=lambda name: abs(VOWELS[name].depth - voice.depth))
+    return sorted(
+        (one.ipa for one in chosen), key=lambda name: abs(VOWELS[name].depth - voice.depth)
+    )
 
 
 def _apart(vowel: Vowel, others: Iterable[Vowel]) -> float:
@@ -251,7 +307,9 @@ def _letters(consonants: list[str], bases: list[str], tones: list[str]) -> dict[
         for spelled in VOWELS[segment].letters if vowel else CONSONANTS[segment].letters:
             trial = {**letters, segment: spelled}
             for mark in tones if vowel else ():
-                trial[segment + mark] = unicodedata.normalize("NFC", spelled[0] + TONES[mark] + spelled[1:])
+                trial[segment + mark] = unicodedata.normalize(
+                    "NFC", spelled[0] + TONES[mark] + spelled[1:]
+                )
             if _readable(trial):
                 letters = trial
                 break

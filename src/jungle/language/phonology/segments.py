@@ -6,8 +6,22 @@ from functools import cache
 
 from .vocal_tract import Voice
 
-SONORITY = {"click": 1, "stop": 1, "affricate": 2, "fricative": 3, "nasal": 4, "liquid": 5, "glide": 6, "vowel": 7}  # Parker 2002
-TONES = {"": "", "˥": "\u0301", "˥˩": "\u0302", "˩˥": "\u030c"}  # tone letters and the marks they are written with
+SONORITY = {
+    "click": 1,
+    "stop": 1,
+    "affricate": 2,
+    "fricative": 3,
+    "nasal": 4,
+    "liquid": 5,
+    "glide": 6,
+    "vowel": 7,
+}  # Parker 2002
+TONES = {
+    "": "",
+    "˥": "\u0301",
+    "˥˩": "\u0302",
+    "˩˥": "\u030c",
+}  # tone letters and the marks they are written with
 CANNOT = 0.08  # of an axis under which a body is not able
 PICKY = 3.0  # how much better than others a body must be at a segment to use it
 
@@ -46,7 +60,9 @@ def _consonants() -> dict[str, Segment]:
     for line in _CONSONANTS.strip().splitlines():
         ipa, letters, kind, place, voiced, common, *needs = line.split()
         pairs = tuple((axis, float(weight)) for axis, weight in (need.split("=") for need in needs))
-        found[ipa] = Segment(ipa, tuple(letters.split("|")), kind, place, voiced == "+", float(common), pairs)
+        found[ipa] = Segment(
+            ipa, tuple(letters.split("|")), kind, place, voiced == "+", float(common), pairs
+        )
     return found
 
 

@@ -28,17 +28,33 @@ class Voice:
     def __post_init__(self) -> None:
         for name in AXES:
             if not 0 <= getattr(self, name) <= 1:
-                raise BadInput(f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number from 0 to 1.")
-        for name, low, high in (("pitch", 5, 100_000), ("span", 0.05, 6), ("tempo", 0.5, 20), ("breath", 6, 40)):
+                raise BadInput(
+                    f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number from 0 to 1."
+                )
+        for name, low, high in (
+            ("pitch", 5, 100_000),
+            ("span", 0.05, 6),
+            ("tempo", 0.5, 20),
+            ("breath", 6, 40),
+        ):
             if not low <= getattr(self, name) <= high:
-                raise BadInput(f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number from {low} to {high}.")
+                raise BadInput(
+                    f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number from {low} to {high}."
+                )
 
 
 AXES = ("lips", "tongue", "throat", "nose", "noise", "tone", "pulse", "click", "depth")
 
 
 def _voice(name: str, pitch: float, span: float, tempo: float, breath: int, *axes: float) -> Voice:
-    return Voice(name=name, pitch=pitch, span=span, tempo=tempo, breath=breath, **dict(zip(AXES, axes, strict=True)))
+    return Voice(
+        name=name,
+        pitch=pitch,
+        span=span,
+        tempo=tempo,
+        breath=breath,
+        **dict(zip(AXES, axes, strict=True)),
+    )
 
 
 # Pitch, tempo and what each body lacks: Fitch 2006 (Production of vocalizations in mammals), Suthers 2004 (birds), Gerhardt and Huber
@@ -47,7 +63,9 @@ VOICES = {
     voice.name: voice
     for voice in (
         #       name      Hz   oct  tempo breath lips tongue throat nose noise tone pulse click depth
-        _voice("songbird", 3500, 2.0, 6.5, 22, 0.00, 0.95, 0.40, 0.05, 0.30, 1.00, 0.30, 0.05, 0.05),
+        _voice(
+            "songbird", 3500, 2.0, 6.5, 22, 0.00, 0.95, 0.40, 0.05, 0.30, 1.00, 0.30, 0.05, 0.05
+        ),
         _voice("parrot", 1400, 2.0, 5.5, 22, 0.30, 0.95, 0.75, 0.25, 0.65, 0.25, 0.90, 0.30, 0.35),
         _voice("cat", 150, 1.5, 3.8, 16, 0.60, 0.15, 0.85, 0.80, 0.35, 0.10, 1.00, 0.00, 0.85),
         _voice("herd", 180, 1.0, 4.2, 18, 0.95, 0.10, 0.35, 1.00, 0.25, 0.05, 0.10, 0.00, 0.70),
@@ -72,7 +90,9 @@ def voice_named(name: str) -> Voice:
     return VOICES[name]
 
 
-def measured_voice(name: str, like: Voice, *, pitch: float, tonality: float, flatness: float, pulses: float) -> Voice:
+def measured_voice(
+    name: str, like: Voice, *, pitch: float, tonality: float, flatness: float, pulses: float
+) -> Voice:
     """The voice of one animal: the body of ``like``, moved by what was measured in a recording of its call.
 
     Args:

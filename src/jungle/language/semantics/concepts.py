@@ -49,7 +49,10 @@ class Concept:
     @property
     def animate(self) -> bool:
         """Whether it lives: the plural of some languages asks."""
-        return bool(self.tags & {"person", "animal", "pronoun", "threat", "asking"}) and "weather" not in self.tags
+        return (
+            bool(self.tags & {"person", "animal", "pronoun", "threat", "asking"})
+            and "weather" not in self.tags
+        )
 
 
 def concepts(more: str = "") -> dict[str, Concept]:
@@ -69,12 +72,16 @@ def _concepts(more: str) -> dict[str, Concept]:
         if line.strip() and not line.startswith(("#", "concept\t")):
             concept = _concept(line, f"Line {number} of the concepts")
             if concept.name in found:
-                raise BadInput(f"Line {number} of the concepts repeats {concept.name!r}: give each concept a name of its own.")
+                raise BadInput(
+                    f"Line {number} of the concepts repeats {concept.name!r}: give each concept a name of its own."
+                )
             found[concept.name] = concept
     for concept in found.values():
         for part in concept.parts:
             if (part not in found and part not in DERIVATIONS) or part == concept.name:
-                raise BadInput(f"The concept {concept.name!r} is made of {part!r}, which is no other concept: add it or leave it out.")
+                raise BadInput(
+                    f"The concept {concept.name!r} is made of {part!r}, which is no other concept: add it or leave it out."
+                )
     return found
 
 
@@ -82,6 +89,21 @@ def _concept(line: str, where: str) -> Concept:
     fields = [field.strip() for field in line.split("\t")]
     fields += [""] * (6 - len(fields))
     name, kind, use, english, tags, made = fields[:6]
-    if len(fields) > 6 or not re.fullmatch(r"[A-Za-z]+(\.[A-Za-z]+)*", name) or kind not in CLASSES or use not in "1234" or not english:
-        raise BadInput(f"{where} reads {line!r}: give a name, a class of {', '.join(CLASSES)}, a use from 1 to 4, English, tags, parts.")
-    return Concept(intern(name), kind, int(use), english, frozenset(filter(None, tags.split(","))), tuple(filter(None, made.split("+"))))
+    if (
+        len(fields) > 6
+        or not re.fullmatch(r"[A-Za-z]+(\.[A-Za-z]+)*", name)
+        or kind not in CLASSES
+        or use not in "1234"
+        or not english
+    ):
+        raise BadInput(
+            f"{where} reads {line!r}: give a name, a class of {', '.join(CLASSES)}, a use from 1 to 4, English, tags, parts."
+        )
+    return Concept(
+        intern(name),
+        kind,
+        int(use),
+        english,
+        frozenset(filter(None, tags.split(","))),
+        tuple(filter(None, made.split("+"))),
+    )

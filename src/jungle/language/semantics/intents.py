@@ -15,7 +15,19 @@ from .concepts import Concept, concepts
 from .meaning import NP, Clause, Meaning, faults, quick
 
 MOODS = ("calm", "glad", "afraid", "angry", "sad", "curious", "tender", "proud")
-FIELDS = ("link", "verb", "mood", "tense", "source", "not", "actor", "patient", "relation", "place", "adverb")
+FIELDS = (
+    "link",
+    "verb",
+    "mood",
+    "tense",
+    "source",
+    "not",
+    "actor",
+    "patient",
+    "relation",
+    "place",
+    "adverb",
+)
 PLAIN = 7  # nouns without a quality to one that has one, where none is asked for
 SECONDS = 3  # phrases that end after their first clause to two that go on, less one
 T = TypeVar("T")
@@ -33,7 +45,9 @@ class ClauseTemplate:
     places: tuple[tuple[str, NP | None], ...]
     adverbs: tuple[str, ...]
     _count: int = field(init=False, repr=False)  # of the clauses to draw
-    _heads: list[tuple[str, str, str, str, bool]] = field(init=False, repr=False)  # without who takes part
+    _heads: list[tuple[str, str, str, str, bool]] = field(
+        init=False, repr=False
+    )  # without who takes part
 
     def __post_init__(self) -> None:
         every = (self.heads, self.actors, self.patients, self.places, self.adverbs)
@@ -42,7 +56,9 @@ class ClauseTemplate:
 
     def draw(self, number: int) -> tuple[Clause, int]:
         """A clause from the low digits of a large number, and the digits that are left."""
-        number, low = divmod(number, self._count)  # low is a small integer: its digits are parted faster
+        number, low = divmod(
+            number, self._count
+        )  # low is a small integer: its digits are parted faster
         heads, actors, patients, places = self._heads, self.actors, self.patients, self.places
         verb, mood, tense, source, negative = heads[low % len(heads)]
         low //= len(heads)
@@ -54,7 +70,9 @@ class ClauseTemplate:
         adverb = self.adverbs[low // len(places)]
         if where and ((who and where.noun == who.noun) or (whom and where.noun == whom.noun)):
             relation, where = "", None  # not "the river sings in the river"
-        return quick(Clause, (verb, mood, tense, source, negative, who, whom, relation, where, adverb)), number
+        return quick(
+            Clause, (verb, mood, tense, source, negative, who, whom, relation, where, adverb)
+        ), number
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +114,14 @@ class Intent:
 class Reader:
     """Turns the text of a template into choices."""
 
-    def __init__(self, known: dict[str, Concept], qualities: dict[str, str], places: dict[str, str]) -> None:
+    def __init__(
+        self, known: dict[str, Concept], qualities: dict[str, str], places: dict[str, str]
+    ) -> None:
         self.known = known
         self.qualities = {tag: self.names(text, "A") for tag, text in qualities.items()}
-        self.suited = {relation: frozenset(self.names(text, "N")) for relation, text in places.items()}
+        self.suited = {
+            relation: frozenset(self.names(text, "N")) for relation, text in places.items()
+        }
         self._met: dict[Any, Any] = {}
 
     def _one(self, made: T) -> T:
@@ -112,11 +134,17 @@ class Reader:
         found: list[str] = []
         for item in filter(None, text.rstrip("?").split(",")):
             if item.startswith("@"):
-                found += [name for name, one in self.known.items() if item[1:] in one.tags and one.kind in kinds]
+                found += [
+                    name
+                    for name, one in self.known.items()
+                    if item[1:] in one.tags and one.kind in kinds
+                ]
             elif item in NUMBERS or (item in self.known and self.known[item].kind in kinds):
                 found.append(intern(item))  # one object for one name: quicker to compare
             else:
-                raise BadInput(f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: mend intents.toml.")
+                raise BadInput(
+                    f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: mend intents.toml."
+                )
         return (*found, *([""] * max(len(found), 1) if text.endswith("?") else []))
 
     def nps(self, fields: dict[str, str], role: str, *, free: bool = True) -> tuple[NP | None, ...]:
@@ -134,7 +162,12 @@ class Reader:
             own = qualities if given or not free else self.usual(noun)
             counts = ("SG",) if "mass" in self.known[noun].tags else numbers
             some = {
-                quality: [self._one(NP(noun, number, quality, owner)) for number in counts for owner in owners if owner != noun]
+                quality: [
+                    self._one(NP(noun, number, quality, owner))
+                    for number in counts
+                    for owner in owners
+                    if owner != noun
+                ]
                 for quality in dict.fromkeys(own)
             }
             for quality in own:
@@ -144,7 +177,9 @@ class Reader:
     def usual(self, noun: str) -> tuple[str, ...]:
         """Qualities that a noun may have now and then, and thrice as often none."""
         tags = self.known[noun].tags
-        found = next((names for tag, names in self.qualities.items() if tag in tags or tag == noun), ())
+        found = next(
+            (names for tag, names in self.qualities.items() if tag in tags or tag == noun), ()
+        )
         return (*found, *([""] * (PLAIN * len(found) or 1)))
 
     def suits(self, relation: str, place: NP | None) -> bool:
@@ -155,14 +190,25 @@ class Reader:
         """A clause template from "key=value key=value"."""
         pairs = [item.partition("=") for item in text.split()]
         fields = {key: value for key, _, value in pairs}
-        allowed = {*FIELDS, *(f"{role}.{part}" for role in ("actor", "patient", "place") for part in PARTS)}
+        allowed = {
+            *FIELDS,
+            *(f"{role}.{part}" for role in ("actor", "patient", "place") for part in PARTS),
+        }
         unknown = sorted(fields.keys() - allowed)
         if unknown or not fields.get("verb"):
-            raise BadInput(f"The clause {text!r} has {', '.join(unknown) or 'no verb'}: use the keys {', '.join(FIELDS)}.")
+            raise BadInput(
+                f"The clause {text!r} has {', '.join(unknown) or 'no verb'}: use the keys {', '.join(FIELDS)}."
+            )
         mood = fields.get("mood", "IND")
         default = {"IND": ("PRS", "VIS"), "Q": ("PRS", "")}.get(mood, ("", ""))
         heads = tuple(
-            Clause(verb, one, tense if one in ("IND", "Q") else "", source if one == "IND" else "", fields.get("not") == "yes")
+            Clause(
+                verb,
+                one,
+                tense if one in ("IND", "Q") else "",
+                source if one == "IND" else "",
+                fields.get("not") == "yes",
+            )
             for verb in self.names(fields["verb"], "ITA")
             for one in map(intern, mood.split(","))
             for tense in map(intern, fields.get("tense", default[0]).split(","))
@@ -174,16 +220,26 @@ class Reader:
             nps = self.nps(fields, "place")
             places = ()
             for name in self.names(relation.rstrip("?"), "P"):
-                fit = {np: self._one((name, np)) for np in dict.fromkeys(nps) if self.suits(name, np)}
+                fit = {
+                    np: self._one((name, np)) for np in dict.fromkeys(nps) if self.suits(name, np)
+                }
                 places += tuple(fit[np] for np in nps if np in fit)
             if not places:
-                raise BadInput(f"In the clause {text!r} no place suits its relation: see [places] in intents.toml.")
+                raise BadInput(
+                    f"In the clause {text!r} no place suits its relation: see [places] in intents.toml."
+                )
             if relation.endswith("?"):
                 places += len(places) * (("", None),)
         return ClauseTemplate(
             fields.get("link", ""),
             heads,
-            self.nps(fields, "actor", free=not any(self.known[one.verb].kind == "A" for one in heads if one.verb in self.known)),
+            self.nps(
+                fields,
+                "actor",
+                free=not any(
+                    self.known[one.verb].kind == "A" for one in heads if one.verb in self.known
+                ),
+            ),
             self.nps(fields, "patient"),
             places,
             self.names(fields.get("adverb", ""), "D") or ("",),
@@ -192,7 +248,9 @@ class Reader:
     def intent(self, name: str, table: dict[str, Any]) -> Intent:
         """One table of intents.toml."""
         if table.get("mood") not in MOODS or not table.get("say"):
-            raise BadInput(f"The intent {name!r} needs a mood of {', '.join(MOODS)} and something to say: mend intents.toml.")
+            raise BadInput(
+                f"The intent {name!r} needs a mood of {', '.join(MOODS)} and something to say: mend intents.toml."
+            )
         try:
             made = Intent(
                 name,
@@ -200,12 +258,18 @@ class Reader:
                 str(table.get("when", "")),
                 self.names(table.get("call", ""), "X") or ("",),
                 int(table.get("level", 1)),
-                tuple(self._one(NP(one)) if one else None for one in self.names(table.get("to", ""), "N")) or (None,),
+                tuple(
+                    self._one(NP(one)) if one else None
+                    for one in self.names(table.get("to", ""), "N")
+                )
+                or (None,),
                 tuple(map(self.clause, table["say"])),
                 tuple(map(self.clause, table.get("then", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"The intent {name!r} cannot be read ({error}): compare it with the others in intents.toml.") from None
+            raise BadInput(
+                f"The intent {name!r} cannot be read ({error}): compare it with the others in intents.toml."
+            ) from None
         self._check(made)
         return made
 
@@ -213,12 +277,29 @@ class Reader:
         """Refuse an intent that says what no language can, as a verb with too many participants."""
         second = Clause("sleep", "IMP", "", "")
         for template in (*intent.say, *intent.then):
-            actor, patient, (relation, place) = template.actors[0], template.patients[0], template.places[0]
+            actor, patient, (relation, place) = (
+                template.actors[0],
+                template.patients[0],
+                template.places[0],
+            )
             for head in template.heads:
-                clause = head._replace(actor=actor, patient=patient, relation=relation, place=place, adverb=template.adverbs[0])
-                wrong = faults(Meaning(first=clause, link=template.link, second=second if template.link else None), self.known)
+                clause = head._replace(
+                    actor=actor,
+                    patient=patient,
+                    relation=relation,
+                    place=place,
+                    adverb=template.adverbs[0],
+                )
+                wrong = faults(
+                    Meaning(
+                        first=clause, link=template.link, second=second if template.link else None
+                    ),
+                    self.known,
+                )
                 if wrong:
-                    raise BadInput(f"The intent {intent.name!r} says what no language can, {'; '.join(wrong)}: mend intents.toml.")
+                    raise BadInput(
+                        f"The intent {intent.name!r} says what no language can, {'; '.join(wrong)}: mend intents.toml."
+                    )
 
 
 @cache

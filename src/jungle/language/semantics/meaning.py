@@ -41,7 +41,9 @@ class Meaning(NamedTuple):
     second: Clause | None = None
 
 
-quick = tuple.__new__  # quick(Clause, fields) is Clause(*fields) in half the time, for whoever makes many
+quick = (
+    tuple.__new__
+)  # quick(Clause, fields) is Clause(*fields) in half the time, for whoever makes many
 
 
 def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
@@ -69,20 +71,36 @@ def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
         check(is_a(clause.verb, "ITA"), f"{clause.verb!r} is no verb")
         check(clause.mood in MOODS, f"{clause.mood!r} is no mood")
         order = clause.mood in ("IMP", "URG")
-        check(clause.tense in (("",) if order else TENSES), f"the tense {clause.tense!r} does not go with {clause.mood}")
-        check(clause.source in (SOURCES if clause.mood == "IND" else ("",)), f"the source {clause.source!r} does not go with {clause.mood}")
+        check(
+            clause.tense in (("",) if order else TENSES),
+            f"the tense {clause.tense!r} does not go with {clause.mood}",
+        )
+        check(
+            clause.source in (SOURCES if clause.mood == "IND" else ("",)),
+            f"the source {clause.source!r} does not go with {clause.mood}",
+        )
         check((clause.actor is None) == order, "a command has no actor, all else has one")
-        check((clause.patient is not None) == is_a(clause.verb, "T"), f"{clause.verb!r} has too many or too few participants")
-        check((clause.place is not None) == is_a(clause.relation, "P"), "a place needs its relation")
+        check(
+            (clause.patient is not None) == is_a(clause.verb, "T"),
+            f"{clause.verb!r} has too many or too few participants",
+        )
+        check(
+            (clause.place is not None) == is_a(clause.relation, "P"), "a place needs its relation"
+        )
         check(not clause.adverb or is_a(clause.adverb, "D"), f"{clause.adverb!r} is no adverb")
         for np in (clause.actor, clause.patient, clause.place):
             if np:
                 check_np(np)
 
     check(bool(meaning.call or meaning.first), "a phrase needs a call or a clause")
-    check((meaning.level in (1, 2, 3)) if meaning.call else meaning.level == 0, "a call has a level from 1 to 3")
+    check(
+        (meaning.level in (1, 2, 3)) if meaning.call else meaning.level == 0,
+        "a call has a level from 1 to 3",
+    )
     check(not meaning.call or is_a(meaning.call, "X"), f"{meaning.call!r} is no call")
-    joined = (meaning.second is not None) == is_a(meaning.link, "C") and (meaning.first is not None or meaning.second is None)
+    joined = (meaning.second is not None) == is_a(meaning.link, "C") and (
+        meaning.first is not None or meaning.second is None
+    )
     check(joined, "a link joins two clauses")
     if meaning.to:
         check_np(meaning.to)

@@ -38,15 +38,21 @@ def additions(table: Mapping[str, Any]) -> tuple[str, str]:
     """
     given, tables = table.get("concepts", []), table.get("intents", {})
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        raise BadInput("concepts of [language] must be tables: write each under a line [[language.concepts]].")
+        raise BadInput(
+            "concepts of [language] must be tables: write each under a line [[language.concepts]]."
+        )
     if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
-        raise BadInput("intents of [language] must be tables: write each under a line such as [language.intents.tea].")
+        raise BadInput(
+            "intents of [language] must be tables: write each under a line such as [language.intents.tea]."
+        )
     more_concepts = "".join(_line(entry, number) for number, entry in enumerate(given, 1))
     more_intents = "".join(_table(name, entry) for name, entry in tables.items())
     own = {intent.name for intent in intents()}
     for name in tables:
         if name in own or name in ("qualities", "places"):
-            raise BadInput(f"The intent {name!r} of [language.intents] is there already: give yours another name.")
+            raise BadInput(
+                f"The intent {name!r} of [language.intents] is there already: give yours another name."
+            )
     concepts(more_concepts)
     intents(more_concepts, more_intents)
     return more_concepts, more_intents
@@ -61,9 +67,18 @@ def _line(entry: Mapping[str, Any], number: int) -> str:
     letters = {name: letter for letter, name in CLASSES.items()}
     letter = letters.get(entry["class"], entry["class"])
     if letter not in CLASSES:
-        raise BadInput(f"{where} has the class {entry['class']!r}: choose one of {', '.join(letters)}.")
+        raise BadInput(
+            f"{where} has the class {entry['class']!r}: choose one of {', '.join(letters)}."
+        )
     english = entry.get("english") or entry["word"]
-    fields = (entry["word"], letter, str(entry.get("use", 3)), english, ",".join(entry.get("tags", ())), "+".join(entry.get("made_of", ())))
+    fields = (
+        entry["word"],
+        letter,
+        str(entry.get("use", 3)),
+        english,
+        ",".join(entry.get("tags", ())),
+        "+".join(entry.get("made_of", ())),
+    )
     if any(sign in field for field in fields for sign in "\t\n\r"):
         raise BadInput(f"{where} has a tab or a line break in a text: take it out.")
     return "\t".join(fields) + "\n"
@@ -71,7 +86,9 @@ def _line(entry: Mapping[str, Any], number: int) -> str:
 
 def _table(name: str, entry: Mapping[str, Any]) -> str:
     _check(entry, PARTS, f"[language.intents.{name}]")
-    lines = [f"{key} = {json.dumps(value)}" for key, value in entry.items()]  # strings, numbers and lists of JSON are valid TOML
+    lines = [
+        f"{key} = {json.dumps(value)}" for key, value in entry.items()
+    ]  # strings, numbers and lists of JSON are valid TOML
     return "\n".join([f"[{json.dumps(name)}]", *lines, ""])
 
 
@@ -80,5 +97,7 @@ def _check(entry: Mapping[str, Any], allowed: Mapping[str, type], where: str) ->
         if key not in allowed:
             raise BadInput(f"{where} has no key {key!r}: use {', '.join(allowed)}.")
         right = isinstance(value, allowed[key]) and not isinstance(value, bool)
-        if not right or (isinstance(value, list) and not all(isinstance(one, str) for one in value)):
+        if not right or (
+            isinstance(value, list) and not all(isinstance(one, str) for one in value)
+        ):
             raise BadInput(f"{where}: {key} must be {WORDS[allowed[key]]}, not {value!r:.60}.")

@@ -14,7 +14,9 @@ from ...errors import BadCheckpoint, JungleError, MissingExtra
 from ..engine import Audio
 from .hub_access import Token, check_access, check_name, local_folder
 
-CLAP = "laion/clap-htsat-unfused"  # trained on general sounds, with recordings of animals among them
+CLAP = (
+    "laion/clap-htsat-unfused"  # trained on general sounds, with recordings of animals among them
+)
 SHORTEST = 0.1  # seconds of a piece behind others that is worth hearing
 
 
@@ -26,10 +28,14 @@ class Clap:
         self._tokenizer, self._extractor = processor.tokenizer, processor.feature_extractor
         self.rate = int(self._extractor.sampling_rate)  # Hz that it was trained on
         self._longest = int(self._extractor.nb_max_samples)  # samples of one piece
-        self._words = int(model.config.text_config.max_position_embeddings) - 2  # tokens; RoBERTa counts places from 2
+        self._words = (
+            int(model.config.text_config.max_position_embeddings) - 2
+        )  # tokens; RoBERTa counts places from 2
 
     @classmethod
-    def open(cls, source: str = CLAP, device: str | torch.device = "cpu", token: Token | None = None) -> Self:
+    def open(
+        cls, source: str = CLAP, device: str | torch.device = "cpu", token: Token | None = None
+    ) -> Self:
         """Open a folder, or a model of the hub ("OWNER/NAME", downloaded once). A folder needs no network.
 
         Raises:
@@ -46,14 +52,20 @@ class Clap:
             except OSError:
                 if folder:
                     raise
-                check_access(source, token, file="config.json")  # in one quick request, before libraries that repeat theirs
+                check_access(
+                    source, token, file="config.json"
+                )  # in one quick request, before libraries that repeat theirs
                 model, processor, lacking = load(source, token=token.value if token else False)
             made = cls(model.to(device), processor, source)
-            probe = made.cosine("an animal", np.full((made.rate // 2, 1), 0.1, np.float32), made.rate)
+            probe = made.cosine(
+                "an animal", np.full((made.rate // 2, 1), 0.1, np.float32), made.rate
+            )
             lion, frog = processor.tokenizer(["a lion roars", "a frog sings"]).input_ids
         except JungleError:
             raise
-        except Exception as problem:  # transformers, safetensors and the hub's library raise many kinds
+        except (
+            Exception
+        ) as problem:  # transformers, safetensors and the hub's library raise many kinds
             raise no_clap(source, type(problem).__name__) from problem
         if lacking:
             raise no_clap(source, f"{lacking} of its weights are missing")
@@ -75,7 +87,9 @@ class Clap:
 
         Pieces are heard one by one: what the extractor does to long or mixed batches is partly drawn at random.
         """
-        words = self._tokenizer([prompt], return_tensors="pt", truncation=True, max_length=self._words)
+        words = self._tokenizer(
+            [prompt], return_tensors="pt", truncation=True, max_length=self._words
+        )
         device = self._model.device
         cosines = []
         with torch.inference_mode():
@@ -87,7 +101,9 @@ class Clap:
                     input_features=heard["input_features"].to(device),
                     is_longer=heard["is_longer"].to(device),
                 )
-                cosines.append(float((answer.audio_embeds * answer.text_embeds).sum()))  # both have length 1
+                cosines.append(
+                    float((answer.audio_embeds * answer.text_embeds).sum())
+                )  # both have length 1
         return float(np.mean(cosines))
 
     def pieces(self, audio: Audio, rate: int) -> list[NDArray[np.float32]]:
@@ -97,8 +113,14 @@ class Clap:
             import soxr
 
             mono = soxr.resample(mono, rate, self.rate, quality="HQ")
-        pieces = [mono[start : start + self._longest] for start in range(0, len(mono), self._longest)]
-        return [piece for number, piece in enumerate(pieces) if not number or len(piece) >= SHORTEST * self.rate]
+        pieces = [
+            mono[start : start + self._longest] for start in range(0, len(mono), self._longest)
+        ]
+        return [
+            piece
+            for number, piece in enumerate(pieces)
+            if not number or len(piece) >= SHORTEST * self.rate
+        ]
 
 
 def load(place: str, **options: Any) -> tuple[Any, Any, int]:
@@ -118,9 +140,15 @@ def load(place: str, **options: Any) -> tuple[Any, Any, int]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         model, found = ClapModel.from_pretrained(place, output_loading_info=True, **options)
-        return model, ClapProcessor.from_pretrained(place, **options), len(found["missing_keys"]) + len(found["mismatched_keys"])
+        return (
+            model,
+            ClapProcessor.from_pretrained(place, **options),
+            len(found["missing_keys"]) + len(found["mismatched_keys"]),
+        )
 
 
 def no_clap(source: str, reason: str) -> BadCheckpoint:
     """The sentence for what is no CLAP model."""
-    return BadCheckpoint(f"'{source}' is no CLAP model that can be opened ({reason}): give a folder or a model of the hub such as {CLAP}.")
+    return BadCheckpoint(
+        f"'{source}' is no CLAP model that can be opened ({reason}): give a folder or a model of the hub such as {CLAP}."
+    )

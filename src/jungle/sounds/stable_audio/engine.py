@@ -43,7 +43,9 @@ FAITHFUL_PROMPTS = (
 def faithful_requests(seed: int = 0) -> list[CallRequest]:
     """The four requests of the faithful recipe, each with a seed of its own."""
     return [
-        CallRequest(seed=take_seed(seed, number), prompt=prompt, negative=FAITHFUL_NEGATIVE, seconds=seconds)
+        CallRequest(
+            seed=take_seed(seed, number), prompt=prompt, negative=FAITHFUL_NEGATIVE, seconds=seconds
+        )
         for number, (seconds, prompt) in enumerate(FAITHFUL_PROMPTS)
     ]
 
@@ -93,7 +95,9 @@ class StableAudioMaker:
         self.batch = batch or (1 if pipeline.device.type == "cpu" else 4)
         self.about, self.note, self.on_step = about, note, on_step
         self.rate = int(pipeline.vae.config.sampling_rate)
-        self.longest: float = pipeline.transformer.config.sample_size * pipeline.vae.hop_length / self.rate  # seconds
+        self.longest: float = (
+            pipeline.transformer.config.sample_size * pipeline.vae.hop_length / self.rate
+        )  # seconds
         self._window = int(self.longest * self.rate)  # samples; the pipeline's own arithmetic
 
     @classmethod
@@ -123,13 +127,30 @@ class StableAudioMaker:
             steps, guidance = FAITHFUL_STEPS, 7.0
         check_sampling(steps, guidance)  # before the download
         compute = choose_compute(device, faithful)
-        solver = "" if importlib.util.find_spec("torchsde") else "; a deterministic solver, as torchsde is not installed"
+        solver = (
+            ""
+            if importlib.util.find_spec("torchsde")
+            else "; a deterministic solver, as torchsde is not installed"
+        )
         if faithful and solver:
             raise MissingExtra.library("torchsde", "stable-audio", "The faithful recipe")
-        note = "made in float32: the recipe's float16 wants a CUDA device" if faithful and compute.dtype != torch.float16 else ""
+        note = (
+            "made in float32: the recipe's float16 wants a CUDA device"
+            if faithful and compute.dtype != torch.float16
+            else ""
+        )
         folder, model = fetch(source, token)
         pipeline, about = load(folder, compute, deterministic=bool(solver)), f"{compute}{solver}"
-        return cls(pipeline, model, steps=steps, guidance=guidance, batch=batch, about=about, note=note, on_step=on_step)
+        return cls(
+            pipeline,
+            model,
+            steps=steps,
+            guidance=guidance,
+            batch=batch,
+            about=about,
+            note=note,
+            on_step=on_step,
+        )
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
         """All takes of all requests in order, each with the index of its request; all are checked before the first is made.
@@ -141,29 +162,52 @@ class StableAudioMaker:
             BadInput: a duration, a number of takes or a seed that cannot be.
             JungleError: (while iterating) a take that stays broken after all repeats, or too little memory for a single take.
         """
-        return self._run([job for index, request in enumerate(requests) for job in self._jobs(index, request)])
+        return self._run(
+            [job for index, request in enumerate(requests) for job in self._jobs(index, request)]
+        )
 
     def _jobs(self, index: int, request: CallRequest) -> Iterator[_Job]:
         seconds = request.seconds or min(NATURAL, self.longest)
-        if not 0 < seconds < math.inf or not 1 <= (samples := round(seconds * self.rate)) <= self._window:
+        if (
+            not 0 < seconds < math.inf
+            or not 1 <= (samples := round(seconds * self.rate)) <= self._window
+        ):
             limit = math.floor(self.longest * 100) / 100
-            raise BadInput(f"A call of {request.seconds:g} s cannot be made: {self.model} makes up to {limit:g} s (0 = as is natural).")
+            raise BadInput(
+                f"A call of {request.seconds:g} s cannot be made: {self.model} makes up to {limit:g} s (0 = as is natural)."
+            )
         if request.takes < 1:
             raise BadInput(f"{request.takes} takes cannot be made: use 1 or more.")
         if not 0 <= request.seed < 2**63:
             raise BadInput(f"{request.seed} is no seed: use a whole number from 0 to 2^63 - 1.")
         prompt = request.prompt or build_prompt(request.mix, request.seed)
-        notes = [self.note, self._cut("prompt", prompt), self._cut("negative prompt", request.negative)]
+        notes = [
+            self.note,
+            self._cut("prompt", prompt),
+            self._cut("negative prompt", request.negative),
+        ]
         if request.negative and self.guidance == 1:
             notes.append("the negative prompt has no effect at guidance 1")
         for number in range(request.takes):
-            yield _Job(index, take_seed(request.seed, number), prompt, request.negative, seconds, samples, _join(notes))
+            yield _Job(
+                index,
+                take_seed(request.seed, number),
+                prompt,
+                request.negative,
+                seconds,
+                samples,
+                _join(notes),
+            )
 
     def _cut(self, what: str, text: str) -> str:
         """The note for a text longer than the tokenizer's limit, beyond which the pipeline drops it."""
         limit = self.pipeline.tokenizer.model_max_length
         count = len(self.pipeline.tokenizer(text, verbose=False).input_ids)
-        return f"the {what} has {count} tokens, and only the first {limit} count" if count > limit else ""
+        return (
+            f"the {what} has {count} tokens, and only the first {limit} count"
+            if count > limit
+            else ""
+        )
 
     def _run(self, jobs: Sequence[_Job]) -> Iterator[tuple[int, Take]]:
         # No negative prompt is not the same as an empty one, and a batch has it for all or for none
@@ -186,7 +230,9 @@ class StableAudioMaker:
     def _mend(self, job: _Job, problem: str) -> tuple[Audio, int, str]:
         """Another attempt in float32 with the same seed (if it was not that already), then with other seeds."""
         dtype = self.pipeline.transformer.dtype
-        seeds = [take_seed(job.seed, -spare) for spare in range(1, SPARES + 1)]  # numbers below 0 belong to no take
+        seeds = [
+            take_seed(job.seed, -spare) for spare in range(1, SPARES + 1)
+        ]  # numbers below 0 belong to no take
         if dtype != torch.float32:
             seeds.insert(0, job.seed)
         try:
@@ -195,7 +241,11 @@ class StableAudioMaker:
                     [(audio, _)] = self._denoise_within_memory([replace(job, seed=seed)])
                     if not fault(audio, job.samples):
                         change = "" if seed == job.seed else f" with seed {seed}"
-                        return audio, seed, f"{problem} from seed {job.seed} in {str(dtype)[6:]}: repeated in float32{change}"
+                        return (
+                            audio,
+                            seed,
+                            f"{problem} from seed {job.seed} in {str(dtype)[6:]}: repeated in float32{change}",
+                        )
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -214,18 +264,30 @@ class StableAudioMaker:
                 raise
             if len(jobs) == 1:
                 raise self._no_memory() from error
-        self.batch = half = len(jobs) // 2  # outside of the handler, whose traceback would hold the tensors of the failed attempt
-        return [*self._denoise_within_memory(jobs[:half]), *self._denoise_within_memory(jobs[half:])]
+        self.batch = half = (
+            len(jobs) // 2
+        )  # outside of the handler, whose traceback would hold the tensors of the failed attempt
+        return [
+            *self._denoise_within_memory(jobs[:half]),
+            *self._denoise_within_memory(jobs[half:]),
+        ]
 
     def _no_memory(self) -> JungleError:
-        return JungleError(f"There is not enough memory on '{self.pipeline.device}' for one take of {self.model}: use --device cpu.")
+        return JungleError(
+            f"There is not enough memory on '{self.pipeline.device}' for one take of {self.model}: use --device cpu."
+        )
 
     def _denoise(self, jobs: Sequence[_Job]) -> list[tuple[Audio, str]]:
         """One call of the pipeline: for each job its samples (as many as it wants, if there are), and a note."""
         generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
-        with _own_durations(self.pipeline, [job.seconds for job in jobs]), warnings.catch_warnings():
+        with (
+            _own_durations(self.pipeline, [job.seconds for job in jobs]),
+            warnings.catch_warnings(),
+        ):
             # The solver asks for noise just outside of the interval it named, by rounding and at its last step; that is harmless
-            warnings.filterwarnings("ignore", message="Should have t[ab]", category=UserWarning, module="torchsde")
+            warnings.filterwarnings(
+                "ignore", message="Should have t[ab]", category=UserWarning, module="torchsde"
+            )
             answer = self.pipeline(
                 [job.prompt for job in jobs],
                 negative_prompt=[job.negative for job in jobs] if jobs[0].negative else None,
@@ -233,12 +295,21 @@ class StableAudioMaker:
                 guidance_scale=self.guidance,
                 generator=generators,
                 output_type="np",
-                callback=lambda step, *_: self.on_step(step + 1, self.steps) if self.on_step else None,
+                callback=lambda step, *_: (
+                    self.on_step(step + 1, self.steps) if self.on_step else None
+                ),
             ).audios
         audios = torch.as_tensor(answer)
-        note = "" if audios.dtype == torch.float32 else f"the model answered in {str(audios.dtype)[6:]}: converted to float32"
+        note = (
+            ""
+            if audios.dtype == torch.float32
+            else f"the model answered in {str(audios.dtype)[6:]}: converted to float32"
+        )
         whole = audios.float().cpu().numpy()  # (takes, channels, samples)
-        return [(np.ascontiguousarray(one[:, : job.samples].T), note) for one, job in zip(whole, jobs, strict=True)]
+        return [
+            (np.ascontiguousarray(one[:, : job.samples].T), note)
+            for one, job in zip(whole, jobs, strict=True)
+        ]
 
 
 def check_sampling(steps: int, guidance: float) -> None:
@@ -263,7 +334,9 @@ def with_headroom(audio: Audio) -> tuple[Audio, str]:
     peak = float(np.abs(audio).max())
     if peak <= FULL:
         return audio, ""
-    return (audio * np.float32(HEADROOM / peak)).astype(np.float32), f"a peak of {20 * math.log10(peak):+.1f} dBFS, scaled down to -1 dBFS"
+    return (audio * np.float32(HEADROOM / peak)).astype(
+        np.float32
+    ), f"a peak of {20 * math.log10(peak):+.1f} dBFS, scaled down to -1 dBFS"
 
 
 def _join(notes: Sequence[str]) -> str:
@@ -285,7 +358,12 @@ def _own_durations(pipeline: Any, seconds: list[float]) -> Iterator[None]:
 def _in_float32(pipeline: Any) -> Iterator[None]:
     """All weights in float32 inside, in exactly their own dtypes again outside (some models mix dtypes)."""
     parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
-    weights = [weight for part in parts for weight in itertools.chain(part.parameters(), part.buffers()) if weight.is_floating_point()]
+    weights = [
+        weight
+        for part in parts
+        for weight in itertools.chain(part.parameters(), part.buffers())
+        if weight.is_floating_point()
+    ]
     dtypes = [weight.dtype for weight in weights]
     try:
         for weight in weights:

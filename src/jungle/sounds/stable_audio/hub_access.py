@@ -58,13 +58,21 @@ def _read(path: Path) -> str:
 
 def _variables(text: str) -> dict[str, str]:
     """NAME=value lines of a .env file; ``export`` in front, quotes around and comments behind are left out."""
-    pattern = re.compile(r"""^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]*))""", re.MULTILINE)
-    return {match[1]: (match[2] or match[3] or match[4] or "").strip() for match in pattern.finditer(text)}
+    pattern = re.compile(
+        r"""^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]*))""",
+        re.MULTILINE,
+    )
+    return {
+        match[1]: (match[2] or match[3] or match[4] or "").strip()
+        for match in pattern.finditer(text)
+    }
 
 
 def local_folder(source: str) -> Path | None:
     """The folder ``source``, if it is one."""
-    place = os.path.expanduser(source)  # which, unlike Path.expanduser, leaves a person alone who is not known here
+    place = os.path.expanduser(
+        source
+    )  # which, unlike Path.expanduser, leaves a person alone who is not known here
     return Path(place) if os.path.isdir(place) else None
 
 
@@ -75,10 +83,14 @@ def check_name(model: str, what: str = "a Stable Audio model") -> None:
         BadInput: it is not of the form OWNER/NAME.
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model) or re.search(r"--|\.\.", model):
-        raise BadInput(f"There is no folder '{model}': give the folder of {what}, or its name on the hub as OWNER/NAME.")
+        raise BadInput(
+            f"There is no folder '{model}': give the folder of {what}, or its name on the hub as OWNER/NAME."
+        )
 
 
-def check_access(model: str, token: Token | None, endpoint: str | None = None, file: str = "model_index.json") -> None:
+def check_access(
+    model: str, token: Token | None, endpoint: str | None = None, file: str = "model_index.json"
+) -> None:
     """Ask the hub, in one request for a ``file`` that downloads nothing, whether ``token`` opens ``model`` ("OWNER/NAME").
 
     Raises:
@@ -86,8 +98,12 @@ def check_access(model: str, token: Token | None, endpoint: str | None = None, f
         MissingExtra: ``huggingface_hub`` is not installed.
     """
     check_name(model)
-    if token and not re.fullmatch(r"[!-~]+", token.value):  # else the error of the library would show it
-        raise BadInput(f"The token from {token.where} holds spaces or odd characters: copy it again from {TOKENS_PAGE}.")
+    if token and not re.fullmatch(
+        r"[!-~]+", token.value
+    ):  # else the error of the library would show it
+        raise BadInput(
+            f"The token from {token.where} holds spaces or odd characters: copy it again from {TOKENS_PAGE}."
+        )
     try:
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
     except ImportError:
@@ -105,9 +121,14 @@ def refusal(model: str, token: Token | None, problem: BaseException) -> JungleEr
     status: int | None = None
     cause: BaseException | None = problem  # the answer of the hub may lie some causes deep
     while cause is not None and status is None:
-        status, cause = getattr(getattr(cause, "response", None), "status_code", None), cause.__cause__ or cause.__context__
+        status, cause = (
+            getattr(getattr(cause, "response", None), "status_code", None),
+            cause.__cause__ or cause.__context__,
+        )
     page = model_page(model)
-    if token is None and (status in (401, 403) or (status is None and model == STABLE_AUDIO)):  # gated: no need to reach it to know
+    if token is None and (
+        status in (401, 403) or (status is None and model == STABLE_AUDIO)
+    ):  # gated: no need to reach it to know
         return BadInput(
             f"{model} needs a token: accept its licence at {page}, make a token with read rights at {TOKENS_PAGE}, "
             "and store it by  hf auth login  or as HF_TOKEN."
@@ -123,9 +144,13 @@ def refusal(model: str, token: Token | None, problem: BaseException) -> JungleEr
             f"(a fine-grained token also needs read access to gated repositories: {TOKENS_PAGE})."
         )
     if status == 404:
-        return BadInput(f"Hugging Face has no model '{model}' (or this token may not see it): check its name at {page}.")
+        return BadInput(
+            f"Hugging Face has no model '{model}' (or this token may not see it): check its name at {page}."
+        )
     detail = f"error {status}" if status else type(problem).__name__
-    return BadInput(f"Hugging Face could not be asked about {model} ({detail}): check the network, or give a local folder of the model.")
+    return BadInput(
+        f"Hugging Face could not be asked about {model} ({detail}): check the network, or give a local folder of the model."
+    )
 
 
 def lacks(disk_gib: float, memory_gib: float | None) -> list[str]:

@@ -13,7 +13,15 @@ import torch
 
 from ...diffusion.device import Compute, choose, out_of_memory
 from ...errors import BadCheckpoint, BadInput, JungleError, MissingExtra
-from .hub_access import DISK_GIB, STABLE_AUDIO, Token, check_access, check_name, local_folder, refusal
+from .hub_access import (
+    DISK_GIB,
+    STABLE_AUDIO,
+    Token,
+    check_access,
+    check_name,
+    local_folder,
+    refusal,
+)
 
 
 def choose_compute(device: str, faithful: bool = False) -> Compute:
@@ -44,12 +52,20 @@ def fetch(source: str, token: Token | None) -> tuple[Path, str]:
 
     if not isinstance(try_to_load_from_cache(source, "model_index.json"), str):
         check_access(source, token)
-        cache = next(place for place in (Path(constants.HF_HUB_CACHE), *Path(constants.HF_HUB_CACHE).parents) if place.is_dir())
+        cache = next(
+            place
+            for place in (Path(constants.HF_HUB_CACHE), *Path(constants.HF_HUB_CACHE).parents)
+            if place.is_dir()
+        )
         free = shutil.disk_usage(cache).free / 2**30
         if source == STABLE_AUDIO and free < DISK_GIB:
-            raise BadInput(f"{cache} has {free:.1f} GiB left and {source} needs {DISK_GIB:.0f}: free some space, or set HF_HOME.")
+            raise BadInput(
+                f"{cache} has {free:.1f} GiB left and {source} needs {DISK_GIB:.0f}: free some space, or set HF_HOME."
+            )
     try:
-        snapshot = Path(pipeline.download(source, token=token.value if token else False, use_safetensors=True))
+        snapshot = Path(
+            pipeline.download(source, token=token.value if token else False, use_safetensors=True)
+        )
     except Exception as problem:  # the library raises its own, httpx', and the disk's errors
         raise refusal(source, token, problem) from problem
     return snapshot, f"{source}@{snapshot.name[:12]}"
@@ -69,14 +85,21 @@ def load(folder: Path, compute: Compute, deterministic: bool = False) -> Any:
     try:
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
         if index["_class_name"] != "StableAudioPipeline":
-            raise BadCheckpoint(f"'{folder}' is a {index['_class_name']}: a StableAudioPipeline is needed.")
+            raise BadCheckpoint(
+                f"'{folder}' is a {index['_class_name']}: a StableAudioPipeline is needed."
+            )
         parts = {"scheduler": deterministic_solver(folder)} if deterministic else {}
         with warnings.catch_warnings():
             # diffusers builds its autoencoder with what torch calls deprecated, and renames an argument between versions
             warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)
             warnings.filterwarnings("ignore", message=".*torch_dtype", category=FutureWarning)
             loaded = pipeline.from_pretrained(
-                str(folder), torch_dtype=compute.dtype, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False, **parts
+                str(folder),
+                torch_dtype=compute.dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                low_cpu_mem_usage=False,
+                **parts,
             )
         return loaded.to(compute.device)
     except JungleError:
@@ -105,7 +128,15 @@ def deterministic_solver(folder: Path) -> Any:
             return torch.as_tensor(sigma).atan() * (2 / math.pi)
 
     config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8"))
-    kept = ("sigma_min", "sigma_max", "sigma_data", "sigma_schedule", "prediction_type", "rho", "final_sigmas_type")
+    kept = (
+        "sigma_min",
+        "sigma_max",
+        "sigma_data",
+        "sigma_schedule",
+        "prediction_type",
+        "rho",
+        "final_sigmas_type",
+    )
     return ArctanSolver(**{name: config[name] for name in kept if name in config})
 
 
@@ -127,7 +158,14 @@ def _pipeline_class() -> Any:
 def _digest(folder: Path) -> str:
     """32 hexadecimal digits of the settings and weights in ``folder``."""
     hasher = hashlib.blake2b(digest_size=16)
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".json", ".safetensors"} and path.is_file()):
+    for path in sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in {".json", ".safetensors"} and path.is_file()
+    ):
         with path.open("rb") as file:
-            hasher.update(path.relative_to(folder).as_posix().encode() + hashlib.file_digest(file, "blake2b").digest())
+            hasher.update(
+                path.relative_to(folder).as_posix().encode()
+                + hashlib.file_digest(file, "blake2b").digest()
+            )
     return hasher.hexdigest()

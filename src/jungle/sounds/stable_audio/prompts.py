@@ -22,13 +22,27 @@ TRAPS = {
 """Word of a prompt -> what it brings that nobody asked for, and what to write instead."""
 
 ANY_ACTION = ("calls", "grunts", "chirrs", "hoots")
-PLACES = ("in a misty forest", "by a river at night", "in a cave", "in tall grass at dawn", "in a swamp after rain", "among wet leaves")
-STYLES = ("close field recording", "clean wildlife recording", "stereo field recording", "documentary sound")
+PLACES = (
+    "in a misty forest",
+    "by a river at night",
+    "in a cave",
+    "in tall grass at dawn",
+    "in a swamp after rain",
+    "among wet leaves",
+)
+STYLES = (
+    "close field recording",
+    "clean wildlife recording",
+    "stereo field recording",
+    "documentary sound",
+)
 
 
 def subjects() -> tuple[str, ...]:
     """Kinds that a prompt is about where nobody names one: those of Animals-10, and those of the shipped recordings."""
-    return tuple(name for name, animal in animals().items() if animal.italian or animal.voice == name)
+    return tuple(
+        name for name, animal in animals().items() if animal.italian or animal.voice == name
+    )
 
 
 def build_prompt(mix: Mapping[str, float], seed: int, place: str = "") -> str:
@@ -38,7 +52,9 @@ def build_prompt(mix: Mapping[str, float], seed: int, place: str = "") -> str:
     same prompt on any machine. Traps are avoided in what we write ourselves, not in ``place``: see :func:`avoid_traps`.
     """
     names = sorted((name for name in mix if mix[name] > 0), key=lambda name: (-mix[name], name))[:2]
-    source = {0: "an unknown animal", 1: f"a strange {''.join(names)}"}.get(len(names), f"a creature half {' half '.join(names)}")
+    source = {0: "an unknown animal", 1: f"a strange {''.join(names)}"}.get(
+        len(names), f"a creature half {' half '.join(names)}"
+    )
     verbs = animals()[names[0]].verbs if names and names[0] in animals() else ()
     action = _pick(verbs or ANY_ACTION, seed, "action")
     return f"{source} {action}, {place or _pick(PLACES, seed, 'place')}, {_pick(STYLES, seed, 'style')}"
@@ -59,5 +75,7 @@ def avoid_traps(prompt: str) -> tuple[str, list[str]]:
 
 def _pick(options: Sequence[str], seed: int, what: str) -> str:
     # A hash and not `random`, whose choices may change with the version of Python
-    number = int.from_bytes(hashlib.blake2b(f"{seed}/prompt/{what}".encode(), digest_size=8).digest(), "little")
+    number = int.from_bytes(
+        hashlib.blake2b(f"{seed}/prompt/{what}".encode(), digest_size=8).digest(), "little"
+    )
     return options[number % len(options)]
