@@ -7,13 +7,39 @@ JungleError            anything a person can mend; exit code 2
 └── NoAnswer           a service that did not do what was required of it; exit code 3
 """
 
+import re
 from typing import ClassVar
+
+_OPTION = re.compile(r"<--([a-z-]+)>")
 
 
 class JungleError(Exception):
-    """Shown to the user as one sentence; the command line exits with ``exit_code``."""
+    """Shown to the user as one sentence; the command line exits with ``exit_code``.
+
+    The same error serves Python and the command line: an option is written ``<--base-url>`` in the
+    sentence, which reads ``base_url`` in ``str(error)`` and ``--base-url`` in :meth:`for_shell`.
+
+    Args:
+        problem: what is wrong, and where; the whole sentence where no remedy is given.
+        remedy: what to do about it.
+        option: the option that does it, without dashes.
+    """
 
     exit_code: ClassVar[int] = 2
+
+    def __init__(self, problem: str, remedy: str = "", *, option: str = "") -> None:
+        self.sentence = problem  # with its options marked: for an error that quotes this one
+        if remedy:
+            self.sentence += f": {remedy} with <--{option}>." if option else f": {remedy}."
+        super().__init__(_OPTION.sub(lambda match: match[1].replace("-", "_"), self.sentence))
+
+    def __reduce__(self) -> tuple[type["JungleError"], tuple[str]]:
+        """Pickle with the marked sentence: errors travel between processes."""
+        return type(self), (self.sentence,)
+
+    def for_shell(self) -> str:
+        """The sentence as the command line shows it, with the dashes of its options."""
+        return _OPTION.sub(r"--\1", self.sentence)
 
 
 class BadInput(JungleError):

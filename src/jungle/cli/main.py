@@ -391,7 +391,7 @@ def main() -> None:
             2,
         )
     except JungleError as error:
-        fail(str(error), error.exit_code)
+        fail(error.for_shell(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         fail("stopped.", 130)
     except BrokenPipeError:
