@@ -1,4 +1,4 @@
-"""Train the ear (``jungle.sounds.ear``) on a folder of recordings, one sub-folder a class.
+"""Train the ear (``jungle.sounds.classifier``) on a folder of recordings, one sub-folder a class.
 
     python benchmarks/train_ear.py RECORDINGS --out ear.safetensors
     python benchmarks/train_ear.py RECORDINGS --seed 1 --out other.safetensors     # another network, another share held out

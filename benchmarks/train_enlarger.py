@@ -1,4 +1,4 @@
-"""Train the enlarger (``jungle.images.enlarger``) on a folder of photos, one sub-folder a class.
+"""Train the enlarger (``jungle.images.upscaler_net``) on a folder of photos, one sub-folder a class.
 
     python benchmarks/train_enlarger.py PHOTOS --out enlarge.safetensors
 

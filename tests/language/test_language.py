@@ -259,9 +259,9 @@ def test_texts_that_are_no_phrases_are_refused() -> None:
 PROGRAM = """
 import hashlib, sys
 from jungle.language.language import Language
-from jungle.language.offline import array, record
-from jungle.language.sketch import sketch
-from jungle.language.voices import VOICES
+from jungle.language.export import array, record
+from jungle.language.grammar_sketch import sketch
+from jungle.language.phonology.vocal_tract import VOICES
 import json
 spoken = Language(1, VOICES["frog"])
 phrases = list(spoken.phrases(16))

@@ -47,8 +47,8 @@ sys.meta_path.insert(0, Guard())
 sys.path.insert(0, sys.argv[1])
 import hashlib, json, pathlib
 from jungle.language.language import Language
-from jungle.language.offline import write_language
-from jungle.language.voices import voice_named
+from jungle.language.export import write_language
+from jungle.language.phonology.vocal_tract import voice_named
 spoken = Language(1, voice_named("frog"))
 paths = write_language(pathlib.Path(sys.argv[2]), spoken, list(spoken.phrases(16)))
 print(json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}))

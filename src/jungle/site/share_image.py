@@ -59,7 +59,7 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
 
 @cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    data = resources.files(__package__).joinpath("fonts", f"{name}.ttf").read_bytes()
+    data = resources.files("jungle.printing").joinpath("fonts", f"{name}.ttf").read_bytes()
     return ImageFont.truetype(
         BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC
     )  # the other engine is not on every machine
