@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: postcards test unit check fix docs clean
+.PHONY: postcards test unit coverage check fix docs clean
 
 postcards: .venv/installed
 	$(BIN)/jungle make --out my-jungle
 
 # toy networks, and two test processes: threads would only wait for each other
-test unit: export OMP_NUM_THREADS = 1
+test unit coverage: export OMP_NUM_THREADS = 1
 
 test: .venv/installed-dev unit
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
@@ -17,18 +17,22 @@ test: .venv/installed-dev unit
 unit: .venv/installed-dev
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
+coverage: .venv/installed-dev
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90
+
 check: .venv/installed-dev
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks examples docs
+	$(BIN)/ruff check src tests benchmarks examples docs
 	$(BIN)/mypy
 
 fix: .venv/installed-dev
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks examples docs
+	$(BIN)/ruff check --fix src tests benchmarks examples docs
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_schema.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # torch first and alone: its exact version is the one that comes without gigabytes of GPU libraries on a CPU machine
 .venv/torch: constraints.txt
