@@ -1,10 +1,9 @@
-"""Every package that our commands install has a licence of the allow-list, read from its own metadata."""
+"""Every package that our commands install has a licence of the allow-list, by its metadata."""
 
 import re
 from importlib import metadata
 
 import pytest
-
 from conftest import REPOSITORY
 
 ALLOWED = {
