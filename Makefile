@@ -1,9 +1,10 @@
-# Two commands: `make postcards` paints a jungle, `make test` passes the tests. Both set up .venv first.
+# Two commands: `make postcards` paints a jungle, `make test` passes the tests. Both set up .venv
+# first.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: postcards test unit coverage check fix docs clean
+.PHONY: postcards test unit coverage check fix docs smoke clean
 
 postcards: .venv/installed
 	$(BIN)/jungle make --out my-jungle
@@ -34,19 +35,28 @@ docs: .venv/installed-dev
 	$(BIN)/python docs/make_schema.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-# torch first and alone: its exact version is the one that comes without gigabytes of GPU libraries on a CPU machine
+# the wheel, as somebody else would install it: in an environment of its own, far from here
+smoke: .venv/installed-dev
+	$(BIN)/python tests/smoke.py
+
+# torch first and alone: its exact version is the one that comes without gigabytes of GPU libraries
+# on a CPU machine
 .venv/torch: constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) "$$(grep '^torch==' constraints.txt)" || $(PIP) "torch>=2.11,<2.14"
+	$(PIP) install "$$(grep '^torch==' constraints.txt)" || $(PIP) install "torch>=2.11,<2.14"
 	grep -v '^torch==' constraints.txt >.venv/constraints.txt
 	touch $@
 
+# Until 0.2.0 the distribution was called jungle. One of this checkout goes first: two would own the
+# command, and the one that is removed later would take it along.
 .venv/installed: .venv/torch pyproject.toml
-	$(PIP) --constraint .venv/constraints.txt --editable '.[faithful,print]'
+	if grep -qsx '$(CURDIR)/src' .venv/lib/python3*/site-packages/_editable_impl_jungle.pth; \
+	then $(PIP) uninstall --yes jungle; fi
+	$(PIP) install --constraint .venv/constraints.txt --editable '.[faithful,print]'
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --constraint .venv/constraints.txt --editable '.[dev]'
+	$(PIP) install --constraint .venv/constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:

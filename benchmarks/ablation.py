@@ -1,10 +1,14 @@
-"""What a change of the recipe is worth: every arm trains for the same core time on the same photos, paints the same seeds, and is judged.
+"""What a change of the recipe is worth: every arm trains for the same core time on the same photos,
+paints the same seeds, and is judged.
 
-    python benchmarks/ablation.py PHOTOS [--minutes 4] [--arms base,edm,...] [--start MODEL] --out DIR
+    python benchmarks/ablation.py PHOTOS [--minutes 4] [--arms base,edm,...] [--start MODEL] --out
+    DIR
 
-One thread, time by the processor's clock, so two of these may run beside each other on two cores: give them different ``--arms`` and
-the same ``--out``. An arm whose figures lie in ``--out`` is not run again; sheets of 64 with fixed seeds lie beside them. Arms whose
-names begin with ``+`` go on from ``--start`` (the shipped model by default) at full size, the others start from nothing. The scores are
+One thread, time by the processor's clock, so two of these may run beside each other on two cores:
+give them different ``--arms`` and the same ``--out``. An arm whose figures lie in ``--out`` is not
+run again; sheets of 64 with fixed seeds lie beside them. Arms whose names begin with ``+`` go on
+from ``--start`` (the shipped model by default) at full size, the others start from nothing. The
+scores are
 those of the same 250 seeds: a small set, so differences under about 5 of KID x 1000 mean nothing.
 """
 
@@ -21,8 +25,9 @@ import torch
 from sampling import head, row
 from torch import Tensor
 
-from jungle.cli.models import SHIPPED, cache
-from jungle.config.recipes import Recipe, SampleRecipe, find
+from jungle.config.paths import SHIPPED_MODELS, cache_folder
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import Recipe, SampleRecipe
 from jungle.diffusion import device, model
 from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.denoiser import FlowDenoiser, Trainable
@@ -39,17 +44,19 @@ from jungle.images.training import Feed
 from jungle.weights import shipped
 
 SAMPLING = SampleRecipe(steps=12, guidance=2.0)
+# pictures on a sheet; updates that are timed at each size before the plan is made
 SHOWN, TIMED = (
     64,
     8,
-)  # pictures on a sheet; updates that are timed at each size before the plan is made
+)
 EMA_WIDTHS = (0.02, 0.1, 0.2)  # followed beside the recipe's own in the arm ``base``
 COLUMNS = {
-    "images": "photos seen", "rate": "images/s a core", "parameters": "M parameters", "kid": "KID x 1000", "kid_error": "±",
-    "kid_floor": "its floor", "recall": "recall %", "named": "named %", "real": "of photos %",
+    "images": "photos seen", "rate": "images/s a core", "parameters": "M parameters",
+    "kid": "KID x 1000", "kid_error": "±", "kid_floor": "its floor", "recall": "recall %",
+    "named": "named %", "real": "of photos %",
 }  # fmt: skip
 
-BASE = dataclasses.replace(find("photo64"), warmup=100)
+BASE = dataclasses.replace(find_recipe("photo64"), warmup=100)
 
 
 def arm(**changes: Any) -> Recipe:
@@ -83,9 +90,11 @@ ARMS: dict[str, Recipe] = {
 
 
 class Told(FlowDenoiser):
-    """Flow matching that is told whether a photo was turned and brightened, by one more entry of the mix; painting says it was not.
+    """Flow matching that is told whether a photo was turned and brightened, by one more entry of
+    the mix; painting says it was not.
 
-    Half of the photos are; after EDM (arXiv 2206.00364, appendix F), with one flag instead of the parameters.
+    Half of the photos are; after EDM (arXiv 2206.00364, appendix F), with one flag instead of the
+    parameters.
     """
 
     columns: int  # of the mixes that the network knows: the classes and the flag
@@ -119,9 +128,10 @@ def built(
         made = model.build(recipe, len(data.classes), compute)
     if name.startswith("+"):
         before = model.load(start, compute)
+        # dropout has no weights
         before = dataclasses.replace(
             before, recipe=dataclasses.replace(before.recipe, net=recipe.net)
-        )  # dropout has no weights
+        )
         model.inherit(
             made, recipe, (*data.classes, "told") if name == "+told" else data.classes, before
         )
@@ -167,10 +177,14 @@ def judged(
     found = evaluate(pictures, data.images, shipped_judge(), asked=asked)
     assert found.named is not None
     return {
-        "kid": 1000 * found.kid.value, "kid_error": 1000 * (found.kid.error or 0.0), "kid_floor": 1000 * found.kid.floor,
+        "kid": 1000 * found.kid.value,
+        "kid_error": 1000 * (found.kid.error or 0.0),
+        "kid_floor": 1000 * found.kid.floor,
         "recall": 100 * found.recall.value,
-        "named": 100 * found.named.value, "real": 100 * found.named.floor, "copies": found.copies,
-    }  # fmt: skip
+        "named": 100 * found.named.value,
+        "real": 100 * found.named.floor,
+        "copies": found.copies,
+    }
 
 
 def followed(
@@ -209,9 +223,11 @@ def run(
     followed(train(denoiser, feed, recipe, state), state, denoiser.net, averages)
     spent = time.process_time() - begun
     facts = {
-        "images": float(state.images), "rate": state.images / spent, "minutes": spent / 60,
+        "images": float(state.images),
+        "rate": state.images / spent,
+        "minutes": spent / 60,
         "parameters": sum(p.numel() for p in denoiser.net.parameters()) / 1e6,
-    }  # fmt: skip
+    }
     raw = {key: value.clone() for key, value in denoiser.net.state_dict().items()}
     kinds: dict[str, dict[str, Tensor]] = {name: state.ema}
     if widths:
@@ -241,7 +257,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
-    data = photo_files.load(given.photos, BASE, cache())
+    data = photo_files.load(given.photos, BASE, cache_folder())
     print(head(COLUMNS), flush=True)
     for name in given.arms.split(","):
         file = given.out / f"{name}.json"
@@ -254,7 +270,7 @@ def main() -> None:
                 data,
                 given.minutes,
                 given.count,
-                given.start or shipped(SHIPPED["photos"]),
+                given.start or shipped(SHIPPED_MODELS["photos"]),
                 given.out,
             )
 

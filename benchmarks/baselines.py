@@ -1,7 +1,9 @@
-"""What a model of calls is compared with: the same network on mel spectrograms with Griffin-Lim, and synthesis by rule.
+"""What a model of calls is compared with: the same network on mel spectrograms with Griffin-Lim,
+and synthesis by rule.
 
-The mel baseline swaps the functions of ``jungle.sounds.spectrogram`` while :func:`as_mel` is open, so that network, recipe,
-data and training loop are ours to the letter, and only the representation is another one.
+The mel baseline swaps the functions of ``jungle.sounds.spectrogram`` while :func:`as_mel` is open,
+so that network, recipe, data and training loop are ours to the letter, and only the representation
+is another one.
 """
 
 import contextlib
@@ -19,13 +21,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jungle.cli.models import cache
-from jungle.config.recipes import Recipe, find
+from jungle.config.paths import cache_folder
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import Recipe
 from jungle.diffusion.device import choose
 from jungle.errors import BadInput
 from jungle.sounds import classifier, spectrogram
-from jungle.sounds.batches import loudest
-from jungle.sounds.dataset import PEAK, ClipSet, load
+from jungle.sounds.batches import peak_magnitude
+from jungle.sounds.dataset import PEAK, AudioDataset, load_audio_dataset
 from jungle.sounds.engine import Audio, CallRequest, Take
 from jungle.sounds.training import CallRun
 
@@ -37,8 +40,10 @@ NNLS_ROUNDS = 100
 
 
 def mel_recipe(name: str = "call") -> Recipe:
-    """Our recipe for pictures of 128 bands and 2.05 s: the patch is half as long, so that the network sees a grid as large as ours."""
-    recipe = find(name, "recordings")
+    """Our recipe for pictures of 128 bands and 2.05 s: the patch is half as long, so that the
+    network sees a grid as large as ours.
+    """
+    recipe = find_recipe(name, "recordings")
     return dataclasses.replace(
         recipe, image_size=BANDS, net=dataclasses.replace(recipe.net, patch=recipe.net.patch // 2)
     )
@@ -72,9 +77,11 @@ def transform(waves: Tensor) -> Tensor:
 
 
 def linear(bands: Tensor) -> Tensor:
-    """The magnitudes (B, FFT / 2 + 1, T) >= 0 whose bands come nearest to ``bands`` (B, BANDS, T), by least squares.
+    """The magnitudes (B, FFT / 2 + 1, T) >= 0 whose bands come nearest to ``bands`` (B, BANDS, T),
+    by least squares.
 
-    Multiplicative updates (Lee and Seung 2001, equation 4, with the filters fixed), which never leave what is allowed.
+    Multiplicative updates (Lee and Seung 2001, equation 4, with the filters fixed), which never
+    leave what is allowed.
     """
     bank = filters()
     wanted, square = bank.T @ bands, bank.T @ bank
@@ -85,8 +92,10 @@ def linear(bands: Tensor) -> Tensor:
 
 
 def to_waves(images: Tensor) -> Tensor:
-    """Calls for mel pictures (B, 1, BANDS, T): (B, T * HOP), by fast Griffin-Lim from random phases (Perraudin et al. 2013)."""
-    magnitude = linear(spectrogram.magnitudes(images.float().cpu()))
+    """Calls for mel pictures (B, 1, BANDS, T): (B, T * HOP), by fast Griffin-Lim from random phases
+    (Perraudin et al. 2013).
+    """
+    magnitude = linear(spectrogram.image_magnitudes(images.float().cpu()))
     phases = 2 * torch.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
     spectrum = before = torch.polar(magnitude, phases)
     for _ in range(ROUNDS):
@@ -98,26 +107,33 @@ def to_waves(images: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def as_mel() -> Iterator[None]:
-    """Inside, pictures of calls are mel spectrograms, for training and for drawing; ``to_images`` is ours on these bands."""
+    """Inside, pictures of calls are mel spectrograms, for training and for drawing;
+    ``waves_to_images`` is ours here.
+    """
     with mock.patch.multiple(
-        spectrogram, HOP=HOP, BINS=BANDS, transform=transform, to_waves=to_waves
+        spectrogram, HOP=HOP, BINS=BANDS, stft=transform, images_to_waves=to_waves
     ):
         yield
 
 
 def train_mel(recordings: Path, name: str, minutes: float, out: Path) -> str:
-    """Train the mel baseline for ``minutes`` (0 = as the recipe ``name`` says) as ``jungle train`` does; returns its report."""
+    """Train the mel baseline for ``minutes`` (0 = as the recipe ``name`` says) as ``jungle train``
+    does; returns its report.
+    """
     started = time.monotonic()
     recipe = mel_recipe(name)
-    clips = load(recordings, recipe, cache())
+    clips = load_audio_dataset(recordings, recipe, cache_folder())
     with as_mel():
-        run = CallRun(out, clips, recipe, choose(""), minutes, time.monotonic, started, cache())
+        run = CallRun(
+            out, clips, recipe, choose(""), minutes, time.monotonic, started, cache_folder()
+        )
         for _ in run.steps():
             pass
         return run.end().to_text()
 
 
-# --- synthesis by rule ----------------------------------------------------------------------------------------------
+# --- synthesis by rule
+# ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,7 +242,9 @@ VOICES = {
 def _one_call(
     voice: Voice, pitch: float, seconds: float, source: np.random.Generator
 ) -> NDArray[np.float64]:
-    """One call (samples,): partials of a moving pitch and noise, through one resonance, with a rise and a longer fall."""
+    """One call (samples,): partials of a moving pitch and noise, through one resonance, with a rise
+    and a longer fall.
+    """
     count = int(seconds * RATE)
     place, t = np.linspace(0, 1, count), np.arange(count) / RATE
     wobble = np.interp(place, np.linspace(0, 1, 12), source.normal(0, 0.02, 12))
@@ -258,12 +276,15 @@ def _one_call(
 
 
 class ParametricMaker:
-    """A :class:`~jungle.sounds.engine.CallMaker` that computes calls by rule, with numbers from general knowledge of ten animals."""
+    """A :class:`~jungle.sounds.engine.SoundEngine` that computes calls by rule, with numbers from
+    general knowledge of ten animals.
+    """
 
     name, rate, model = "parametric", RATE, "rules"
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
-        """One take a request, of about two seconds; of a mix, the animal with the largest share calls.
+        """One take a request, of about two seconds; of a mix, the animal with the largest share
+        calls.
 
         Raises:
             BadInput: an animal without rules.
@@ -272,7 +293,8 @@ class ParametricMaker:
             animal = max(request.mix, key=lambda name: request.mix[name])
             if animal not in VOICES:
                 raise BadInput(
-                    f"There are no rules for '{animal}': use recordings of {', '.join(VOICES)} only."
+                    f"There are no rules for '{animal}': use recordings of {', '.join(VOICES)} "
+                    "only."
                 )
             yield (
                 index,
@@ -297,23 +319,28 @@ class ParametricMaker:
         return audio
 
 
-# --- real recordings, through a representation and back --------------------------------------------------------------
+# --- real recordings, through a representation and back
+# --------------------------------------------------------------
 
 
-def copy_synthesis(clips: ClipSet, chosen: Sequence[int]) -> list[Audio]:
-    """Recordings as pictures and back, by what ``jungle.sounds.spectrogram`` does at the moment: the best a model could reach."""
+def copy_synthesis(clips: AudioDataset, chosen: Sequence[int]) -> list[Audio]:
+    """Recordings as pictures and back, by what ``jungle.sounds.spectrogram`` does at the moment:
+    the best a model could reach.
+    """
     copies = []
     for index in chosen:
-        wave = clips.sound(index)
+        wave = clips.waveform(index)
         wave = np.pad(wave, (0, -len(wave) % spectrogram.HOP))
-        images = spectrogram.to_images(torch.from_numpy(wave)[None], loudest(wave))
-        copied = spectrogram.to_waves(images)[0].numpy()
+        images = spectrogram.waves_to_images(torch.from_numpy(wave)[None], peak_magnitude(wave))
+        copied = spectrogram.images_to_waves(images)[0].numpy()
         copies.append((copied * np.float32(PEAK / np.abs(copied).max()))[:, None])
     return copies
 
 
-def set_aside(clips: ClipSet, count: int, seed: int) -> list[int]:
-    """The recordings that ``evaluate.compare`` sets aside for its floor, so that none is compared with a copy of itself."""
+def set_aside(clips: AudioDataset, count: int, seed: int) -> list[int]:
+    """The recordings that ``evaluate.score_calls`` sets aside for its floor, so that none is
+    compared with a copy of itself.
+    """
     order = np.random.default_rng([seed, 3]).permutation(np.unique(clips.groups))
     sizes = np.cumsum([int((clips.groups == group).sum()) for group in order])
     aside = np.isin(

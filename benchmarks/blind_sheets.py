@@ -1,13 +1,16 @@
-"""Sheets for asking people: single kinds among real photos (row 3 of the table of pictures), and mixes of two kinds (row 4).
+"""Sheets for asking people: single kinds among real photos (row 3 of the table of pictures), and
+mixes of two kinds (row 4).
 
     python benchmarks/blind_sheets.py MODEL PHOTOS --heldout LIST --out FOLDER
     python benchmarks/blind_sheets.py MODEL PHOTOS --heldout LIST --out FOLDER --score FORM.csv ...
 
-Pictures are painted with the model's own settings and not chosen among: six of each kind of ``--kinds``, and 60 mixes of two kinds
-as ``jungle make`` draws them from the kinds that it invents from. Viewers get ``singles_*.png``, ``mixes_*.png`` and the questions in
-``questions.txt``, never ``answers.json``. They fill in ``number,clear,free,listed`` for singles (clear: yes, unsure, no; free: in their
-own words, before they have seen the list; listed: from the list), and ``number,one,traits`` for mixes (one: yes or no; traits: the
-animals whose traits they see, separated by +).
+Pictures are painted with the model's own settings and not chosen among: six of each kind of
+``--kinds``, and 60 mixes of two kinds as ``jungle make`` draws them from the kinds that it invents
+from. Viewers get ``singles_*.png``, ``mixes_*.png`` and the questions in ``questions.txt``, never
+``answers.json``. They fill in ``number,clear,free,listed`` for singles (clear: yes, unsure, no;
+free: in their own words, before they have seen the list; listed: from the list), and
+``number,one,traits`` for mixes (one: yes or no; traits: the animals whose traits they see,
+separated by +).
 """
 
 import argparse
@@ -21,7 +24,7 @@ import numpy as np
 from judge_pictures import list_photos, open_photos, paint_kinds
 from numpy.typing import NDArray
 
-from jungle.cli.models import SHIPPED
+from jungle.config.paths import SHIPPED_MODELS
 from jungle.diffusion import device
 from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.model import Model, load
@@ -91,7 +94,9 @@ def write_sheets(model: Model, report: reports.KindReport, given: argparse.Names
 
 
 def read_form(path: Path) -> dict[str, dict[int, list[str]]]:
-    """``singles`` and ``mixes``: the fields of each number; lines with four fields are singles, with three mixes."""
+    """``singles`` and ``mixes``: the fields of each number; lines with four fields are singles,
+    with three mixes.
+    """
     form: dict[str, dict[int, list[str]]] = {"singles": {}, "mixes": {}}
     for row in csv.reader(path.read_text(encoding="utf-8").splitlines()):
         if row and row[0].strip().isdigit():
@@ -128,8 +133,17 @@ def score(answers: dict[str, Any], path: Path) -> None:
         "    and traits of both parents",
         share([row[0] == "yes" and mix <= set(row[1].split("+")) for mix, row in rows]),
     )
-    print("    and at least two kinds of traits, one of them a parent's",
-          share([row[0] == "yes" and len(row[1].split("+")) > 1 and bool(mix & set(row[1].split("+"))) for mix, row in rows]))  # fmt: skip
+    print(
+        "    and at least two kinds of traits, one of them a parent's",
+        share(
+            [
+                row[0] == "yes"
+                and len(row[1].split("+")) > 1
+                and bool(mix & set(row[1].split("+")))
+                for mix, row in rows
+            ]
+        ),
+    )
 
 
 def agreement(answers: dict[str, Any], first: Path, second: Path) -> None:
@@ -172,7 +186,7 @@ def main() -> None:
             agreement(answers, *given.score)
         return
 
-    path = shipped(SHIPPED["photos"]) if given.model == "shipped" else Path(given.model)
+    path = shipped(SHIPPED_MODELS["photos"]) if given.model == "shipped" else Path(given.model)
     model = load(path, device.choose())
     report = reports.of_model(path, model.hash)
     write_sheets(model, report, given)

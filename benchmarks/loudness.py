@@ -1,4 +1,6 @@
-"""Mastered folders against FFmpeg's meter, and our arm of the comparison as a program of its own:  loudness.py SOURCE OUT."""
+"""Mastered folders against FFmpeg's meter, and our arm of the comparison as a program of its own:
+loudness.py SOURCE OUT.
+"""
 
 import sys
 import time
@@ -13,7 +15,9 @@ BLOCK = 0.4  # seconds, under which the standard measures no loudness
 
 
 def ebur128(file: Path) -> tuple[float | None, float]:
-    """Integrated loudness in LUFS (None under BLOCK) and true peak in dBTP of a mono or stereo file, by FFmpeg."""
+    """Integrated loudness in LUFS (None under BLOCK) and true peak in dBTP of a mono or stereo
+    file, by FFmpeg.
+    """
     import av
 
     audio, rate = soundfile.read(file, dtype="float32", always_2d=True)
@@ -26,9 +30,8 @@ def ebur128(file: Path) -> tuple[float | None, float]:
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    padded = np.pad(
-        audio, ((0, rate // 5), (0, 0))
-    )  # it tells nothing of the last tenth of a second
+    # it tells nothing of the last tenth of a second
+    padded = np.pad(audio, ((0, rate // 5), (0, 0)))
     frame = av.AudioFrame.from_ndarray(padded.reshape(1, -1), format="flt", layout=layout)
     frame.sample_rate, frame.pts = rate, 0
     graph.push(frame)
@@ -42,36 +45,42 @@ def ebur128(file: Path) -> tuple[float | None, float]:
         if told:
             heard.append(float(told["lavfi.r128.I"]))
             highest = max(highest, float(told["lavfi.r128.true_peak"]))
-    loudness = heard[
-        min(len(audio) * 10 // rate, len(heard) - 1)
-    ]  # of the whole tenths, without the silence behind them
+    # of the whole tenths, without the silence behind them
+    loudness = heard[min(len(audio) * 10 // rate, len(heard) - 1)]
     return (loudness if len(audio) >= BLOCK * rate else None), 20 * float(np.log10(highest))
 
 
 def measured(folder: Path, count: int) -> dict[str, Any]:
-    """How far the ``count`` files in ``folder`` are from TARGET and CEILING; loudness of those of at least BLOCK seconds."""
+    """How far the ``count`` files in ``folder`` are from TARGET and CEILING; loudness of those of
+    at least BLOCK seconds.
+    """
     found = [ebur128(file) for file in sorted(folder.glob("*.wav"))]
     if len(found) != count:
         raise SystemExit(f"{folder.name} wrote {len(found)} of {count} files.")
     errors = np.array([abs(heard - TARGET) for heard, _ in found if heard is not None])
     highest = np.array([peak for _, peak in found])
     return {
-        "measured": len(errors), "LU off, median": float(np.median(errors)), "LU off, worst": float(errors.max()),
-        "within 0.3 LU": float((errors <= 0.3).mean()), "dBTP, worst": float(highest.max()),
+        "measured": len(errors),
+        "LU off, median": float(np.median(errors)),
+        "LU off, worst": float(errors.max()),
+        "within 0.3 LU": float((errors <= 0.3).mean()),
+        "dBTP, worst": float(highest.max()),
         "over ceiling": int((highest > CEILING + 0.05).sum()),
-    }  # fmt: skip
+    }
 
 
 def master_folder(source: Path, out: Path) -> float:
-    """Master every WAV of ``source`` into ``out``; returns the seconds without start, reading and writing."""
+    """Master every WAV of ``source`` into ``out``; returns the seconds without start, reading and
+    writing.
+    """
     from jungle.encoding.audio_files import wav
-    from jungle.mastering.chain import master
+    from jungle.mastering.chain import master_clips
 
     spent = 0.0
     for file in sorted(source.glob("*.wav")):
         audio, rate = soundfile.read(file, dtype="float32", always_2d=True)
         start = time.perf_counter()
-        [made] = master([audio], rate)
+        [made] = master_clips([audio], rate)
         spent += time.perf_counter() - start
         (out / file.name).write_bytes(wav(made.pcm, made.rate, made.loop))
     return spent

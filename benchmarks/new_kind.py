@@ -1,10 +1,12 @@
 """Does a model of the user's own show the kind it was trained on? Row 8 of the table of pictures.
 
-    jungle train PHOTOS --start shipped --minutes 30 --out run     # PHOTOS/KIND/*, a kind that the shipped model does not know
-    python benchmarks/new_kind.py run/animal_diffusion_model.pth PHOTOS/KIND OTHERS/KIND --weights lite2.pth --variant lite2
+    jungle train PHOTOS --start shipped --minutes 30 --out run     # PHOTOS/KIND/*, a kind that the
+    shipped model does not know python benchmarks/new_kind.py run/animal_diffusion_model.pth
+    PHOTOS/KIND OTHERS/KIND --weights lite2.pth --variant lite2
 
-The network that judges took no part in training. A picture is named as photos are where its most probable label is one that at least
-a twentieth of the photos get (all folders together). Pictures are not chosen among.
+The network that judges took no part in training. A picture is named as photos are where its most
+probable label is one that at least a twentieth of the photos get (all folders together). Pictures
+are not chosen among.
 """
 
 import argparse
@@ -50,11 +52,13 @@ def main() -> None:
     usual = usual_labels(real.top, zeros, 1, cover=0)
     of_photos, of_pictures = naming(real, zeros, usual), naming(ours, labels, usual)
     print(
-        f"{given.count} pictures of {kind} (model {model.hash}) by {judging.name}, beside {len(photos)} photos"
+        f"{given.count} pictures of {kind} (model {model.hash}) by {judging.name}, beside "
+        f"{len(photos)} photos"
     )
     for name in ("animal", "sure", "named"):
         print(
-            f"{name:8} {100 * getattr(of_pictures, name):5.1f} %   photos {100 * getattr(of_photos, name):5.1f} %"
+            f"{name:8} {100 * getattr(of_pictures, name):5.1f} %   photos "
+            f"{100 * getattr(of_photos, name):5.1f} %"
         )
     if of_pictures.named is not None and of_photos.named:
         print(f"named, of the photos' figure: {of_pictures.named / of_photos.named:.2f}")

@@ -1,7 +1,10 @@
-"""The files that ship, from a model of train_experts.py:  pack_calls.py MODEL RECORDINGS... --ear EAR --out FOLDER
+"""The files that ship, from a model of train_experts.py:  pack_calls.py MODEL RECORDINGS... --ear
+EAR --out FOLDER
 
-``call.safetensors`` in 8 bits, and ``call.reference``, what the recordings were, with the features of EAR. ``--leave-out pig,bear``
-forgets kinds: their vectors and their recordings. (Clean only where nothing but their vectors learned from them.)
+``call.safetensors`` in 8 bits, and ``call.reference``, what the recordings were, with the features
+of EAR. ``--leave-out pig,bear``
+forgets kinds: their vectors and their recordings. (Clean only where nothing but their vectors
+learned from them.)
 """
 
 import argparse
@@ -10,14 +13,14 @@ import json
 from pathlib import Path
 
 from jungle import __version__
-from jungle.cli.models import cache
+from jungle.config.paths import cache_folder
 from jungle.data.folders import Found, gather
 from jungle.data.formats import RECORDINGS
 from jungle.diffusion import checkpoint
 from jungle.diffusion.export import export_safetensors
 from jungle.sounds import dataset
-from jungle.sounds.classifier import Ear
-from jungle.sounds.memorisation import Reference
+from jungle.sounds.classifier import AudioClassifier
+from jungle.sounds.memorisation import MemorisationIndex
 
 
 def main() -> None:
@@ -45,15 +48,16 @@ def main() -> None:
         raise SystemExit(f"{given.model} is not a model of jungle.")
     found = gather(given.recordings, RECORDINGS, given.without)
     left_out = given.leave_out.split(",")
-    data = dataset.load(
+    data = dataset.load_audio_dataset(
         Found(found.root, [file for file in found.files if file.name not in left_out], []),
         made.recipe,
-        cache(),
+        cache_folder(),
     )
     kept = [number for number, name in enumerate(made.classes) if name not in left_out]
     if data.classes != tuple(made.classes[number] for number in kept):
         raise SystemExit(
-            f"{given.model} knows {', '.join(made.classes)}, and the recordings are of {', '.join(data.classes)}."
+            f"{given.model} knows {', '.join(made.classes)}, and the recordings are of "
+            f"{', '.join(data.classes)}."
         )
     weights = {
         name: value[:, kept] if name.endswith("classes.weight") else value
@@ -65,7 +69,9 @@ def main() -> None:
     )
     about = {"jungle": json.dumps(made.about(), sort_keys=True)}
     export_safetensors(checkpoint.quantised(weights), given.out / "call.safetensors", about)
-    Reference.of(data, Ear.load(given.ear)).save(given.out / "call.reference")
+    MemorisationIndex.from_dataset(data, AudioClassifier.load(given.ear)).save(
+        given.out / "call.reference"
+    )
     for name in ("call.safetensors", "call.reference"):
         print(name, (given.out / name).stat().st_size, "bytes")
 

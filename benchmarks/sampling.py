@@ -1,12 +1,15 @@
-"""One model, many ways to draw from it: which solver, noise levels and guidance give the best scores, one row each.
+"""One model, many ways to draw from it: which solver, noise levels and guidance give the best
+scores, one row each.
 
-    python benchmarks/sampling.py pictures PHOTOS     [--model M] [--count 500] steps=25,guidance=2 steps=12,guidance=2 ...
-    python benchmarks/sampling.py calls    RECORDINGS --ear EAR [--model M] [--count 300] guidance=3 guidance=2 ...
+    python benchmarks/sampling.py pictures PHOTOS     [--model M] [--count 500] steps=25,guidance=2
+    steps=12,guidance=2 ... python benchmarks/sampling.py calls    RECORDINGS --ear EAR [--model M]
+    [--count 300] guidance=3 guidance=2 ...
 
-A setting is a list of options of ``SampleRecipe``; the others keep the model's own values. ``--weak W`` guides away from the model W
-(autoguidance); a setting with ``weak=0`` leaves it, and the model's own weaker network, out. The seeds and what is asked for are the
-same in every row, in the proportions in which the classes occur. Sheets of 64 go into ``--out``, where a row that is there already is
-not drawn again.
+A setting is a list of options of ``SampleRecipe``; the others keep the model's own values. ``--weak
+W`` guides away from the model W (autoguidance); a setting with ``weak=0`` leaves it, and the
+model's own weaker network, out. The seeds and what is asked for are the same in every row, in the
+proportions in which the classes occur. Sheets of 64 go into ``--out``, where a row that is there
+already is not drawn again.
 """
 
 import argparse
@@ -25,13 +28,15 @@ if TYPE_CHECKING:
 
 SHOWN = 64
 PICTURE_COLUMNS = {
-    "kid": "KID x 1000", "kid_floor": "its floor", "frechet": "Frechet", "frechet_floor": "floor", "precision": "precision %",
-    "recall": "recall %", "named": "named %", "real": "of photos %", "copies": "copies",
-    "evaluations": "evaluations", "seconds": "s a picture",
+    "kid": "KID x 1000", "kid_floor": "its floor", "frechet": "Frechet", "frechet_floor": "floor",
+    "precision": "precision %", "recall": "recall %", "named": "named %", "real": "of photos %",
+    "copies": "copies", "evaluations": "evaluations", "seconds": "s a picture",
 }  # fmt: skip
 CALL_COLUMNS = {
-    "kid": "KID x 1000", "kid_floor": "its floor", "frechet": "Frechet", "frechet_floor": "floor", "agreement": "agreement",
-    "agreement_mean": "mean of classes", "real_agreement": "of recordings", "flagged": "faulty", "copies": "copies", "seconds": "s a call",
+    "kid": "KID x 1000", "kid_floor": "its floor", "frechet": "Frechet", "frechet_floor": "floor",
+    "agreement": "agreement", "agreement_mean": "mean of classes",
+    "real_agreement": "of recordings", "flagged": "faulty", "copies": "copies",
+    "seconds": "s a call",
 }  # fmt: skip
 
 
@@ -65,18 +70,18 @@ class Pictures:
     columns = PICTURE_COLUMNS
 
     def __init__(self, photos: Path, model: str, weak: str, count: int, seed: int) -> None:
-        from jungle.cli.models import SHIPPED, cache
-        from jungle.config.recipes import find
+        from jungle.config.paths import SHIPPED_MODELS, cache_folder
+        from jungle.config.recipe_table import find_recipe
         from jungle.diffusion.device import choose
         from jungle.diffusion.model import load, weakened
         from jungle.images import dataset as photo_files
         from jungle.weights import shipped
 
         compute = choose("")
-        self.model = load(Path(model) if model else shipped(SHIPPED["photos"]), compute)
+        self.model = load(Path(model) if model else shipped(SHIPPED_MODELS["photos"]), compute)
         if weak:
             self.model = weakened(self.model, load(Path(weak), compute))
-        self.data = photo_files.load(photos, find("photo64"), cache())
+        self.data = photo_files.load(photos, find_recipe("photo64"), cache_folder())
         self.labels = np.random.default_rng([seed, 7]).choice(self.data.labels, count)
         self.seed, self.recipe = seed, self.model.recipe.sample
 
@@ -103,12 +108,20 @@ class Pictures:
         found = evaluate(pictures, self.data.images, shipped_judge(), asked=asked, seed=self.seed)
         frechet, named = found.frechet, found.named
         return {
-            "kid": 1000 * found.kid.value, "kid_error": 1000 * (found.kid.error or 0.0), "kid_floor": 1000 * found.kid.floor,
-            "frechet": frechet.value if frechet else float("nan"), "frechet_floor": frechet.floor if frechet else float("nan"),
-            "precision": 100 * found.precision.value, "recall": 100 * found.recall.value,
-            "named": 100 * named.value if named else float("nan"), "real": 100 * named.floor if named else float("nan"),
-            "copies": found.copies, "corners": found.corners, "evaluations": evaluations(recipe), "seconds": seconds,
-        }  # fmt: skip
+            "kid": 1000 * found.kid.value,
+            "kid_error": 1000 * (found.kid.error or 0.0),
+            "kid_floor": 1000 * found.kid.floor,
+            "frechet": frechet.value if frechet else float("nan"),
+            "frechet_floor": frechet.floor if frechet else float("nan"),
+            "precision": 100 * found.precision.value,
+            "recall": 100 * found.recall.value,
+            "named": 100 * named.value if named else float("nan"),
+            "real": 100 * named.floor if named else float("nan"),
+            "copies": found.copies,
+            "corners": found.corners,
+            "evaluations": evaluations(recipe),
+            "seconds": seconds,
+        }
 
 
 class Calls:
@@ -117,16 +130,21 @@ class Calls:
     columns = CALL_COLUMNS
 
     def __init__(self, recordings: Path, model: str, ear: Path, count: int, seed: int) -> None:
-        from jungle.cli.models import cache, open_singer
-        from jungle.cli.options import Shared
-        from jungle.config.recipes import find
-        from jungle.sounds.classifier import Ear
-        from jungle.sounds.dataset import load
-        from jungle.sounds.memorisation import Reference
+        from jungle.cli.models import open_sound_engine
+        from jungle.cli.options import CommonOptions
+        from jungle.config.jungle_toml import JungleFolder
+        from jungle.config.paths import cache_folder
+        from jungle.config.recipe_table import find_recipe
+        from jungle.sounds.classifier import AudioClassifier
+        from jungle.sounds.dataset import load_audio_dataset
+        from jungle.sounds.memorisation import MemorisationIndex
 
-        self.clips, self.ear = load(recordings, find("call", "recordings"), cache()), Ear.load(ear)
-        self.reference = Reference.of(self.clips, self.ear)
-        self.maker: Any = open_singer(Shared("", {}, True, False), model, Path())[0]
+        self.clips, self.ear = (
+            load_audio_dataset(recordings, find_recipe("call", "recordings"), cache_folder()),
+            AudioClassifier.load(ear),
+        )
+        self.reference = MemorisationIndex.from_dataset(self.clips, self.ear)
+        self.maker: Any = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))[0]
         self.labels = np.random.default_rng([seed, 7]).choice(self.clips.labels, count)
         self.seed, self.recipe = seed, self.maker.recipe
 
@@ -135,18 +153,23 @@ class Calls:
         from jungle.evaluation.contact_sheet import contact_sheet
         from jungle.sounds.dataset import RATE
         from jungle.sounds.engine import CallRequest
-        from jungle.sounds.evaluate import compare
-        from jungle.sounds.plots import picture
+        from jungle.sounds.evaluate import ComparisonSet, score_calls
+        from jungle.sounds.plots import spectrogram_image
 
         wanted = [
             CallRequest(seed=self.seed + i, mix={self.clips.classes[label]: 1.0})
             for i, label in enumerate(self.labels)
         ]
         start = time.perf_counter()
-        calls = [take.audio for _, take in self.maker.drawing(recipe).make(wanted)]
+        calls = [take.audio for _, take in self.maker.with_sampling(recipe).make(wanted)]
         seconds = (time.perf_counter() - start) / len(calls)
-        contact_sheet(np.stack([picture(call, RATE) for call in calls[:SHOWN]])).save(sheet)
-        found = compare(calls, RATE, self.labels, self.clips, self.ear, self.reference, self.seed)
+        contact_sheet(np.stack([spectrogram_image(call, RATE) for call in calls[:SHOWN]])).save(
+            sheet
+        )
+        against = ComparisonSet(
+            clips=self.clips, classifier=self.ear, index=self.reference, seed=self.seed
+        )
+        found = score_calls(calls, RATE, self.labels, against)
         return dataclasses.asdict(found) | {"seconds": seconds}
 
 

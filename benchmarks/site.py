@@ -1,9 +1,11 @@
-"""What a site weighs and how long it takes: bytes before the first interaction, 50 cards, rebuilds at 1,000 cards, frames while scrolling.
+"""What a site weighs and how long it takes: bytes before the first interaction, 50 cards, rebuilds
+at 1,000 cards, frames while scrolling.
 
 python benchmarks/site.py [--cards 1000] [--encoder searched|fixed] [--skip-browser]
 
-The postcards are drawn and synthesised (tests/cards.py), or those of a real jungle given with --jungle. Bytes on the wire are counted by
-a server of our own that compresses as GitHub Pages does; scrolling is measured in Debian's Chromium with software rendering.
+The postcards are drawn and synthesised (tests/cards.py), or those of a real jungle given with
+--jungle. Bytes on the wire are counted by a server of our own that compresses as GitHub Pages does;
+scrolling is measured in Debian's Chromium with software rendering.
 """
 
 import argparse
@@ -88,7 +90,8 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 def build(name: str, jungle: Path, cards: Sequence[Postcard], settings: SiteSettings) -> Any:
     report, wall, cpu = timed(lambda: build_site(jungle, cards, jungle / "site", settings))
     print(
-        f"{name}: {wall:.1f} s (processor {cpu:.1f} s), {report.written:,} files written, {report.bytes / 1e6:.1f} MB in all",
+        f"{name}: {wall:.1f} s (processor {cpu:.1f} s), {report.written:,} files written, "
+        f"{report.bytes / 1e6:.1f} MB in all",
         flush=True,
     )
     return report
@@ -117,7 +120,9 @@ def real(jungle: Path) -> list[Postcard]:
 
 
 def weigh(folder: Path, count: int, settings: SiteSettings, jungle: Path | None) -> Path:
-    """A site of ``count`` cards; of a real jungle's where one is given, which take turns under other names."""
+    """A site of ``count`` cards; of a real jungle's where one is given, which take turns under
+    other names.
+    """
     known = real(jungle) if jungle else []
     cards = make_cards(folder, count, distinct=count if count <= 50 else 48) if not known else []
     for number in range(count if known else 0):
@@ -157,7 +162,8 @@ def browse(sites: dict[int, Path]) -> None:
                     )
                     what, size = f"{count} cards, {name}", sum(bytes_ for _, bytes_ in Server.sent)
                     print(
-                        f"{what}: {size / 1000:.0f} kB on the wire in {len(Server.sent)} requests before the first interaction"
+                        f"{what}: {size / 1000:.0f} kB on the wire in {len(Server.sent)} requests "
+                        "before the first interaction"
                     )
                     print(f"{what}: layout shift {page.evaluate(SHIFT):.4f}")
                     frames = sorted(page.evaluate(SCROLL))
@@ -166,7 +172,8 @@ def browse(sites: dict[int, Path]) -> None:
                         frames[len(frames) * 95 // 100],
                     )
                     print(
-                        f"{what}: {len(frames)} frames, {slow:.1%} over 20 ms, 95 % within {most:.1f} ms"
+                        f"{what}: {len(frames)} frames, {slow:.1%} over 20 ms, 95 % within "
+                        f"{most:.1f} ms"
                     )
                     page.close()
                 server.shutdown()

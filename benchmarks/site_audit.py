@@ -1,10 +1,13 @@
-"""Audit a built site: axe-core over pages, widths, themes and states, layout shift, and Lighthouse with its mobile settings.
+"""Audit a built site: axe-core over pages, widths, themes and states, layout shift, and Lighthouse
+with its mobile settings.
 
-Run:  (cd web && npm ci --ignore-scripts) && python benchmarks/site_audit.py SITE [--lighthouse] [--shots FOLDER]
+Run:  (cd web && npm ci --ignore-scripts) && python benchmarks/site_audit.py SITE [--lighthouse]
+[--shots FOLDER]
 
-SITE is a folder that  jungle make  or  build_site  wrote. Needs Chromium, the Python client of playwright, and node for Lighthouse.
-The policy of the pages is switched off for axe, which adds a script; content-visibility, motion and the grain of the paper are
-switched off, because axe cannot measure the contrast of what is not painted, is on its way, or lies on a picture.
+SITE is a folder that  jungle make  or  build_site  wrote. Needs Chromium, the Python client of
+playwright, and node for Lighthouse. The policy of the pages is switched off for axe, which adds a
+script; content-visibility, motion and the grain of the paper are switched off, because axe cannot
+measure the contrast of what is not painted, is on its way, or lies on a picture.
 """
 
 import argparse
@@ -28,7 +31,8 @@ AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"mobile": (390, 844), "desktop": (1280, 800)}
 COMPRESSED = {".html", ".js", ".css", ".svg", ".xml", ".json", ".txt"}
 SHIFT = (
-    "window.shift = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => e.hadRecentInput || (window.shift += e.value)))"
+    "window.shift = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => "
+    "e.hadRecentInput || (window.shift += e.value)))"
     ".observe({type: 'layout-shift', buffered: true});"
 )
 
@@ -110,18 +114,23 @@ def axe(browser: Any, base: str, name: str, shots: Path | None) -> int:
                 for selector in presses:
                     page.locator(selector).first.click()
                 page.add_style_tag(
-                    content="* { content-visibility: visible !important; background-image: none !important; }"
+                    content=(
+                        "* { content-visibility: visible !important; background-image: none "
+                        "!important; }"
+                    )
                 )
                 page.wait_for_timeout(300)
                 page.add_script_tag(path=str(AXE))
                 found = page.evaluate(
-                    "async () => { const r = await axe.run(); return [r.violations, r.incomplete]; }"
+                    "async () => { const r = await axe.run(); return [r.violations, r.incomplete]; "
+                    "}"
                 )
                 unsure = sum(
                     len(rule["nodes"]) for rule in found[1] if rule["id"] == "color-contrast"
                 )
                 print(
-                    f"axe {size:8} {scheme:6} {label:11} {len(found[0])} broken rules, {unsure} contrasts to look at by eye"
+                    f"axe {size:8} {scheme:6} {label:11} {len(found[0])} broken rules, {unsure} "
+                    "contrasts to look at by eye"
                 )
                 for rule in found[0]:
                     print("   ", rule["id"], [node["html"][:120] for node in rule["nodes"]][:4])
@@ -135,7 +144,9 @@ def axe(browser: Any, base: str, name: str, shots: Path | None) -> int:
 
 
 def weight(browser: Any, base: str) -> None:
-    """Print bytes on the wire and layout shift, before any interaction and after scrolling to the end."""
+    """Print bytes on the wire and layout shift, before any interaction and after scrolling to the
+    end.
+    """
     for size, (width, height) in SIZES.items():
         phone = size == "mobile"
         context = browser.new_context(
@@ -162,7 +173,8 @@ def weight(browser: Any, base: str) -> None:
         page.wait_for_timeout(500)
         shift = page.evaluate("() => window.shift")
         print(
-            f"{size:8} {before / 1000:.0f} kB in {requests} requests before interaction; layout shift {shift:.4f} to the end of the page"
+            f"{size:8} {before / 1000:.0f} kB in {requests} requests before interaction; layout "
+            f"shift {shift:.4f} to the end of the page"
         )
         context.close()
 

@@ -1,15 +1,18 @@
-"""Calls: ours against what people would use instead, in one run on one machine. Prints a table, writes JSON to ``--out``.
+"""Calls: ours against what people would use instead, in one run on one machine. Prints a table,
+writes JSON to ``--out``.
 
-    python benchmarks/sounds.py speed                [--model M] [--threads 2] [--rounds 5] --out speed.json
-    python benchmarks/sounds.py mastering RECORDINGS [--count 100] [--program ffmpeg-normalize] --out mastering.json
-    python benchmarks/sounds.py train-mel RECORDINGS --minutes 20 --out MEL
-    python benchmarks/sounds.py score RECORDINGS     --ear EAR [--model M] [--mel-model MEL/animal_diffusion_model.pth] --out score.json
+    python benchmarks/sounds.py speed                [--model M] [--threads 2] [--rounds 5] --out
+    speed.json python benchmarks/sounds.py mastering RECORDINGS [--count 100] [--program
+    ffmpeg-normalize] --out mastering.json python benchmarks/sounds.py train-mel RECORDINGS
+    --minutes 20 --out MEL python benchmarks/sounds.py score RECORDINGS     --ear EAR [--model M]
+    [--mel-model MEL/animal_diffusion_model.pth] --out score.json
 
-``speed`` makes calls with the embedded engine and says where the time goes; and it calls Stable Audio at toy size through our
-``StableAudioMaker`` and directly, in turn. ``mastering`` brings recordings to -16 LUFS and -1 dBTP with ours and with
-ffmpeg-normalize, each as one process over a folder, and lets FFmpeg measure both. ``train-mel`` trains the mel baseline of
-``baselines.py``. ``score`` lets an ear that ranked nothing (``train_ear.py --seed 1``) judge ours, that baseline, synthesis by
-rule, and recordings that went through the two representations and back.
+``speed`` makes calls with the embedded engine and says where the time goes; and it calls Stable
+Audio at toy size through our ``StableAudioEngine`` and directly, in turn. ``mastering`` brings
+recordings to -16 LUFS and -1 dBTP with ours and with ffmpeg-normalize, each as one process over a
+folder, and lets FFmpeg measure both. ``train-mel`` trains the mel baseline of ``baselines.py``.
+``score`` lets an ear that ranked nothing (``train_ear.py --seed 1``) judge ours, that baseline,
+synthesis by rule, and recordings that went through the two representations and back.
 """
 
 import argparse
@@ -32,12 +35,12 @@ import loudness
 import numpy as np
 
 if TYPE_CHECKING:
-    from jungle.sounds.classifier import Ear
+    from jungle.sounds.classifier import AudioClassifier
     from jungle.sounds.engine import Audio, CallRequest
     from jungle.sounds.evaluate import CallScores
-    from jungle.sounds.generate import EmbeddedMaker
-    from jungle.sounds.memorisation import Reference
-    from jungle.sounds.stable_audio.engine import StableAudioMaker
+    from jungle.sounds.generate import SpectrogramEngine
+    from jungle.sounds.memorisation import MemorisationIndex
+    from jungle.sounds.stable_audio.engine import StableAudioEngine
 
 TOY_STEPS, TOY_TAKES, TOY_SECONDS = 50, 4, 2.0
 TOY_PROMPT, TOY_NEGATIVE = "a lion roars in a misty forest", "low quality music"
@@ -73,22 +76,25 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> None:
         )
 
 
-# --- speed ----------------------------------------------------------------------------------------------------------
+# --- speed
+# ----------------------------------------------------------------------------------------------------------
 
 
 def sing(
-    maker: "EmbeddedMaker",
+    maker: "SpectrogramEngine",
     requests: "Sequence[CallRequest]",
-    ear: "Ear",
-    reference: "Reference | None",
+    ear: "AudioClassifier",
+    reference: "MemorisationIndex | None",
 ) -> dict[str, float]:
-    """Seconds of each part of making, ranking and mastering ``requests``, and the seconds of sound drawn."""
-    from jungle.mastering.chain import master
+    """Seconds of each part of making, ranking and mastering ``requests``, and the seconds of sound
+    drawn.
+    """
+    from jungle.mastering.chain import master_clips
     from jungle.sounds import spectrogram
-    from jungle.sounds.rank import judge
+    from jungle.sounds.rank import rank_takes
 
     recovering = 0.0
-    recover = spectrogram.to_waves
+    recover = spectrogram.images_to_waves
 
     def clocked(*images: Any) -> Any:
         nonlocal recovering
@@ -100,11 +106,11 @@ def sing(
         takes, drawing = timed(lambda: [take for _, take in maker.make(requests)])
     _, ranking = timed(
         lambda: [
-            judge([take], one.mix, ear, reference)
+            rank_takes([take], one.mix, ear, reference)
             for take, one in zip(takes, requests, strict=True)
         ]
     )
-    _, mastering = timed(lambda: master([take.audio for take in takes], maker.rate))
+    _, mastering = timed(lambda: master_clips([take.audio for take in takes], maker.rate))
     parts = {
         "network": drawing - recovering,
         "phase recovery": recovering,
@@ -114,7 +120,7 @@ def sing(
     return parts | {"sound": sum(len(take.audio) / take.rate for take in takes)}
 
 
-def through_ours(maker: "StableAudioMaker") -> "list[Audio]":
+def through_ours(maker: "StableAudioEngine") -> "list[Audio]":
     """TOY_TAKES takes by our maker, all in one batch."""
     from jungle.sounds.engine import CallRequest
 
@@ -134,30 +140,38 @@ def through_pipeline(pipeline: Any) -> "list[Audio]":
             "ignore", message="Should have t[ab]", category=UserWarning, module="torchsde"
         )
         answer = pipeline(
-            [TOY_PROMPT] * TOY_TAKES, negative_prompt=[TOY_NEGATIVE] * TOY_TAKES, num_inference_steps=TOY_STEPS, guidance_scale=7.0,
-            audio_end_in_s=TOY_SECONDS, generator=[torch.Generator().manual_seed(seed) for seed in range(TOY_TAKES)], output_type="np",
-        ).audios  # fmt: skip
+            [TOY_PROMPT] * TOY_TAKES,
+            negative_prompt=[TOY_NEGATIVE] * TOY_TAKES,
+            num_inference_steps=TOY_STEPS,
+            guidance_scale=7.0,
+            audio_end_in_s=TOY_SECONDS,
+            generator=[torch.Generator().manual_seed(seed) for seed in range(TOY_TAKES)],
+            output_type="np",
+        ).audios
     return [one.T for one in answer]
 
 
 def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
-    """The embedded engine, and Stable Audio at toy size through ours and directly; all arms in turn, ``rounds`` times."""
+    """The embedded engine, and Stable Audio at toy size through ours and directly; all arms in
+    turn, ``rounds`` times.
+    """
     import toy_stable_audio
 
-    from jungle.cli.models import open_singer
-    from jungle.cli.options import Shared
-    from jungle.sounds.classifier import Ear
+    from jungle.cli.models import open_sound_engine
+    from jungle.cli.options import CommonOptions
+    from jungle.config.jungle_toml import JungleFolder
+    from jungle.sounds.classifier import AudioClassifier
     from jungle.sounds.engine import CallRequest
-    from jungle.sounds.stable_audio.engine import StableAudioMaker
+    from jungle.sounds.stable_audio.engine import StableAudioEngine
 
-    maker, reference = open_singer(Shared("", {}, True, False), model, Path())
-    ear = Ear.shipped()
+    maker, reference = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))
+    ear = AudioClassifier.shipped()
     wanted = [
         CallRequest(seed=seed, mix={maker.classes[seed % len(maker.classes)]: 1.0})
         for seed in range(calls)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        toy = StableAudioMaker.open(
+        toy = StableAudioEngine.open(
             str(toy_stable_audio.build(Path(folder) / "toy")),
             "cpu",
             steps=TOY_STEPS,
@@ -189,11 +203,14 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
     )
     ratio = stable["ours"] / stable["pipeline"]
     print(
-        f"{calls} calls of {sound / calls:.2f} s; ranking with{'' if reference else 'out'} a look for copies of recordings."
+        f"{calls} calls of {sound / calls:.2f} s; ranking with{'' if reference else 'out'} a look "
+        "for copies of recordings."
     )
     print(
-        f"Stable Audio at toy size, {TOY_STEPS} steps: {stable['ours']:.4f} s a take through ours, {stable['pipeline']:.4f} s directly: "
-        f"{ratio:.3f} times as long, {1000 * (stable['ours'] - stable['pipeline']):+.1f} ms; samples at most {apart:.1e} apart."
+        f"Stable Audio at toy size, {TOY_STEPS} steps: {stable['ours']:.4f} s a take through ours, "
+        f"{stable['pipeline']:.4f} s directly: "
+        f"{ratio:.3f} times as long, {1000 * (stable['ours'] - stable['pipeline']):+.1f} ms; "
+        f"samples at most {apart:.1e} apart."
     )
     return {
         "calls": calls,
@@ -205,11 +222,14 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
     }
 
 
-# --- mastering ------------------------------------------------------------------------------------------------------
+# --- mastering
+# ------------------------------------------------------------------------------------------------------
 
 
 def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int) -> dict[str, Any]:
-    """``count`` recordings through ours and through ffmpeg-normalize, each a process of its own, in turn, ``rounds`` times."""
+    """``count`` recordings through ours and through ffmpeg-normalize, each a process of its own, in
+    turn, ``rounds`` times.
+    """
     import soundfile
 
     from jungle.data.folders import scan
@@ -219,7 +239,8 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
     foreign = shutil.which(program)
     if not foreign or not shutil.which("ffmpeg"):
         raise SystemExit(
-            f"There is no {program if not foreign else 'ffmpeg'} here: pip install ffmpeg-normalize, and apt install ffmpeg."
+            f"There is no {program if not foreign else 'ffmpeg'} here: pip install "
+            "ffmpeg-normalize, and apt install ffmpeg."
         )
     paths = [file.path for file in scan(recordings, RECORDINGS).files]
     chosen = np.random.default_rng([seed, 11]).permutation(len(paths))[:count]
@@ -281,19 +302,24 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
     table(rows)
     goal = f"{loudness.TARGET:g} LUFS and {loudness.CEILING:g} dBTP at 48 kHz"
     print(
-        f"{count} recordings to {goal}; seconds with the start of the process, medians of {rounds} rounds."
+        f"{count} recordings to {goal}; seconds with the start of the process, medians of {rounds} "
+        "rounds."
     )
     print(
-        f"Ours also cleans, trims and loops ({seconds['alone']:.4f} s a clip without start and files); it limits peaks by 10 dB at most."
+        f"Ours also cleans, trims and loops ({seconds['alone']:.4f} s a clip without start and "
+        "files); it limits peaks by 10 dB at most."
     )
     return {"count": count, "rounds": rounds, "alone": seconds["alone"], "arms": rows}
 
 
-# --- score ----------------------------------------------------------------------------------------------------------
+# --- score
+# ----------------------------------------------------------------------------------------------------------
 
 
 def row_nine(ours: "CallScores", other: "CallScores") -> float | None:
-    """(Frechet distance of ours - floor) / (that of the other - floor); None where there are too few calls for it."""
+    """(Frechet distance of ours - floor) / (that of the other - floor); None where there are too
+    few calls for it.
+    """
     if (
         ours.frechet is None
         or ours.frechet_floor is None
@@ -316,22 +342,28 @@ def score(
     """Every arm against the recordings, by the ear in ``ear_file``."""
     import baselines
 
-    from jungle.cli.models import cache, open_singer
-    from jungle.cli.options import Shared
-    from jungle.config.recipes import find
+    from jungle.cli.models import open_sound_engine
+    from jungle.cli.options import CommonOptions
+    from jungle.config.jungle_toml import JungleFolder
+    from jungle.config.paths import cache_folder
+    from jungle.config.recipe_table import find_recipe
     from jungle.evaluation.classifier import FEATURES
-    from jungle.sounds.classifier import Ear
-    from jungle.sounds.dataset import RATE, load
-    from jungle.sounds.engine import CallMaker, CallRequest
-    from jungle.sounds.evaluate import compare
-    from jungle.sounds.memorisation import Reference
+    from jungle.sounds.classifier import AudioClassifier
+    from jungle.sounds.dataset import RATE, load_audio_dataset
+    from jungle.sounds.engine import CallRequest, SoundEngine
+    from jungle.sounds.evaluate import score_calls
+    from jungle.sounds.memorisation import MemorisationIndex
 
-    clips, ear = load(recordings, find("call", "recordings"), cache()), Ear.load(ear_file)
+    clips, ear = (
+        load_audio_dataset(recordings, find_recipe("call", "recordings"), cache_folder()),
+        AudioClassifier.load(ear_file),
+    )
     if not set(clips.classes) <= set(ear.classes):
         raise SystemExit(
-            f"{ear_file} knows {', '.join(ear.classes)}, and {recordings} holds {', '.join(clips.classes)}."
+            f"{ear_file} knows {', '.join(ear.classes)}, and {recordings} holds "
+            f"{', '.join(clips.classes)}."
         )
-    reference = Reference.of(clips, ear)
+    reference = MemorisationIndex.from_dataset(clips, ear)
     occurring = np.random.default_rng([seed, 7]).choice(clips.labels, count)
     wanted = np.arange(count) % len(clips.classes) if balanced else occurring
     requests = [
@@ -341,16 +373,22 @@ def score(
     scores: dict[str, CallScores] = {}
 
     def judge(name: str, calls: "Sequence[Audio]", labels: Any) -> None:
-        scores[name] = compare(calls, RATE, labels, clips, ear, reference, seed)
+        scores[name] = score_calls(calls, RATE, labels, clips, ear, reference, seed)
         print(f"{name}: {scores[name].to_text()}\n", flush=True)
 
-    def sung(maker: CallMaker) -> "list[Audio]":
+    def sung(maker: SoundEngine) -> "list[Audio]":
         return [take.audio for _, take in maker.make(requests)]
 
-    judge("ours", sung(open_singer(Shared("", {}, True, False), model, Path())[0]), wanted)
+    judge(
+        "ours",
+        sung(open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))[0]),
+        wanted,
+    )
     if mel_model:
         with baselines.as_mel():
-            drawn = sung(open_singer(Shared("", {}, True, False), mel_model, Path())[0])
+            drawn = sung(
+                open_sound_engine(CommonOptions(), mel_model, JungleFolder.open(Path()))[0]
+            )
         judge("mel, Griffin-Lim", drawn, wanted)
     judge("by rule", sung(baselines.ParametricMaker()), wanted)
     aside = baselines.set_aside(clips, count, seed)
@@ -359,9 +397,15 @@ def score(
         copies = baselines.copy_synthesis(clips, aside)
     judge("recordings, mel", copies, clips.labels[aside])
     columns = {
-        "agreement": "agreement", "mean of classes": "agreement_mean", "kernel x 1000": "kid", "its floor": "kid_floor",
-        "Frechet": "frechet", "floor": "frechet_floor", "faulty": "flagged", "copies": "copies",
-    }  # fmt: skip
+        "agreement": "agreement",
+        "mean of classes": "agreement_mean",
+        "kernel x 1000": "kid",
+        "its floor": "kid_floor",
+        "Frechet": "frechet",
+        "floor": "frechet_floor",
+        "faulty": "flagged",
+        "copies": "copies",
+    }
     table(
         {
             name: {title: getattr(one, key) for title, key in columns.items()}
@@ -381,7 +425,8 @@ def score(
         )
         print(f"(Frechet of ours - floor) / (Frechet of {name} - floor): {told}.")
     print(
-        "Recordings went through each representation and back: they are copies by design, and the best that a model could reach."
+        "Recordings went through each representation and back: they are copies by design, and the "
+        "best that a model could reach."
     )
     return {
         "balanced": balanced,
@@ -432,7 +477,8 @@ def main() -> None:
         parser.error(f"{given.what} needs a folder of recordings")
     if given.what == "score" and not given.ear:
         parser.error(
-            "score needs --ear: python benchmarks/train_ear.py RECORDINGS --seed 1 --out EAR makes one"
+            "score needs --ear: python benchmarks/train_ear.py RECORDINGS --seed 1 --out EAR makes "
+            "one"
         )
     if given.threads:
         import torch

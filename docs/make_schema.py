@@ -1,4 +1,7 @@
-"""Write docs/postcard.schema.json from the records; with --check only say whether it is up to date."""
+"""Write docs/postcard.schema.json from the records.
+
+``--check`` only says whether it is up to date.
+"""
 
 import dataclasses
 import json
@@ -10,67 +13,74 @@ from typing import Any
 
 from jungle import records
 
-TARGET = Path(__file__).parent / "postcard.schema.json"
-PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+PAGE = Path(__file__).with_name("postcard.schema.json")
+_SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def schema_of(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a type; records are added to ``found`` by name."""
-    if kind in PLAIN:
-        return {"type": PLAIN[kind]}
+def schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a type; records are added to ``definitions`` by name.
+
+    Raises:
+        TypeError: a type that no record has had so far.
+    """
+    if kind in _SCALARS:
+        return {"type": _SCALARS[kind]}
     if dataclasses.is_dataclass(kind):
-        name = typing.cast(type, kind).__name__
-        if name not in found:
-            found[name] = {}  # stands for itself while its fields are looked at
-            hints = typing.get_type_hints(kind)
-            fields = dataclasses.fields(kind)
-            found[name] = {
-                "type": "object",
-                "description": (kind.__doc__ or "").strip().split("\n")[0],
-                "properties": {one.name: schema_of(hints[one.name], found) for one in fields},
-                "required": [one.name for one in fields],
-                "additionalProperties": False,
-            }
-        return {"$ref": f"#/$defs/{name}"}
+        return _record_schema(typing.cast(type, kind), definitions)
+
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple and arguments[-1] is Ellipsis:
-        return {"type": "array", "items": schema_of(arguments[0], found)}
     if origin is tuple:
-        return {
-            "type": "array",
-            "prefixItems": [schema_of(one, found) for one in arguments],
-            "minItems": len(arguments),
-            "items": False,
-        }
+        return _tuple_schema(arguments, definitions)
     if origin is dict:
-        return (
-            {"type": "object"}
-            if arguments[1] is Any
-            else {"type": "object", "additionalProperties": schema_of(arguments[1], found)}
-        )
+        if arguments[1] is Any:
+            return {"type": "object"}
+        return {"type": "object", "additionalProperties": schema_of(arguments[1], definitions)}
     if origin in (typing.Union, types.UnionType):
-        return {"anyOf": [schema_of(one, found) for one in arguments]}
+        return {"anyOf": [schema_of(choice, definitions) for choice in arguments]}
     raise TypeError(f"no schema for {kind}")
 
 
-def main() -> None:
-    """Write or check."""
-    parts: dict[str, Any] = {}
-    whole = {
+def _record_schema(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
+    name = kind.__name__
+    if name not in definitions:
+        definitions[name] = {}  # stands for itself while its fields are looked at
+        hints = typing.get_type_hints(kind)
+        fields = [field.name for field in dataclasses.fields(kind)]
+        definitions[name] = {
+            "type": "object",
+            "description": (kind.__doc__ or "").strip().split("\n")[0],
+            "properties": {field: schema_of(hints[field], definitions) for field in fields},
+            "required": fields,
+            "additionalProperties": False,
+        }
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _tuple_schema(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
+    if arguments[-1] is Ellipsis:
+        return {"type": "array", "items": schema_of(arguments[0], definitions)}
+    return {
+        "type": "array",
+        "prefixItems": [schema_of(item, definitions) for item in arguments],
+        "minItems": len(arguments),
+        "items": False,
+    }
+
+
+def render() -> str:
+    """The schema as JSON."""
+    definitions: dict[str, Any] = {}
+    schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A postcard of the jungle",
         "x-schema": records.SCHEMA,
     }
-    whole |= schema_of(records.Postcard, parts) | {"$defs": parts}
-    text = json.dumps(whole, indent=1) + "\n"
-    if "--check" in sys.argv:
-        sys.exit(
-            0
-            if TARGET.exists() and TARGET.read_text() == text
-            else "docs/postcard.schema.json is out of date: run  make docs"
-        )
-    TARGET.write_text(text)
+    schema |= schema_of(records.Postcard, definitions) | {"$defs": definitions}
+    return json.dumps(schema, indent=1) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    if "--check" in sys.argv:
+        fresh = PAGE.exists() and PAGE.read_text() == render()
+        sys.exit(0 if fresh else "docs/postcard.schema.json is out of date: run  make docs")
+    PAGE.write_text(render())

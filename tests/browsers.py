@@ -1,4 +1,5 @@
-"""What the tests in real browsers share: a small site, its addresses by double click and over http, and a page that is watched.
+"""What the tests in real browsers share: a small site, its addresses by double click and over http,
+and a page that is watched.
 
 Playwright's Python client drives the system's Chromium; what needs it skips without it.
 

@@ -1,4 +1,6 @@
-"""Postcards for tests and benchmarks: real small files, drawn and synthesised in no time, the same for the same seed."""
+"""Postcards for tests and benchmarks: real small files, drawn and synthesised in no time, the same
+for the same seed.
+"""
 
 import dataclasses
 import itertools
@@ -21,10 +23,10 @@ from jungle.language.names import binomial, own_name
 from jungle.language.phonology.vocal_tract import VOICES
 from jungle.language.script import SIZE, glyph, svg
 from jungle.mastering.clean import Audio
-from jungle.mastering.dither import dithered
+from jungle.mastering.dither import dither
 from jungle.postcards.captions import describe
 from jungle.records import Call, Colour, Glyphs, Phrase, Picture, Postcard, Species
-from jungle.sounds.plots import picture as spectrogram
+from jungle.sounds.plots import spectrogram_image as spectrogram
 from jungle.species.invent import invent
 
 CLASSES = (
@@ -69,7 +71,8 @@ class Talk(NamedTuple):
 def make_cards(
     folder: Path, count: int, seed: int = 0, *, distinct: int = 12, size: int = 512
 ) -> list[Postcard]:
-    """Fill ``folder``/postcards with ``count`` animals, and ``folder``/language with the dictionary of their family.
+    """Fill ``folder``/postcards with ``count`` animals, and ``folder``/language with the dictionary
+    of their family.
 
     Args:
         folder: of the jungle.
@@ -167,7 +170,9 @@ def _glyphs(name: str, words: list[Word]) -> Glyphs:
 
 
 def _draw(place: Path, seed: int, size: int) -> None:
-    """A picture of soft spots on a gradient, small as painted and enlarged, the way real ones are."""
+    """A picture of soft spots on a gradient, small as painted and enlarged, the way real ones
+    are.
+    """
     source = np.random.default_rng(seed)
     y, x = np.mgrid[0:64, 0:64] / 63
     sky, ground = source.integers(40, 220, (2, 3))
@@ -190,11 +195,13 @@ def _draw(place: Path, seed: int, size: int) -> None:
 
 
 def _sing(place: Path, seed: int) -> None:
-    """A call of 1 to 2 s and phrases of half a second in all their forms, and the picture of the call."""
+    """A call of 1 to 2 s and phrases of half a second in all their forms, and the picture of the
+    call.
+    """
     source = np.random.default_rng(seed)
     samples = 480 * int(source.integers(100, 200))
     call = _whistle(samples, 600.0 + 2000 * source.random(), 3 + 6 * source.random())
-    pcm = dithered(call, seed=seed)
+    pcm = dither(call, seed=seed)
     (place / "call.flac").write_bytes(audio_files.flac(pcm, RATE, (0, samples)))
     (place / "call.opus").write_bytes(audio_files.opus(call, RATE, (0, samples)))
     (place / "call.m4a").write_bytes(audio_files.aac(call, RATE))

@@ -1,4 +1,7 @@
-"""The test world: a cache of its own, no sockets but loopback, real photos only where they are, and the command line in this process."""
+"""The test world: a cache of its own, no sockets but loopback, the command line in this process.
+
+Real photos are used where they are.
+"""
 
 import contextlib
 import json
@@ -18,22 +21,19 @@ import torch
 from PIL import Image
 
 from jungle.cli import main
-from jungle.config.recipes import find
+from jungle.config.recipe_table import find_recipe
 from jungle.diffusion import checkpoint, model
 from jungle.diffusion import device as devices
 from jungle.images.feature_spaces import square
 
 TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
-DATA = (
-    REPOSITORY.parent / "shared" / "data"
-)  # real photos and recordings; tests that need them are skipped without
+DATA = REPOSITORY.parent / "shared" / "data"
+"""Real photos and recordings; tests that need them are skipped without."""
 PHOTOS = DATA / "photos"
 
-
-torch.set_num_threads(
-    1
-)  # toy networks are too small to share; threads that wait for each other cost minutes
+# Toy networks are too small to share: threads that wait for each other cost minutes.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,10 @@ def real_photos() -> Path:
 
 @pytest.fixture(scope="session")
 def real_animals() -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """150 real photos (150, 64, 64, 3) uint8, the number of the kind of each, and the names of the kinds; skips where they are missing."""
+    """150 real photos (150, 64, 64, 3) uint8, the index of the kind of each, and the kinds' names.
+
+    Skips where they are missing.
+    """
     if not PHOTOS.is_dir():
         pytest.skip("no real photos here")
     files = sorted(PHOTOS.glob("*/*"))
@@ -86,7 +89,7 @@ def drawn_photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     for label, name in enumerate(("bar", "check", "disc")):
         (folder / name).mkdir(parents=True)
-        for number in range(8):
+        for index in range(8):
             y, x = np.mgrid[0:40, 0:48]
             shape = [
                 abs(x - 24) < 6,
@@ -96,12 +99,12 @@ def drawn_photos(tmp_path: Path) -> Path:
             colour, ground = source.integers(30, 226, (2, 3))
             pixels = np.where(shape[..., None], colour, ground) + source.normal(0, 8, (40, 48, 3))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(
-                folder / name / f"{number}.png"
+                folder / name / f"{index}.png"
             )
     return folder
 
 
-# ---------------------------------------------------------------------------------------------------------------- commands
+# ----------------------------------------------------------------------------------------- commands
 
 
 class Done(NamedTuple):
@@ -133,21 +136,21 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def run(arguments: Sequence[str]) -> Done:
         monkeypatch.setattr(sys, "argv", ["jungle", *arguments])
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
         code: Any = 0
         try:
             main.main()
         except SystemExit as stop:
             code = stop.code
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            for signum, handler in handlers.items():
+                signal.signal(signum, handler)
         return Done(code, *capsys.readouterr())
 
     return run
 
 
-# ---------------------------------------------------------------------------------------------------------------- jungles
+# ------------------------------------------------------------------------------------------ jungles
 
 MODEL = "animal_diffusion_model.pth"
 TRAIN = "train photos --recipe tiny --out run --device cpu:float32"
@@ -182,9 +185,9 @@ def draw(folder: Path) -> None:
     source = np.random.default_rng(3)
     for name in ("bar", "check", "disc"):
         (folder / name).mkdir(parents=True)
-        for number in range(4):
+        for index in range(4):
             pixels = np.repeat(np.repeat(source.integers(0, 256, (4, 4, 3)), 5, 0), 5, 1)
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index}.png")
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -197,24 +200,24 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def give_voice() -> None:
-    """A tiny untrained model of calls where ``jungle make`` looks for one: the shipped one would take its time."""
-    recipe = find("tiny", "recordings")
+    """A tiny untrained model of calls where ``jungle make`` looks for one: ours takes its time."""
+    recipe = find_recipe("tiny", "recordings")
     net = model.build(recipe, 2, devices.choose("cpu:float32")).net
     weights = {
         name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
     }
-    made = checkpoint.Checkpoint(recipe, ("cat", "cow"), 1, "", weights, {})
-    checkpoint.save(Path("sounds") / MODEL, made)
+    untrained = checkpoint.Checkpoint(recipe, ("cat", "cow"), 1, "", weights, {})
+    checkpoint.save(Path("sounds") / MODEL, untrained)
 
 
 def listing(*folders: Path) -> dict[str, tuple[int, int]]:
     """Every file and folder with its size and time of change."""
-    found = {}
+    entries = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             facts = path.lstat()
-            found[str(path)] = (0, 0) if path.is_dir() else (facts.st_size, facts.st_mtime_ns)
-    return found
+            entries[str(path)] = (0, 0) if path.is_dir() else (facts.st_size, facts.st_mtime_ns)
+    return entries
 
 
 def is_refused(done: Done, word: str) -> None:
@@ -234,7 +237,7 @@ def is_refused(done: Done, word: str) -> None:
 def refuse(
     world: Path, arguments: list[str], word: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In ``world`` these arguments are refused with one sentence that holds ``word``, and nothing there is changed."""
+    """In ``world`` these arguments are refused by a sentence with ``word``, and change nothing."""
     cache = Path(os.environ["JUNGLE_CACHE"])
     monkeypatch.chdir(world)
     before = listing(world)

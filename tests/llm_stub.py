@@ -39,7 +39,9 @@ Answer = bytes | Act | Callable[[Request], bytes]
 
 
 class Stub:
-    """Answers the first request with the first answer, and so on; the last answer again and again."""
+    """Answers the first request with the first answer, and so on; the last answer again and
+    again.
+    """
 
     def __init__(self, *answers: Any) -> None:
         self.answers, self.requests = answers, list[Request]()
@@ -102,7 +104,8 @@ def read_request(line: socket.socket) -> Request:
     return Request(first.split()[1], headers, json.loads(body))
 
 
-# ------------------------------------------------------------------------------------------------------------------ answers
+# ------------------------------------------------------------------------------------------------------------------
+# answers
 
 
 def http(
@@ -204,7 +207,8 @@ def drip(data: bytes, seconds: float = 0.02) -> Act:
     return act
 
 
-# ------------------------------------------------------------------------------------------------------------------ models
+# ------------------------------------------------------------------------------------------------------------------
+# models
 
 
 def items(tongue: Language, count: int, start: int = 5000) -> list[dict[str, str]]:

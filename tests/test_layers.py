@@ -1,4 +1,4 @@
-"""The house: layers, length of files, the public list, the frozen command line, and a help page that loads no torch."""
+"""The house: layers, length of files, the public list, the frozen command line, and its help."""
 
 import ast
 import json
@@ -15,22 +15,24 @@ from jungle.cli.main import cli
 
 PACKAGE = Path(jungle.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-LAYERS = """
-errors
-records prosody seeds
-storage weights evaluation
-config
-mastering species
-encoding data
-diffusion
-images sounds language
-postcards
-site printing diagnostics
-api
-cli
-__main__
-""".split("\n")[1:-1]
-"""Folders and files of the package from the ground up: each imports from lines above its own, or from inside itself."""
+LAYERS = [
+    "installation",
+    "errors",
+    "records prosody seeds",
+    "storage weights evaluation",
+    "config",
+    "mastering species",
+    "encoding data",
+    "diffusion",
+    "images sounds language",
+    "postcards",
+    "site printing diagnostics",
+    "api",
+    "cli",
+    "__main__",
+]
+"""Folders and files of the package from the ground up: each imports from lines above its own, or
+from inside itself."""
 MAX_FILE, MAX_HELP_SECONDS = 400, 0.3
 
 
@@ -40,7 +42,7 @@ def module_name(path: Path) -> str:
 
 
 def layer(module: str) -> int:
-    """The line of LAYERS a module stands in; the package itself, which holds its version, lies under all."""
+    """The line of LAYERS a module stands in; the package itself, with its version, is under all."""
     folder = module.split(".")[1] if "." in module else ""
     return next((index for index, line in enumerate(LAYERS) if folder in line.split()), -1)
 
@@ -49,20 +51,20 @@ def imports(path: Path) -> set[str]:
     """Modules of the package that a file imports, at the top or inside functions."""
     here = module_name(path).split(".")
     package = here if path.name == "__init__.py" else here[:-1]
-    found = set()
-    known = {module_name(p) for p in FILES}
+    imported = set()
+    modules = {module_name(p) for p in FILES}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join(base + (node.module.split(".") if node.module else []))
             if module.split(".")[0] == "jungle":
-                found |= {
-                    f"{module}.{a.name}" if f"{module}.{a.name}" in known else module
+                imported |= {
+                    f"{module}.{a.name}" if f"{module}.{a.name}" in modules else module
                     for a in node.names
                 }
         elif isinstance(node, ast.Import):
-            found |= {a.name for a in node.names if a.name.split(".")[0] == "jungle"}
-    return found
+            imported |= {a.name for a in node.names if a.name.split(".")[0] == "jungle"}
+    return imported
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -129,7 +131,7 @@ def test_diffusers_is_imported_in_three_places() -> None:
 
 def test_options_are_frozen() -> None:
     """A new option is a decision: change tests/options.json by hand when it is meant."""
-    found = {
+    options = {
         name: sorted(
             option
             for parameter in command.params
@@ -138,15 +140,18 @@ def test_options_are_frozen() -> None:
         )
         for name, command in sorted(cli.commands.items())
     }
-    assert found == json.loads(Path(__file__).with_name("options.json").read_text())
+    assert options == json.loads(Path(__file__).with_name("options.json").read_text())
 
 
 def test_help_is_quick_and_light() -> None:
-    code = "import sys; from jungle.cli.main import cli; cli.main(['--help'], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from jungle.cli.main import cli; "
+        "cli.main(['--help'], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    )
     seconds = []
-    for _ in range(
-        3
-    ):  # processor time, and the best of three, because other work may run on the machine
+
+    # Processor time, and the best of three, because other work may run on the machine.
+    for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -156,3 +161,17 @@ def test_help_is_quick_and_light() -> None:
         assert done.returncode == 0, f"--help imported torch or failed: {done.stderr}"
     assert "make" in done.stdout
     assert min(seconds) < MAX_HELP_SECONDS
+
+
+def test_commands_import_at_the_top() -> None:
+    """The group is lazy, so that its commands need not be."""
+    for path in (PACKAGE / "cli").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        inside = [
+            node.lineno
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        assert not inside, f"{path.name}: imports inside functions, lines {inside}"

@@ -1,4 +1,4 @@
-"""The only errors that a user sees without a traceback. Each message is one sentence: what, where, what to do.
+"""The only errors that a user sees without a traceback, each one sentence: what, where, what to do.
 
 JungleError            anything a person can mend; exit code 2
 ├── BadInput           a file, folder, option or configuration that cannot be used
@@ -55,13 +55,24 @@ class MissingExtra(JungleError):
 
     @classmethod
     def library(cls, module: str, extra: str, purpose: str) -> "MissingExtra":
-        """The sentence for an optional library: ``module`` is needed for ``purpose``, installed by ``extra``."""
+        """The sentence for an optional library.
+
+        Args:
+            module: the library, by the name that Python and pip know it by.
+            extra: the optional dependency of this package that installs it.
+            purpose: what needs it, as the beginning of a sentence.
+        """
+        # Not at the top: this imports importlib.metadata, which takes longer than all of click.
+        from .installation import install_command
+
+        command = install_command(extra, module)
         return cls(
-            f"{purpose} needs the library '{module}': install it with  pip install 'jungle[{extra}]'  and run the same command again."
+            f"{purpose} needs the library '{module}': install it with  {command}  "
+            "and run the same command again."
         )
 
 
 class NoAnswer(JungleError):
-    """A service that did not do what was required of it: worth another try later, with the same command."""
+    """A service that did not do what was required of it; worth another try, later."""
 
     exit_code = 3

@@ -1,7 +1,8 @@
-"""The prosody plan of a phrase: what a throat does and when. It knows nothing of languages, and nothing of sound.
+"""The prosody plan of a phrase: what a throat does and when. It knows nothing of languages, and
+nothing of sound.
 
-As JSON it is ``{"syllables": [{"text": "ka", "onset": 0.0, "duration": 0.2, "pitch": 2.0, "stress": true, "noise": 0.1, "level": 0.0},
-...]}``; ``level`` may be left out.
+As JSON it is ``{"syllables": [{"text": "ka", "onset": 0.0, "duration": 0.2, "pitch": 2.0, "stress":
+true, "noise": 0.1, "level": 0.0}, ...]}``; ``level`` may be left out.
 """
 
 import dataclasses
@@ -31,12 +32,17 @@ class Syllable:
 
     def __post_init__(self) -> None:
         here = f"The syllable {self.text!r} of a prosody plan"
+
         if not isinstance(self.text, str) or not self.text.strip():
             raise BadInput(
                 f"{here} has no text: every syllable needs one, since its text decides its sound."
             )
+
         if not isinstance(self.stress, bool):
             raise BadInput(f"{here} has the stress {self.stress!r}: give true or false.")
+
+        # A plan may come from outside: a number out of range would become an hour of sound, or
+        # none.
         for name, low, high in (
             ("onset", 0.0, LONGEST),
             ("duration", SHORTEST_SYLLABLE, LONGEST),
@@ -62,7 +68,9 @@ class Syllable:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The syllables of a phrase in the order of their onsets, one at a time, within :data:`LONGEST` seconds."""
+    """The syllables of a phrase in the order of their onsets, one at a time, within :data:`LONGEST`
+    seconds.
+    """
 
     syllables: tuple[Syllable, ...]
 
@@ -72,12 +80,14 @@ class Plan:
         for before, after in zip(self.syllables, self.syllables[1:], strict=False):
             if after.onset < before.end - TOUCH:
                 raise BadInput(
-                    f"In a prosody plan the syllable {after.text!r} begins at {after.onset:.3f} s, before {before.text!r} ends "
+                    f"In a prosody plan the syllable {after.text!r} begins at {after.onset:.3f} s, "
+                    f"before {before.text!r} ends "
                     f"at {before.end:.3f} s: a creature makes one syllable at a time, in order."
                 )
         if self.seconds > LONGEST + TOUCH:
             raise BadInput(
-                f"A prosody plan of {self.seconds:.1f} s is too long for one breath: at most {LONGEST:g} s."
+                f"A prosody plan of {self.seconds:.1f} s is too long for one breath: at most "
+                f"{LONGEST:g} s."
             )
 
     @property
@@ -106,6 +116,7 @@ class Plan:
             wrong = sorted(map(str, ({"level": 0.0} | item).keys() ^ names))
             if wrong:
                 raise BadInput(
-                    f"Syllable {number} of a prosody plan has missing or unknown fields: {', '.join(wrong)}."
+                    f"Syllable {number} of a prosody plan has missing or unknown fields: "
+                    f"{', '.join(wrong)}."
                 )
         return cls(tuple(Syllable(**item) for item in items))

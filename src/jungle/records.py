@@ -11,9 +11,11 @@ SCHEMA = 1  # of Postcard; docs/postcard.schema.json describes it
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Species:
-    """An animal that never lived. ``mix`` maps class names to shares that sum to 1 (empty = any animal).
+    """An animal that never lived. ``mix`` maps class names to shares that sum to 1 (empty = any
+    animal).
 
-    Slug, seed and mix decide everything; what is empty besides them is filled in from them (``species.describe``).
+    Slug, seed and mix decide everything; what is empty besides them is filled in from them
+    (``species.describe``).
     """
 
     slug: str  # a-z, 0-9 and '-': safe in file names and addresses
@@ -32,7 +34,9 @@ class Species:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """A painted picture: its file relative to the jungle's folder, and all that decided its bytes."""
+    """A painted picture: its file relative to the jungle's folder, and all that decided its
+    bytes.
+    """
 
     file: str
     width: int
@@ -52,7 +56,9 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """A mastered call: its file relative to the jungle's folder, and all that decided its samples."""
+    """A mastered call: its file relative to the jungle's folder, and all that decided its
+    samples.
+    """
 
     file: str  # the WAV master; .flac, .opus and .m4a of the same name lie beside it
     seconds: float
@@ -93,7 +99,9 @@ def call_from_json(value: dict[str, Any]) -> Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phrase:
-    """Something an animal says, with what linguists write beneath it. Words stand in the same order in all four lines."""
+    """Something an animal says, with what linguists write beneath it. Words stand in the same order
+    in all four lines.
+    """
 
     text: str
     parts: str  # cut into morphs
@@ -113,7 +121,9 @@ class Phrase:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Glyphs:
-    """A name in the script of its language: SVG path data in a box of ``width`` by ``height`` units."""
+    """A name in the script of its language: SVG path data in a box of ``width`` by ``height``
+    units.
+    """
 
     text: str
     width: float
@@ -132,7 +142,9 @@ class Colour:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postcard:
-    """One coherent animal: all that a page, a print or a letter about it shows. Files are relative to its folder."""
+    """One coherent animal: all that a page, a print or a letter about it shows. Files are relative
+    to its folder.
+    """
 
     species: Species
     own_name: str  # what it calls itself, in its language
@@ -163,10 +175,14 @@ def postcard_from_json(value: dict[str, Any]) -> Postcard:
     """
     if value.get("schema") != SCHEMA:
         raise BadInput(
-            f"The record has schema {value.get('schema')!r}, and this version reads {SCHEMA}: run  jungle make  again."
+            f"The record has schema {value.get('schema')!r}, and this version reads {SCHEMA}: run  "
+            "jungle make  again."
         )
+
     parts = dict(value)
+
     try:
+        # JSON knows no tuples; records are frozen and hashable.
         parts["species"] = Species(
             **{**value["species"], "traits": tuple(value["species"]["traits"])}
         )

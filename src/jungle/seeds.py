@@ -1,6 +1,8 @@
-"""Chance from names. A seed is a text, so neither hash seeds nor versions of Python can change a language.
+"""Chance from names. A seed is a text, so neither hash seeds nor versions of Python can change a
+language.
 
-Of :mod:`random` only ``Random(text).random()`` is used: its sequence is promised to stay, that of ``choice`` and ``shuffle`` is not.
+Of :mod:`random` only ``Random(text).random()`` is used: its sequence is promised to stay, that of
+``choice`` and ``shuffle`` is not.
 """
 
 import random
@@ -44,7 +46,9 @@ class Dice:
         ]
 
     def some(self, items: Sequence[T], weights: Sequence[float], count: int) -> list[T]:
-        """``count`` different ones of ``items``, the heavier the earlier and the likelier (Efraimidis and Spirakis 2006)."""
+        """``count`` different ones of ``items``, the heavier the earlier and the likelier
+        (Efraimidis and Spirakis 2006).
+        """
         keys = [
             (-(self.random() ** (1 / weight)), place)
             for place, weight in enumerate(weights)

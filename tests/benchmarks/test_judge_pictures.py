@@ -26,7 +26,9 @@ def script() -> ModuleType:
 
 
 class Planted:
-    """Takes the red of a one-coloured picture for its label, and draws features from one normal distribution."""
+    """Takes the red of a one-coloured picture for its label, and draws features from one normal
+    distribution.
+    """
 
     name = "planted"
 

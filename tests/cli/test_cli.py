@@ -1,6 +1,7 @@
-"""The command line from end to end, with the smallest recipe on drawn photos: everything a person does, and what it leaves."""
+"""The command line from end to end, with the smallest recipe on drawn photos."""
 
 import dataclasses
+import inspect
 import json
 import os
 import re
@@ -35,7 +36,7 @@ def needs(name: str) -> None:
         pytest.skip(str(error))
 
 
-# ---------------------------------------------------------------------------------------------------------------- one walk through it
+# ------------------------------------------------------------------------------ one walk through it
 
 
 def test_train(jungle: Jungle) -> None:
@@ -81,7 +82,9 @@ def test_a_model_without_a_run_is_never_overwritten(jungle: Jungle, trained: Pat
 
 def test_config_decides_what_the_options_do_not(jungle: Jungle) -> None:
     Path("jungle.toml").write_text(
-        "recipe = 'tiny'\nseed = 5\n[train]\nsteps = 4\nlimit = 12\n[images]\nsteps = 3\nsolver = 'heun'\n"
+        "recipe = 'tiny'\nseed = 5\n"
+        "[train]\nsteps = 4\nlimit = 12\n"
+        "[images]\nsteps = 3\nsolver = 'heun'\n"
     )
     assert jungle("train photos --quiet -o limit=9").code == 0
     recipe = json.loads(torch.load(MODEL, weights_only=True)["recipe"])
@@ -96,22 +99,23 @@ def test_config_decides_what_the_options_do_not(jungle: Jungle) -> None:
 
 
 def test_the_same_pictures_in_any_batch(jungle: Jungle, trained: Path) -> None:
-    found = []
+    trees = []
     for batch in (1, 3, 8):
         done = jungle(
-            f"images --model {trained / MODEL} -n 8 -o batch={batch} --out b{batch}/pictures --quiet"
+            f"images --model {trained / MODEL} -n 8 -o batch={batch} "
+            f"--out b{batch}/pictures --quiet"
         )
         assert (done.code, done.err) == (0, "")
-        found.append(tree(Path(f"b{batch}")))
-    assert found[0] == found[1] == found[2]
-    names = [f"fictional_animal_{number}.png" for number in range(1, 9)]
-    assert sorted(found[0]) == sorted(
+        trees.append(tree(Path(f"b{batch}")))
+    assert trees[0] == trees[1] == trees[2]
+    names = [f"fictional_animal_{index}.png" for index in range(1, 9)]
+    assert sorted(trees[0]) == sorted(
         ["pictures.png", "pictures.zip", *(f"pictures/{name}" for name in names)]
     )
     with zipfile.ZipFile("b1/pictures.zip") as archive:
         assert archive.namelist() == names
-        assert all(archive.read(name) == found[0][f"pictures/{name}"] for name in names)
-    assert len({found[0][f"pictures/{name}"] for name in names}) == 8
+        assert all(archive.read(name) == trees[0][f"pictures/{name}"] for name in names)
+    assert len({trees[0][f"pictures/{name}"] for name in names}) == 8
     with Image.open("b1/pictures/fictional_animal_7.png") as picture:
         assert picture.size == (16, 16)
         assert "trainedAlgorithmicMedia" in picture.info["Source"]
@@ -119,14 +123,14 @@ def test_the_same_pictures_in_any_batch(jungle: Jungle, trained: Path) -> None:
     jungle(f"images --model {trained / MODEL} -n 1 --seed 6 --out seventh --quiet")
     assert (
         Path("seventh/fictional_animal_1.png").read_bytes()
-        == found[0]["pictures/fictional_animal_7.png"]
+        == trees[0]["pictures/fictional_animal_7.png"]
     )
 
 
 def test_the_zip_lies_beside_any_folder(jungle: Jungle, trained: Path) -> None:
     Path("inside").mkdir()
-    for told in ("slash/", "."):
-        jungle(f"images -C inside --model {trained / MODEL} -n 1 --out {told} --quiet")
+    for out in ("slash/", "."):
+        jungle(f"images -C inside --model {trained / MODEL} -n 1 --out {out} --quiet")
         os.chdir("..")
     assert Path("inside/slash.zip").is_file()
     assert Path("inside.zip").is_file()
@@ -144,16 +148,16 @@ def test_mix_and_species(jungle: Jungle, trained: Path) -> None:
     species = jungle("images -n 2 --species canda --out species --json --quiet").json["pictures"]
     other = jungle("images -n 2 --mix check --seed 40 --out other --json --quiet").json["pictures"]
     assert (
-        [one["seed"] for one in mixed]
-        == [one["seed"] for one in species]
-        == [one["seed"] for one in other]
+        [picture["seed"] for picture in mixed]
+        == [picture["seed"] for picture in species]
+        == [picture["seed"] for picture in other]
         == [40, 41]
     )
     assert mixed[0]["mix"] == {"bar": 0.25, "disc": 0.75}
     assert species[0]["species"] == "canda"
-    for number in (1, 2):
+    for index in (1, 2):
         pixels = [
-            np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"))
+            np.asarray(Image.open(f"{name}/fictional_animal_{index}.png"))
             for name in ("mixed", "species", "other")
         ]
         assert (pixels[0] == pixels[1]).all()
@@ -168,13 +172,13 @@ def test_keep_the_best(jungle: Jungle, trained: Path) -> None:
     best = jungle(
         f"images --model {trained / MODEL} --keep 3 --of 6 --out best --json --quiet"
     ).json["pictures"]
-    seeds = [one["seed"] for one in best]
+    seeds = [picture["seed"] for picture in best]
     assert len(every) == 6
     assert len(seeds) == 3
     assert seeds == sorted(set(seeds))
     assert set(seeds) < set(range(6))
     assert sorted(path.name for path in Path("best").glob("fictional*")) == [
-        f"fictional_animal_{number}.png" for number in (1, 2, 3)
+        f"fictional_animal_{index}.png" for index in (1, 2, 3)
     ]
     assert (
         Path("best/fictional_animal_2.png").read_bytes()
@@ -199,14 +203,15 @@ def test_eight_bits_hold_a_model(jungle: Jungle, trained: Path) -> None:
 
 def test_two_models_in_one_file(jungle: Jungle, trained: Path) -> None:
     """What --weak packs with --export paints as --weak does, and says which networks it has."""
-    found = checkpoint.read(trained / MODEL)
-    assert isinstance(found, checkpoint.Checkpoint)
-    early = {name: 0.5 * value for name, value in found.best.items()}
-    checkpoint.save(Path("early.pth"), dataclasses.replace(found, weights=early, ema={}))
+    original = checkpoint.read(trained / MODEL)
+    assert isinstance(original, checkpoint.Checkpoint)
+    early = {name: 0.5 * value for name, value in original.best.items()}
+    checkpoint.save(Path("early.pth"), dataclasses.replace(original, weights=early, ema={}))
     options = "-n 2 --device cpu:float32 --quiet -o steps=6 -o guidance=2 -o weak_mix=0.5"
     assert (
         jungle(
-            f"images --model {trained / MODEL} --weak early.pth --export safetensors --out both --quiet"
+            f"images --model {trained / MODEL} --weak early.pth --export safetensors "
+            "--out both --quiet"
         ).code
         == 0
     )
@@ -224,9 +229,8 @@ def test_two_models_in_one_file(jungle: Jungle, trained: Path) -> None:
         np.asarray(Image.open(f"{name}/fictional_animal_1.png"), dtype=float)
         for name in ("packed", "apart", "alone")
     )
-    assert (
-        np.abs(packed - apart).mean() < 0.1 * np.abs(alone - apart).mean()
-    )  # bfloat16 keeps 8 bits
+    # bfloat16 keeps 8 bits
+    assert np.abs(packed - apart).mean() < 0.1 * np.abs(alone - apart).mean()
     assert "weaker network" in jungle("inspect both/animal_diffusion_model.safetensors --quiet").out
     assert "weaker network" not in jungle(f"inspect {trained / MODEL} --quiet").out
     refused = jungle(
@@ -262,9 +266,9 @@ def test_export_paints_the_same_kind_of_pictures(jungle: Jungle, trained: Path) 
             f"images --model {path} -n 4 --out {name} --device cpu:float32 --quiet -o steps=12"
         )
         assert painted.code == 0
-    for number in range(1, 5):
+    for index in range(1, 5):
         own, theirs = (
-            np.asarray(Image.open(f"{name}/fictional_animal_{number}.png"), dtype=float)
+            np.asarray(Image.open(f"{name}/fictional_animal_{index}.png"), dtype=float)
             for name in ("own", "theirs")
         )
         assert np.abs(own - theirs).mean() < 0.1 * own.std()  # bfloat16 keeps 8 bits
@@ -296,7 +300,8 @@ def test_inspect(jungle: Jungle, trained: Path) -> None:
 def test_evaluate(jungle: Jungle, trained: Path) -> None:
     needs("lite0.safetensors")
     done = jungle(
-        f"evaluate {trained / MODEL} --data photos -n 12 --out scores --kinds own.kinds.json --json --quiet -o steps=2"
+        f"evaluate {trained / MODEL} --data photos -n 12 --out scores --kinds own.kinds.json "
+        "--json --quiet -o steps=2"
     )
     assert (done.code, done.err) == (0, "")
     assert done.json == json.loads(Path("scores/scores.json").read_text())
@@ -334,7 +339,7 @@ def test_a_report_on_kinds_decides_what_is_invented_from(
         painted = jungle(
             f"images --model {run / MODEL} -n 12 --out out --json --quiet -o steps=2"
         ).json["pictures"]
-        return {name for one in painted for name in one["mix"]}
+        return {name for picture in painted for name in picture["mix"]}
 
     assert parents(model) == {"bar", "disc"}
     assert parents("of other weights") == {"bar", "check", "disc"}
@@ -347,7 +352,7 @@ def test_a_report_on_kinds_decides_what_is_invented_from(
 def test_doctor(jungle: Jungle) -> None:
     done = jungle("doctor --json --quiet")
     assert done.err == ""
-    topics = {one["topic"]: one["ok"] for one in done.json["findings"]}
+    topics = {finding["topic"]: finding["ok"] for finding in done.json["findings"]}
     assert topics["jungle"] is True
     assert {"device", "memory", "disk"} <= topics.keys()
     assert jungle("doctor").out.count("\n") == len(topics)
@@ -357,9 +362,17 @@ def test_help_and_version(jungle: Jungle) -> None:
     assert "make" in jungle("").out
     assert jungle("--version").out.startswith("jungle ")
     for name in main.cli.commands:
-        done = jungle(f"{name} --help")
+        done = jungle(f"{name} -h")
         assert (done.code, done.err) == (0, "")
         assert f"jungle {name}" in done.out
+
+
+def test_the_list_of_commands_says_what_their_help_says() -> None:
+    """The list is printed without importing a command, so its first sentence is in two places."""
+    for name, command in main.cli.commands.items():
+        paragraph = inspect.cleandoc(command.help or "").split("\n\n")[0]
+        assert main.SUMMARIES[name] == " ".join(paragraph.split()), name
+    assert list(main.SUMMARIES) == sorted(main.SUMMARIES)
 
 
 def test_debug_shows_the_traceback_and_the_sentence(jungle: Jungle) -> None:
@@ -369,21 +382,47 @@ def test_debug_shows_the_traceback_and_the_sentence(jungle: Jungle) -> None:
     assert done.err.splitlines()[-1].startswith("jungle: There is no model file nothing.pth")
 
 
-# ---------------------------------------------------------------------------------------------------------------- what is written about it
+def test_debug_is_an_option_and_not_a_word(jungle: Jungle) -> None:
+    done = jungle("images --quiet --model --debug")
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert "There is no model file --debug" in done.err
+    refused = jungle("images -o nonsense --debug --quiet")
+    assert "Traceback" in refused.err
+    assert refused.err.splitlines()[-1].startswith("jungle: -o nonsense: write key=value")
 
 
-def test_the_command_line_page_is_fresh() -> None:
-    done = subprocess.run(
-        [sys.executable, REPOSITORY / "docs" / "make_cli.py", "--check"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+# ------------------------------------------------------------------------ what is written about it
+
+
+def test_generated_pages_are_fresh() -> None:
+    for script in ("make_cli.py", "make_schema.py"):
+        done = subprocess.run(
+            [sys.executable, REPOSITORY / "docs" / script, "--check"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_command_line_page_is_what_the_program_prints(
+    jungle: Jungle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    page = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\n(.*?)^```$", page, re.M | re.S)
+    lines = ["--help", *(f"{name} --help" for name in sorted(main.cli.commands))]
+    printed = [jungle(line).out for line in lines]
+
+    # click names the program that runs, which is pytest here.
+    texts = [re.sub(r"^Usage: python -m \S+", "Usage: jungle", text) for text in printed]
+    for block, text in zip(blocks, texts, strict=True):
+        assert block == text
 
 
 def written_commands() -> list[str]:
     """Every ``jungle ...`` line inside a code block of the README and the pages of docs."""
-    found = []
+    shown = []
     for page in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]:
         if page.name in {"cli.md", "LOG.md"} or not page.is_file():
             continue
@@ -391,12 +430,12 @@ def written_commands() -> list[str]:
             r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
         ):
             lines = block.replace("\\\n", " ").splitlines()
-            found += [
+            shown += [
                 f"{page.name}: {line.strip()}"
                 for line in lines
                 if re.match(r"\s*(\$ )?(\.venv/bin/)?jungle\b", line)
             ]
-    return found
+    return shown
 
 
 def parse(line: str) -> None:
@@ -416,10 +455,10 @@ def parse(line: str) -> None:
 
 @pytest.mark.parametrize("line", written_commands() or ["none: jungle"])
 def test_written_commands_exist(line: str) -> None:
-    told = line.partition(": ")[2].removeprefix("$ ")
-    told = re.split(r"\s+(?:&&|\||>|\(|->)", told)[0]
-    if "--help" not in told and "--version" not in told:
-        parse(told)
+    command = line.partition(": ")[2].removeprefix("$ ")
+    command = re.split(r"\s+(?:&&|\||>|\(|->)", command)[0]
+    if "--help" not in command and "--version" not in command:
+        parse(command)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +469,7 @@ def test_a_wrong_written_command_is_found(line: str) -> None:
         parse(line)
 
 
-# ---------------------------------------------------------------------------------------------------------------- signals and time
+# --------------------------------------------------------------------------------- signals and time
 
 
 def start(folder: Path, line: str) -> subprocess.Popen[str]:
@@ -469,27 +508,27 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
-def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=lambda signum: signum.name)
+def test_asked_to_stop(drawn_photos: Path, signum: signal.Signals) -> None:
     folder = drawn_photos.parent
-    told = "train photos --recipe tiny --out run -o steps=400 -o checkpoint_every=20"
-    process = start(folder, told)
+    line = "train photos --recipe tiny --out run -o steps=400 -o checkpoint_every=20"
+    process = start(folder, line)
     wait_for(folder / "run" / MODEL, process)
-    process.send_signal(number)
+    process.send_signal(signum)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert out == f"Stopped; the model so far: run/{MODEL}\n"
     assert "Traceback" not in err
-    found = re.search(
+    stopped = re.search(
         r"Stopped at update (\d+); the model is in run. The same command goes on from here.", err
     )
-    assert found, err
-    assert int(found[1]) < 400
-    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] == int(found[1])
+    assert stopped, err
+    assert int(stopped[1]) < 400
+    assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] == int(stopped[1])
     assert not list((folder / "run").glob(".*.part"))
 
-    out, err = start(folder, told).communicate(timeout=120)
-    assert f"going on at update {found[1]}." in err
+    out, err = start(folder, line).communicate(timeout=120)
+    assert f"going on at update {stopped[1]}." in err
     assert "Model: run" in out
     assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] == 400
 
@@ -503,18 +542,18 @@ def test_asked_to_stop(drawn_photos: Path, number: signal.Signals) -> None:
     ],
 )
 def test_killed_five_times(drawn_photos: Path, how: str) -> None:
-    """kill -9 at random moments; the weights at the end equal those of a run that nobody touched, bit for bit."""
+    """kill -9 at random moments; the weights at the end are those of a run that nobody touched."""
     folder = drawn_photos.parent
-    told = f"train photos --recipe tiny --device cpu:float32 {how} --quiet --out"
-    process = start(folder, f"{told} straight")
+    line = f"train photos --recipe tiny --device cpu:float32 {how} --quiet --out"
+    process = start(folder, f"{line} straight")
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     chance = np.random.default_rng()  # another moment in each run of the tests
     killed, reached = 0, []
     state = folder / "killed" / "animal_diffusion_model.state"
-    for number in range(5):
+    for attempt in range(5):
         before = state.stat().st_mtime_ns if state.exists() else 0
-        process = start(folder, f"{told} killed")
+        process = start(folder, f"{line} killed")
         end = time.monotonic() + 120
         while (
             process.poll() is None
@@ -531,8 +570,8 @@ def test_killed_five_times(drawn_photos: Path, how: str) -> None:
             if (folder / "killed" / MODEL).exists()
             else 0
         )
-        assert reached == sorted(reached), number
-    process = start(folder, f"{told} killed")
+        assert reached == sorted(reached), attempt
+    process = start(folder, f"{line} killed")
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     assert killed >= 3, f"most runs ended before they were killed: {reached}"
@@ -552,17 +591,18 @@ def test_minutes(drawn_photos: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["model"] == f"run/{MODEL}"
     assert torch.load(folder / "run" / MODEL, weights_only=True)["step"] > 0
-    assert seconds < 12 * 1.1 + 30, (
-        f"0.2 minutes took {seconds:.0f} seconds"
-    )  # the start of Python on a busy machine aside
+
+    # The start of Python on a busy machine aside.
+    assert seconds < 12 * 1.1 + 30, f"0.2 minutes took {seconds:.0f} seconds"
     assert Path(folder / "run" / "preview.png").is_file()
 
 
 def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
-    """The weights are those of the model, columns of classes by name; a new class is the mean of the known ones."""
+    """Weights are those of the model, columns of classes by name; a new class is their mean."""
     Path("photos/bar").rename("photos/zebra")
-    told = f"train photos --recipe tiny --start {trained / MODEL} --out more --device cpu:float32 --quiet -o steps=1 -o lr=1e-9"
-    assert jungle(told).code == 0
+    options = "--device cpu:float32 --quiet -o steps=1"
+    begin = f"train photos --start {trained / MODEL} {options}"
+    assert jungle(f"{begin} --recipe tiny --out more -o lr=1e-9").code == 0
     before, after = checkpoint.read(trained / MODEL), checkpoint.read(Path("more") / MODEL)
     assert isinstance(before, checkpoint.Checkpoint)
     assert isinstance(after, checkpoint.Checkpoint)
@@ -571,18 +611,14 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
         if name.endswith("classes.weight"):
             value = torch.stack([value[:, 1], value[:, 2], value.mean(dim=1)], dim=1)
         assert torch.allclose(after.weights[name], value, atol=1e-6), name
-    assert (
-        jungle(
-            f"train photos --start {trained / MODEL} --out other --device cpu:float32 --quiet -o steps=1"
-        ).code
-        == 0
-    )
+    assert jungle(f"{begin} --out other").code == 0
     quick = checkpoint.read(Path("other") / MODEL)
     assert isinstance(quick, checkpoint.Checkpoint)
+    # the network is the model's, not the recipe's
     assert (quick.recipe.name, quick.recipe.net) == (
         "quick",
         before.recipe.net,
-    )  # the network is the model's, not the recipe's
+    )
     refused = jungle(
         f"train photos --start {trained / MODEL} --out third --quiet -o steps=1 -o objective=edm"
     )
@@ -595,11 +631,9 @@ def test_training_on_two_folders_without_a_list_of_photos(jungle: Jungle, tmp_pa
     more = Path("more")
     (more / "owl").mkdir(parents=True)
     (more / "disc").mkdir()
-    for number in range(3):
-        (more / "owl" / f"{number}.png").write_bytes(Path(f"photos/bar/{number}.png").read_bytes())
-        (more / "disc" / f"{number}.png").write_bytes(
-            Path(f"photos/disc/{number}.png").read_bytes()
-        )
+    for index in range(3):
+        (more / "owl" / f"{index}.png").write_bytes(Path(f"photos/bar/{index}.png").read_bytes())
+        (more / "disc" / f"{index}.png").write_bytes(Path(f"photos/disc/{index}.png").read_bytes())
     done = jungle(f"{TRAIN.replace('photos', 'photos more', 1)} --exclude held.txt")
     assert done.code == 0, done.err
     assert "28 photos of 4 classes" in done.err

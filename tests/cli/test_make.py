@@ -1,4 +1,7 @@
-"""A whole jungle: jungle.toml, make, postcards, site, reproduce; what is skipped, what goes on after a kill, what comes out twice."""
+"""A whole jungle: jungle.toml, make, postcards, site, reproduce.
+
+What is skipped, what goes on after a kill, what comes out twice.
+"""
 
 import dataclasses
 import json
@@ -19,8 +22,8 @@ import soundfile
 from conftest import MODEL, Jungle, give_voice, is_refused, tree
 from PIL import Image
 
-from jungle.cli import jungles
-from jungle.cli.options import Shared
+from jungle.cli.models import open_engines
+from jungle.cli.options import CommonOptions
 from jungle.config import jungle_toml
 from jungle.config.recipes import SampleRecipe
 from jungle.diffusion import checkpoint, model
@@ -61,24 +64,24 @@ def record(folder: str, slug: str) -> dict[str, Any]:
 @pytest.mark.slow
 def test_make_twice_is_the_same_and_does_nothing(jungle: Jungle, trained: Path) -> None:
     give_voice()
-    told = f"make --model {trained / MODEL} -n 3"
-    first = jungle(f"{told} --out one --json --quiet")
+    line = f"make --model {trained / MODEL} -n 3"
+    first = jungle(f"{line} --out one --json --quiet")
     assert first.json["page"] == "one/site/index.html"
     assert len(first.json["postcards"]) == 3
-    assert jungle(f"{told} --out two --quiet").code == 0
+    assert jungle(f"{line} --out two --quiet").code == 0
     assert made("one") == made("two")
     before = {
         path: path.stat().st_mtime_ns
         for path in Path("one").rglob("*")
         if path.is_file() and ".jungle" not in path.parts
     }
-    assert jungle(f"{told} --out one --quiet").code == 0
+    assert jungle(f"{line} --out one --quiet").code == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
     for slug in first.json["postcards"]:
         here = Path("one/postcards", slug)
         assert {path.name for path in here.iterdir()} == CARD | {
-            f"phrase_{number}.opus" for number in range(1, 5)
+            f"phrase_{index}.opus" for index in range(1, 5)
         }
         card = postcard_from_json(record("one", slug))
         for name, side in (("picture.png", 512), ("painted.png", 16)):
@@ -100,24 +103,25 @@ def test_make_twice_is_the_same_and_does_nothing(jungle: Jungle, trained: Path) 
 @pytest.mark.slow
 def test_a_deleted_or_damaged_file_is_made_again(jungle: Jungle, trained: Path) -> None:
     give_voice()
-    told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
-    assert jungle(told).code == 0
+    line = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
+    assert jungle(line).code == 0
     whole = made("mine")
     slug = next(Path("mine/postcards").iterdir()).name
     Path("mine/postcards", slug, "picture.png").unlink()
     Path("mine/sounds/animal_sound_1.wav").write_bytes(b"RIFF")
     shutil.rmtree("mine/site")
-    assert jungle(told).code == 0
+    assert jungle(line).code == 0
     assert made("mine") == whole
 
 
 @pytest.mark.slow
 def test_only_what_changed_is_made_again(jungle: Jungle, trained: Path) -> None:
     give_voice()
-    told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
-    assert jungle(told).code == 0
+    line = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
+    assert jungle(line).code == 0
     first, second = (
-        one["slug"] for one in tomllib.loads(Path("mine/jungle.toml").read_text())["species"]
+        species["slug"]
+        for species in tomllib.loads(Path("mine/jungle.toml").read_text())["species"]
     )
     before = Path("mine/postcards", second, "picture.png").stat().st_mtime_ns
     text = (
@@ -126,7 +130,7 @@ def test_only_what_changed_is_made_again(jungle: Jungle, trained: Path) -> None:
         .replace(f'slug = "{first}"', f'slug = "{first}"\nname = "Gr<u>mble & Sons"')
     )
     Path("mine/jungle.toml").write_text(text)
-    assert jungle(told).code == 0
+    assert jungle(line).code == 0
     assert record("mine", first)["species"]["name"] == "Gr<u>mble & Sons"
     assert Path("mine/postcards", second, "picture.png").stat().st_mtime_ns == before
     page = Path("mine/site/index.html").read_text(encoding="utf-8")
@@ -143,10 +147,10 @@ def test_make_keeps_what_a_person_wrote(jungle: Jungle, trained: Path) -> None:
     assert jungle(f"make --model {trained / MODEL} -n 2 --out mine --quiet").code == 0
     text = Path("mine/jungle.toml").read_text()
     assert text.startswith(written)
-    known = tomllib.loads(text)["species"]
-    assert known[0]["seed"] == 3
-    one = record("mine", known[0]["slug"])
-    assert (one["picture"]["steps"], len(one["phrases"])) == (4, 2)
+    species = tomllib.loads(text)["species"]
+    assert species[0]["seed"] == 3
+    card = record("mine", species[0]["slug"])
+    assert (card["picture"]["steps"], len(card["phrases"])) == (4, 2)
 
 
 @pytest.mark.slow
@@ -158,8 +162,8 @@ def test_make_with_odd_class_names(jungle: Jungle) -> None:
     assert (done.code, done.err) == (0, "")
     names = {
         name
-        for one in tomllib.loads(Path("odd/jungle.toml").read_text(encoding="utf-8"))["species"]
-        for name in one["mix"]
+        for species in tomllib.loads(Path("odd/jungle.toml").read_text(encoding="utf-8"))["species"]
+        for name in species["mix"]
     }
     assert names <= {'b"a\\r', "check", "großer Löwe 🦁"}
     assert jungle(f"make --model odd/{MODEL} --out odd --quiet").code == 0
@@ -187,7 +191,7 @@ def test_reproduce_says_which_bytes_differ(jungle: Jungle, trained: Path) -> Non
 
 
 def test_what_cannot_be_is_refused_before_anything_is_made(jungle: Jungle, trained: Path) -> None:
-    told = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
+    line = f"make --model {trained / MODEL} -n 2 --out mine --quiet"
     Path("mine").mkdir()
     for text, word in {
         "[[species]]\nslug = 'a'\nvoice = 'unicorn'\n": "has the voice 'unicorn'",
@@ -196,7 +200,7 @@ def test_what_cannot_be_is_refused_before_anything_is_made(jungle: Jungle, train
         "seed = 3\n": "has seed = 3",
     }.items():
         Path("mine/jungle.toml").write_text(text)
-        is_refused(jungle(f"{told} --seed 5" if "seed" in text else told), word)
+        is_refused(jungle(f"{line} --seed 5" if "seed" in text else line), word)
         assert [path.name for path in Path("mine").iterdir()] == ["jungle.toml"]
 
 
@@ -214,7 +218,7 @@ def test_later_wishes_change_neither_what_is_reproduced_nor_half_a_page(
 
 
 def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
-    """What a text-to-audio engine is asked for: who the animal is, where it lives, and the light of its picture."""
+    """Who the animal is, where it lives, and the light of its picture."""
     lion = Species(
         slug="lion", name="", seed=1, mix={"lion": 0.7, "cow": 0.3}, habitat="on warm rocks"
     )
@@ -246,36 +250,34 @@ def test_portraits_are_guided_strongly_unless_the_model_paints_without_guidance(
     trained: Path, tmp_path: Path
 ) -> None:
     """A model that was never trained without its classes has nothing to be guided away from."""
-    known = checkpoint.read(trained / MODEL)
-    assert isinstance(known, checkpoint.Checkpoint)
+    original = checkpoint.read(trained / MODEL)
+    assert isinstance(original, checkpoint.Checkpoint)
     for guidance, painted in ((3.0, 5.0), (1.0, 1.0)):
         recipe = dataclasses.replace(
-            known.recipe, sample=dataclasses.replace(known.recipe.sample, guidance=guidance)
+            original.recipe, sample=dataclasses.replace(original.recipe.sample, guidance=guidance)
         )
-        checkpoint.save(tmp_path / MODEL, dataclasses.replace(known, recipe=recipe))
-        wishes = {"model": str(tmp_path / MODEL), "sound_model": ""}
-        studio = jungles._open_studio(
-            Shared("", {}, True, False), tmp_path, jungle_toml.Config(), wishes
-        )
+        checkpoint.save(tmp_path / MODEL, dataclasses.replace(original, recipe=recipe))
+        jungle = jungle_toml.JungleFolder(tmp_path, jungle_toml.Config())
+        studio = open_engines(CommonOptions(), jungle, str(tmp_path / MODEL), "")
         assert studio.painting.guidance == painted
 
 
 def test_a_model_that_took_tokens_is_told() -> None:
     assert cost.Cost(seconds=60, device="cpu").in_words().endswith("no money")
-    told = cost.Cost(seconds=60, device="cpu", tokens=1200, dollars=0.0031).in_words()
-    assert "1,200 tokens" in told
-    assert "0.0031 dollars" in told
+    words = cost.Cost(seconds=60, device="cpu", tokens=1200, dollars=0.0031).in_words()
+    assert "1,200 tokens" in words
+    assert "0.0031 dollars" in words
     assert "not known" in cost.Cost(seconds=60, device="cpu", tokens=7).in_words()
 
 
 def test_new_explains_every_entry_and_changes_nothing(jungle: Jungle) -> None:
     assert jungle("new world --quiet").code == 0
-    assert jungle_toml.read(Path("world")) == jungle_toml.Config()
+    assert jungle_toml.read_config(Path("world")) == jungle_toml.Config()
     text = Path("world/jungle.toml").read_text(encoding="utf-8")
     for entry in (
-        *jungle_toml.NUMBERS,
-        *jungle_toml.TEXTS,
-        *jungle_toml.TABLES,
+        *jungle_toml.NUMBER_ENTRIES,
+        *jungle_toml.TEXT_ENTRIES,
+        *jungle_toml.TABLE_ENTRIES,
         "prompts",
         "species",
     ):
@@ -318,9 +320,8 @@ def test_kill_at_any_moment_then_the_same_command(jungle: Jungle, trained: Path)
             if ".part" not in str(path):
                 with Image.open(path) as picture:
                     np.asarray(picture)  # whole, or not there
-    left = Path(
-        "killed/postcards/.yeti.l1h5s70f.part"
-    )  # as a kill in the middle of a write leaves it
+    # as a kill in the middle of a write leaves it
+    left = Path("killed/postcards/.yeti.l1h5s70f.part")
     left.mkdir()
     (left / ".call.flac.mha5c1zh.part").write_bytes(b"fLaC")
     foreign = Path("killed/photos of mine/.holiday.l1h5s70f.part")

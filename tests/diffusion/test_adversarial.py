@@ -16,7 +16,8 @@ from conftest import MODEL, TESTS, Jungle, is_refused
 from torch import Tensor
 from torch.nn import functional as F
 
-from jungle.config.recipes import CONSISTENCY, AdversarialRecipe, Recipe, find
+from jungle.config.recipe_table import CONSISTENCY, find_recipe
+from jungle.config.recipes import AdversarialRecipe, Recipe
 from jungle.diffusion import adversarial, checkpoint, guards, model
 from jungle.diffusion.adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
 from jungle.diffusion.denoiser import Trainable
@@ -27,7 +28,7 @@ from jungle.errors import BadInput, JungleError
 from jungle.images import dataset, training
 
 FIXTURES = TESTS / "fixtures"
-TINY = find("tiny")
+TINY = find_recipe("tiny")
 CPU = Compute(torch.device("cpu"), torch.float32, "test")
 QUICK = AdversarialRecipe(batch=8, sizes=(16, 24), warmup=2)
 LEVELS = (20.0, 5.5, 1.5, 0.4)
@@ -83,11 +84,14 @@ def begun(
     return denoiser, adversarial.begin(denoiser, setup(networks=networks), recipe, total)
 
 
-# ------------------------------------------------------------------------------------------------ the loop
+# ------------------------------------------------------------------------------------------------
+# the loop
 
 
 def test_resumed_equals_straight_bit_for_bit() -> None:
-    """Through a saved file, in the chain's first updates, within a window of the guards, with dropout, queues and two networks."""
+    """Through a saved file, in the chain's first updates, within a window of the guards, with
+    dropout, queues and two networks.
+    """
     recipe = dataclasses.replace(QUICK, drift_weight=0.1)
 
     def run(stops: tuple[int, ...]) -> dict[str, Tensor]:
@@ -131,7 +135,9 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
 
 
 def test_each_level_gets_what_the_level_above_answered() -> None:
-    """The chain holds the generator's own answers, one level further down after each update, with the mix asked for."""
+    """The chain holds the generator's own answers, one level further down after each update, with
+    the mix asked for.
+    """
     denoiser, state = begun()
     asked: list[Tensor] = []
     answered: list[Tensor] = []
@@ -204,7 +210,8 @@ def test_drift_vanishes_where_both_are_spread_alike_and_points_to_photos_elsewhe
     assert bool((drift(cloud[:5], labels, apart).sum(dim=1) > 1).all())
 
 
-# ------------------------------------------------------------------------------------------------ guards
+# ------------------------------------------------------------------------------------------------
+# guards
 
 
 def sight(pictures: Tensor, features: Tensor | None = None) -> Sight:
@@ -254,7 +261,9 @@ def test_a_guard_fires_at_its_fault_and_not_at_photos(name: str) -> None:
 
 
 def test_a_poor_start_is_no_divergence() -> None:
-    """A model whose pictures are far off from the first window on may stay so, and may not become much worse."""
+    """A model whose pictures are far off from the first window on may stay so, and may not become
+    much worse.
+    """
     watch = Watch.begin(2, 16, (16, 16))
     for shift, fires in ((0.4, False), (0.45, False), (0.9, True)):
         watch.add(
@@ -349,7 +358,8 @@ def test_training_that_cannot_be_saved_ends_with_the_last_good_state(
         train_with(lambda x: x * float("nan"), range(99), always=True)
 
 
-# ------------------------------------------------------------------------------------------------ in a run
+# ------------------------------------------------------------------------------------------------
+# in a run
 
 
 @pytest.fixture
@@ -397,7 +407,9 @@ def finish(run: training.PhotoRun) -> checkpoint.Checkpoint:
 
 
 def test_a_run_of_both_parts_goes_on_anywhere(toy_run: Callable[..., training.PhotoRun]) -> None:
-    """Stopped by hand, or killed after its last checkpoint, in both parts and between them: the same bits."""
+    """Stopped by hand, or killed after its last checkpoint, in both parts and between them: the
+    same bits.
+    """
     straight = finish(toy_run("straight"))
     for stop, saved in (
         (2, True),
@@ -461,7 +473,9 @@ def test_what_a_run_of_both_parts_leaves(toy_run: Callable[..., training.PhotoRu
 def test_a_model_with_a_weaker_network_learns_a_new_class(
     toy_run: Callable[..., training.PhotoRun], tmp_path: Path
 ) -> None:
-    """Adversarial training alone: the weights begin as the model's without the weaker network, a new class as the mean."""
+    """Adversarial training alone: the weights begin as the model's without the weaker network, a
+    new class as the mean.
+    """
     recipe = dataclasses.replace(TINY, steps=1)
     denoiser = model.build(recipe, 2, CPU)
     weights = {
@@ -491,7 +505,9 @@ def test_a_model_with_a_weaker_network_learns_a_new_class(
 def test_a_run_with_minutes_shares_them(
     toy_run: Callable[..., training.PhotoRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each part plans its half: with a clock of 1 s an update of diffusion and 4 s of adversarial training."""
+    """Each part plans its half: with a clock of 1 s an update of diffusion and 4 s of adversarial
+    training.
+    """
     run = toy_run("timed", steps=0, small_share=0.0)
     now = [0.0]
     run = training.PhotoRun(
@@ -543,20 +559,23 @@ def test_the_shipped_network_teaches(
     assert found.step == 6
 
 
-# ------------------------------------------------------------------------------------------------ older files, refusals
+# ------------------------------------------------------------------------------------------------
+# older files, refusals
 
 
 def test_recipes_from_before_still_open() -> None:
-    """A recipe without adversarial training is written as it was before, and what was written then is read."""
+    """A recipe without adversarial training is written as it was before, and what was written then
+    is read.
+    """
     old = json.loads(TINY.to_json())
     assert not [key for key in old if key.startswith("adversarial")]
     assert Recipe.from_json(json.dumps(old)) == TINY
-    assert find("quick").adversarial_share == 0.5
-    assert Recipe.from_json(find("adversarial").to_json()) == find("adversarial")
+    assert find_recipe("quick").adversarial_share == 0.5
+    assert Recipe.from_json(find_recipe("adversarial").to_json()) == find_recipe("adversarial")
     for wrong in (-0.1, 1.1):
         with pytest.raises(BadInput, match="adversarial_share"):
             dataclasses.replace(TINY, adversarial_share=wrong)
-    for other in (find("faithful"), find("tiny", "recordings")):
+    for other in (find_recipe("faithful"), find_recipe("tiny", "recordings")):
         with pytest.raises(BadInput, match="photos only"):
             dataclasses.replace(other, adversarial_share=0.5)
 
@@ -565,7 +584,10 @@ def test_a_run_begun_before_goes_on(jungle: Jungle) -> None:
     """Half of a tiny run of the version before, and what that version made of it."""
     shutil.rmtree("photos")
     shutil.copytree(FIXTURES / "run_before_adversarial", ".", dirs_exist_ok=True)
-    told = "train photos --recipe tiny --out run --device cpu:float32 -o steps=12 -o checkpoint_every=5"
+    told = (
+        "train photos --recipe tiny --out run --device cpu:float32 -o steps=12 -o "
+        "checkpoint_every=5"
+    )
     done = jungle(told)
     assert done.code == 0, done.err
     assert "going on at update 7." in done.err
@@ -574,9 +596,8 @@ def test_a_run_begun_before_goes_on(jungle: Jungle) -> None:
     assert isinstance(expected, checkpoint.Checkpoint)
     assert found.step == 12
     for name, value in expected.weights.items():
-        torch.testing.assert_close(
-            found.weights[name], value, atol=2e-3, rtol=0
-        )  # other processors round otherwise
+        # other processors round otherwise
+        torch.testing.assert_close(found.weights[name], value, atol=2e-3, rtol=0)
 
 
 @pytest.mark.slow
@@ -613,7 +634,10 @@ def test_going_on_from_a_sampler_of_few_evaluations_is_adversarial_alone(jungle:
     """Diffusion would undo what made it fast; who wants it says so."""
     begun = jungle("train photos --recipe tiny -o steps=4 -o adversarial_share=0.5 --out first")
     assert begun.code == 0, begun.err
-    again = "train photos --recipe quick --start first/animal_diffusion_model.pth -o steps=2 -o curate=no"
+    again = (
+        "train photos --recipe quick --start first/animal_diffusion_model.pth -o steps=2 -o "
+        "curate=no"
+    )
     for asked, plan in (
         ("--out second", "2 updates of adversarial training."),
         ("-o adversarial_share=0 --out third", ""),

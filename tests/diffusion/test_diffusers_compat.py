@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jungle.config.recipes import SampleRecipe, find, override
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import SampleRecipe, override
 from jungle.diffusion import export
 from jungle.diffusion.diffusers_compat import ddpm, fast_blocks, state_dict
 from jungle.diffusion.model import Model
@@ -40,9 +41,8 @@ def ours() -> ddpm.DdpmDenoiser:
 
 @pytest.fixture
 def scheduler() -> Any:
-    return (
-        diffusers.DDPMScheduler()
-    )  # 1000 steps, linear, fixed_small, clip_sample: the original recipe
+    # 1000 steps, linear, fixed_small, clip_sample: the original recipe
+    return diffusers.DDPMScheduler()
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -57,10 +57,14 @@ def test_the_original_network_at_its_real_widths() -> None:
     with torch.device("meta"):
         net = ddpm.build(64)
         expected = diffusers.UNet2DModel(
-            sample_size=64, in_channels=3, out_channels=3, layers_per_block=2, block_out_channels=(64, 128, 256, 512),
+            sample_size=64,
+            in_channels=3,
+            out_channels=3,
+            layers_per_block=2,
+            block_out_channels=(64, 128, 256, 512),
             down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
             up_block_types=("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
-        )  # fmt: skip
+        )
     assert {**net.config, "_use_default_values": 0} == {**expected.config, "_use_default_values": 0}
     want = [(name, value.shape) for name, value in expected.state_dict().items()]
     ddpm.DdpmDenoiser(net)
@@ -109,7 +113,9 @@ def test_gradients_are_the_original_ones(plain: Any, ours: ddpm.DdpmDenoiser) ->
 def test_clean_estimate_and_ancestral_step_equal_ddpm(
     plain: Any, prediction: Any, step: int
 ) -> None:
-    """One reverse step in sigma space, mean and spread, is DDPMScheduler's (fixed_small, clip_sample)."""
+    """One reverse step in sigma space, mean and spread, is DDPMScheduler's (fixed_small,
+    clip_sample).
+    """
     reference = diffusers.DDPMScheduler(prediction_type=prediction)
     ours = ddpm.DdpmDenoiser(small(), prediction=prediction)
     assert ours.schedule is not None
@@ -170,8 +176,10 @@ def test_bfloat16_uses_the_same_weights_and_trains_the_float32_ones(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_an_item_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
-    """The network alone does not keep this: oneDNN sums in another order for few items. Painting always shows it as many."""
-    recipe = override(find("faithful"), {"image_size": str(SIZE)})
+    """The network alone does not keep this: oneDNN sums in another order for few items. Painting
+    always shows it as many.
+    """
+    recipe = override(find_recipe("faithful"), {"image_size": str(SIZE)})
     ours = Model(ddpm.DdpmDenoiser(small(), dtype), recipe, (), 0, "", "", torch.device("cpu"))
     wishes = [Wish(seed, torch.zeros(0)) for seed in range(9)]
     whole = [pixels for _, pixels in paint(ours, wishes, SampleRecipe(steps=3))]
@@ -360,11 +368,23 @@ def malformed(folder: Path, state: dict[str, Tensor]) -> dict[str, str]:
         (folder / name).write_bytes(content)
     (folder / "folder.pth").mkdir()
     return {
-        "nothing.pth": "no model file", "folder.pth": "folder", "empty.pth": "empty", "cut.pth": "damaged",
-        "head.pth": "damaged", "zip.pth": "damaged", "pickle.pth": "Python objects|damaged", "stump.pth": "damaged",
-        "page.pth": "web page", "lfs.pth": "git lfs pull", "photo.pth": "no model file", "text.pth": "no model file",
-        "tensors.pth": "safetensors", "script.pth": "TorchScript", "module.pth": r"Linear.*state_dict\(\)", "list.pth": "list",
-    }  # fmt: skip
+        "nothing.pth": "no model file",
+        "folder.pth": "folder",
+        "empty.pth": "empty",
+        "cut.pth": "damaged",
+        "head.pth": "damaged",
+        "zip.pth": "damaged",
+        "pickle.pth": "Python objects|damaged",
+        "stump.pth": "damaged",
+        "page.pth": "web page",
+        "lfs.pth": "git lfs pull",
+        "photo.pth": "no model file",
+        "text.pth": "no model file",
+        "tensors.pth": "safetensors",
+        "script.pth": "TorchScript",
+        "module.pth": r"Linear.*state_dict\(\)",
+        "list.pth": "list",
+    }
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")

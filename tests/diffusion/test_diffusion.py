@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from jungle.config.recipes import RECIPES, NetRecipe, Recipe, SampleRecipe, find, override
+from jungle.config.recipe_table import RECIPES, find_recipe
+from jungle.config.recipes import NetRecipe, Recipe, SampleRecipe, override
 from jungle.diffusion import model
 from jungle.diffusion.denoiser import EdmDenoiser, EpsilonDenoiser
 from jungle.diffusion.device import Compute, choose
@@ -27,12 +28,14 @@ from jungle.diffusion.train import (
 )
 from jungle.errors import BadInput, JungleError
 
-TINY = find("tiny")
+TINY = find_recipe("tiny")
 CPU = Compute(torch.device("cpu"), torch.float32, "test")
 
 
 class Gaussian:
-    """The exact denoiser of data that is normal with ``mean`` and ``std``: its samples are known in closed form."""
+    """The exact denoiser of data that is normal with ``mean`` and ``std``: its samples are known in
+    closed form.
+    """
 
     sigma_min, sigma_max = 0.002, 80.0
     schedule: Tensor | None = None
@@ -58,7 +61,9 @@ def last(steps: Iterator[object]) -> Tensor:
 def test_deterministic_solvers_converge_to_the_exact_trajectory_at_their_order(
     solver: str, fall: float
 ) -> None:
-    """For normal data the probability-flow ODE maps x at sigma_max to mean + (x - mean) * std / sqrt(std^2 + sigma_max^2)."""
+    """For normal data the probability-flow ODE maps x at sigma_max to mean + (x - mean) * std /
+    sqrt(std^2 + sigma_max^2).
+    """
     start = torch.randn((3, 8, 8), generator=torch.Generator().manual_seed(5)) * 80.0
     exact = 0.3 + (start - 0.3) * 0.5 / math.sqrt(0.25 + 80.0**2)
     errors = []
@@ -69,9 +74,8 @@ def test_deterministic_solvers_converge_to_the_exact_trajectory_at_their_order(
         errors.append(float((found - exact).abs().max()))
         assert denoiser.calls == evaluations(recipe)
     assert errors[-1] < (1e-3 if fall > 2 else 0.03)
-    assert (
-        errors[0] / errors[1] > fall
-    )  # halving the step divides the error by four, at first order by two
+    # halving the step divides the error by four, at first order by two
+    assert errors[0] / errors[1] > fall
     assert errors[1] / errors[2] > fall
 
 
@@ -83,7 +87,9 @@ def test_ancestral_samples_have_the_right_mean_and_deviation() -> None:
 
 
 def test_consistency_sampling_answers_adds_noise_and_answers_again() -> None:
-    """With the exact denoiser of normal data every step is known: the mean of the clean picture, then new noise."""
+    """With the exact denoiser of normal data every step is known: the mean of the clean picture,
+    then new noise.
+    """
     recipe = SampleRecipe(
         solver="consistency", steps=4, sigma_max=20.0, sigma_min=0.4, rho=100.0, guidance=1.0
     )
@@ -137,11 +143,12 @@ def test_guidance_of_one_is_none_and_the_interval_is_kept() -> None:
             x, torch.full((2,), 2.0), mix
         ).mean()
     ) == pytest.approx(1.5)
+    # the weak one says what it is told: told + 2 (1 - told)
     for told, clean in (
         (1.0, 1.0),
         (0.5, 1.5),
         (0.0, 2.0),
-    ):  # the weak one says what it is told: told + 2 (1 - told)
+    ):
         assert (
             float(
                 Guided(Two(), SampleRecipe(guidance=2.0, weak_mix=told), weak=Two())(
@@ -165,7 +172,9 @@ def test_noise_levels_fall_from_high_to_zero() -> None:
 
 
 def test_edm_preconditioning_predicts_the_mean_when_the_network_says_nothing() -> None:
-    """With a network of zeros the denoiser is c_skip x, the best linear guess for data of standard deviation sigma_data."""
+    """With a network of zeros the denoiser is c_skip x, the best linear guess for data of standard
+    deviation sigma_data.
+    """
     denoiser = EdmDenoiser(torch.nn.Module(), TINY)
     denoiser.net.forward = lambda x, noise, mix: torch.zeros_like(x)  # type: ignore[method-assign]
     x = torch.randn(3, 3, 4, 4)
@@ -188,18 +197,21 @@ def test_epsilon_that_is_found_gives_the_picture_and_its_loss_has_the_min_snr_we
     denoiser.net.forward = lambda inside, level, mix: torch.zeros_like(inside)  # type: ignore[method-assign]
     many = torch.zeros(4000, 1, 4, 4)
     loss, told = denoiser.loss(many, torch.zeros(4000, 0), torch.Generator().manual_seed(0))
+    # nothing found: the mean square of the noise is 1
     for low, high in (
         (0.05, 0.2),
         (0.3, 0.4),
         (0.5, 5.0),
-    ):  # nothing found: the mean square of the noise is 1
+    ):
         some = (told > low) & (told < high)
         expected = (5 * told[some] ** 2).clamp(max=1)  # min(SNR, 5) / SNR with SNR = 1 / sigma^2
         assert float(loss[some].mean() / expected.mean()) == pytest.approx(1, rel=0.05)
 
 
 def test_ema_width_follows_the_run() -> None:
-    """The power-function average of 1, 2 ... n has the relative deviation that was asked for (EDM2, section 3.1)."""
+    """The power-function average of 1, 2 ... n has the relative deviation that was asked for (EDM2,
+    section 3.1).
+    """
     n, width = 4000, 0.1
     net = torch.nn.Linear(1, 1, bias=False)
     weights = np.zeros(n)
@@ -267,9 +279,10 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
     assert not torch.equal(straight["stem.weight"], other["stem.weight"])
 
 
+# noise stays in the latter two
 @pytest.mark.parametrize(
     ("objective", "falls_to"), [("edm", 0.8), ("flow", 0.95), ("epsilon", 0.95)]
-)  # noise stays in the latter two
+)
 def test_training_learns_what_the_classes_look_like(objective: str, falls_to: float) -> None:
     recipe = dataclasses.replace(TINY, objective=objective, small_share=0.0, lr=4e-3)
     denoiser = model.build(recipe, 3, CPU)
@@ -277,7 +290,9 @@ def test_training_learns_what_the_classes_look_like(objective: str, falls_to: fl
     assert np.mean(losses[-20:]) < falls_to * np.mean(losses[:10])
     denoiser.net.eval()
     if objective == "epsilon":
-        return  # 8 channels cannot carry the noise of the 48 values of a patch, so its pictures stay noise in so small a network
+        # 8 channels cannot carry the noise of the 48 values of a patch, so its pictures stay noise
+        # in so small a network
+        return
     found = last(
         sample(denoiser, [0, 1, 2], torch.eye(3), (3, 16, 16), SampleRecipe(steps=10, guidance=1.0))
     )
@@ -367,15 +382,16 @@ def test_the_plan_fits_the_time_and_repeats_itself() -> None:
     assert planned == two_digits(600 * 0.88 / 0.5) == 1000
     now = [0.0]
     again = TimeBudget(10, lambda: now[0], 0.0, known_seconds=budget.known_seconds)
-    assert (
-        clocked(again, 10**9, now, 0.56, 10) == planned
-    )  # a little slower this time: the same plan
+    # a little slower this time: the same plan
+    assert clocked(again, 10**9, now, 0.56, 10) == planned
 
 
 @pytest.mark.parametrize("slower_from", [20, 300, 700, 1000])
 @pytest.mark.parametrize("slower", [1.6, 3.0, 10.0])
 def test_a_machine_that_slows_down_still_ends_in_time(slower_from: int, slower: float) -> None:
-    """Half of the updates are cheap ones at half size, so a forecast from their speed alone would promise too much."""
+    """Half of the updates are cheap ones at half size, so a forecast from their speed alone would
+    promise too much.
+    """
     now, share = [0.0], 0.5
     budget = TimeBudget(10, lambda: now[0], 0.0, small_share=share)
     total = planned = clocked(budget, 10**9, now, 0.5, CALIBRATION)
@@ -442,7 +458,9 @@ def test_network_gradients_and_shapes(tmp_path: Path) -> None:
 
 
 def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
-    """Below the edge the fine network answers, above it the coarse one, item by item; both learn, and both are saved."""
+    """Below the edge the fine network answers, above it the coarse one, item by item; both learn,
+    and both are saved.
+    """
     from jungle.diffusion import checkpoint
     from jungle.diffusion.expert_denoisers import Experts
 
@@ -486,7 +504,9 @@ def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
 
 
 def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
-    """A model guided away from a weaker one paints the same after it was exported with it, and otherwise than without it."""
+    """A model guided away from a weaker one paints the same after it was exported with it, and
+    otherwise than without it.
+    """
     from jungle.diffusion import checkpoint
     from jungle.images.generate import export
     from jungle.images.sampling import Wish, paint
@@ -543,9 +563,8 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
             tmp_path,
         )
     begun = model.build(strong.recipe, 2, CPU)
-    model.inherit(
-        begun, strong.recipe, ("a", "b"), both
-    )  # training goes on with the strong one alone
+    # training goes on with the strong one alone
+    model.inherit(begun, strong.recipe, ("a", "b"), both)
     assert all(
         torch.equal(value, strong.denoiser.net.state_dict()[name])
         for name, value in begun.net.state_dict().items()
@@ -553,7 +572,9 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
 
 
 def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path) -> None:
-    """The small part tells the network twice the noise it sees; a model saved then must be painted with in the same way."""
+    """The small part tells the network twice the noise it sees; a model saved then must be painted
+    with in the same way.
+    """
     from jungle.diffusion import checkpoint
     from jungle.images.sampling import Wish, paint
 

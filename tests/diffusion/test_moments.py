@@ -22,11 +22,12 @@ def filled(*colours: tuple[float, float, float]) -> Tensor:
 
 def test_statistics_of_flat_pictures() -> None:
     found = colour_statistics(filled((0.5, 0.25, 0.0), (0.6, 0.6, 0.6), (0.02, 0.0, 0.0)))
+    # the dark one: over 5 %
     expected = [
         [0.5, 0.25, 0.0, 1.0],
         [0.6, 0.6, 0.6, 0.0],
         [0.02, 0.0, 0.0, 0.4],
-    ]  # the dark one: over 5 %
+    ]
     torch.testing.assert_close(found, torch.tensor(expected))
 
 
@@ -39,9 +40,8 @@ def test_the_gap_is_an_even_mean_at_first_and_a_running_one_later() -> None:
 
     for _ in range(300):
         gap = moments.pull_features(torch.zeros(4, 1), photos, 0, LARGE)
-    steps = (
-        303 - 100
-    )  # those before are averaged evenly: 100 updates are count / (count + 1) = HORIZON
+    # those before are averaged evenly: 100 updates are count / (count + 1) = HORIZON
+    steps = 303 - 100
     assert gap.item() == pytest.approx(9 / 100 * HORIZON**steps, rel=0.02)
 
 
@@ -119,6 +119,5 @@ def test_a_pattern_that_repeats_is_told_from_noise() -> None:
     moments = RunningMoments.empty(1, 1, torch.device("cpu"))
     assert moments.repetition(noise, noise).item() == pytest.approx(0, abs=1e-4)
     assert moments.repetition(noise + pattern, noise).item() > 10
-    assert (
-        moments.repetition(noise[:, :, :50, :40], noise[:, :, :50, :40]).item() < 2
-    )  # sides that are no multiples
+    # sides that are no multiples
+    assert moments.repetition(noise[:, :, :50, :40], noise[:, :, :50, :40]).item() < 2

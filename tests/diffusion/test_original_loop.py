@@ -1,4 +1,6 @@
-"""The original recipe end to end: our loop against DDPMScheduler's, our file in plain diffusers, theirs in our sampler."""
+"""The original recipe end to end: our loop against DDPMScheduler's, our file in plain diffusers,
+theirs in our sampler.
+"""
 
 import sys
 from pathlib import Path
@@ -34,7 +36,9 @@ def jungle(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 
 
 def test_a_trajectory_equals_the_schedulers() -> None:
-    """The same noise, one picture, every step from the last level to 0: DDPMScheduler with its defaults against ours."""
+    """The same noise, one picture, every step from the last level to 0: DDPMScheduler with its
+    defaults against ours.
+    """
     torch.manual_seed(0)
     net = ddpm.build(16, widths=(8, 8, 16, 16), groups=8).eval()
     scheduler = diffusers.DDPMScheduler(num_train_timesteps=200)
@@ -50,9 +54,8 @@ def test_a_trajectory_equals_the_schedulers() -> None:
     for step, expected in zip(
         sample(denoiser, [3], torch.zeros(1, 0), (3, 16, 16), recipe), theirs, strict=True
     ):
-        ours = (
-            step.x / (1 + step.sigma**2) ** 0.5
-        )  # from sigma's coordinates to the variance-preserving ones
+        # from sigma's coordinates to the variance-preserving ones
+        ours = step.x / (1 + step.sigma**2) ** 0.5
         torch.testing.assert_close(ours, expected, atol=1e-4, rtol=0)
 
 
@@ -60,7 +63,9 @@ def test_a_trajectory_equals_the_schedulers() -> None:
 def test_the_faithful_file_is_the_originals(
     drawn_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trained by us, loaded strictly by plain diffusers; then without its description, as others publish it, painted by us."""
+    """Trained by us, loaded strictly by plain diffusers; then without its description, as others
+    publish it, painted by us.
+    """
     torch.set_num_threads(2)
     run = tmp_path / "run"
     jungle(

@@ -1,4 +1,6 @@
-"""Pictures for the web: the measure against SSIMULACRA 2, the search against trying everything, and what comes out against Pillow."""
+"""Pictures for the web: the measure against SSIMULACRA 2, the search against trying everything, and
+what comes out against Pillow.
+"""
 
 import base64
 import io
@@ -219,9 +221,17 @@ def test_oklab_is_that_of_css() -> None:
 
 
 def test_colours_have_names_that_a_person_would_give() -> None:
-    assert [colours.name_of(one) for one in ("#000000", "#ffffff", "#c08428", "#60769a", "#d02028", "#2c5cc0")] == [
-        "black", "white", "ochre", "slate blue", "red", "blue",
-    ]  # fmt: skip
+    assert [
+        colours.name_of(one)
+        for one in ("#000000", "#ffffff", "#c08428", "#60769a", "#d02028", "#2c5cc0")
+    ] == [
+        "black",
+        "white",
+        "ochre",
+        "slate blue",
+        "red",
+        "blue",
+    ]
     assert all(colours.name_of(value) == name for name, value in colours.NAMES.items())
 
 

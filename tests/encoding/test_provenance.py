@@ -28,7 +28,7 @@ from jungle.encoding.provenance import (
     tags,
 )
 from jungle.errors import BadInput
-from jungle.mastering.dither import dithered
+from jungle.mastering.dither import dither
 
 FACTS = Facts(
     title='The "Löwe" <b>&amp;</b> ]]> \'s 🦁',
@@ -45,9 +45,11 @@ FACTS = Facts(
     licence="https://creativecommons.org/publicdomain/zero/1.0/",
 )
 EXIFTOOL = {
-    "Title": "title", "Credit": "credit", "Creator": "credit", "Description": "description", "AltTextAccessibility": "description",
-    "DigitalSourceType": "source", "CreatorTool": "software", "AISystemUsed": "engine", "AISystemVersionUsed": "model",
-    "AIPromptInformation": "prompt", "Seed": "seed", "Mix": "mix", "Rights": "rights", "WebStatement": "licence",
+    "Title": "title", "Credit": "credit", "Creator": "credit", "Description": "description",
+    "AltTextAccessibility": "description", "DigitalSourceType": "source",
+    "CreatorTool": "software", "AISystemUsed": "engine", "AISystemVersionUsed": "model",
+    "AIPromptInformation": "prompt", "Seed": "seed", "Mix": "mix", "Rights": "rights",
+    "WebStatement": "licence",
 }  # fmt: skip
 PIXELS = (
     np.random.default_rng(5).integers(0, 255, (6, 9, 3)).astype(np.uint8).repeat(5, 0).repeat(5, 1)
@@ -74,11 +76,13 @@ def pixels(data: bytes) -> Any:
 
 
 def sound(form: str, facts: Facts) -> bytes:
-    told, pcm = tags(facts), dithered(SOUND)
+    told, pcm = tags(facts), dither(SOUND)
     written = {
-        "wav": lambda: audio_files.wav(pcm, 48_000, None, told, packet(facts)), "flac": lambda: audio_files.flac(pcm, 48_000, None, told),
-        "opus": lambda: audio_files.opus(SOUND, 48_000, None, told), "m4a": lambda: audio_files.aac(SOUND, 48_000, told, xmp=packet(facts)),
-    }  # fmt: skip
+        "wav": lambda: audio_files.wav(pcm, 48_000, None, told, packet(facts)),
+        "flac": lambda: audio_files.flac(pcm, 48_000, None, told),
+        "opus": lambda: audio_files.opus(SOUND, 48_000, None, told),
+        "m4a": lambda: audio_files.aac(SOUND, 48_000, told, xmp=packet(facts)),
+    }
     return written[form]()
 
 
@@ -126,6 +130,7 @@ def test_exiftool_reads_all_facts_the_credit_or_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", SOUNDS)
 def test_ffprobe_reads_all_facts_the_credit_or_nothing(form: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{form}"
+    # of M4A
     technical = {
         "major_brand",
         "minor_version",
@@ -133,7 +138,7 @@ def test_ffprobe_reads_all_facts_the_credit_or_nothing(form: str, tmp_path: Path
         "language",
         "handler_name",
         "vendor_id",
-    }  # of M4A
+    }
     path.write_bytes(sound(form, FACTS))
     told = ffprobe(path)
     assert told["title"] == FACTS.title
@@ -147,10 +152,11 @@ def test_ffprobe_reads_all_facts_the_credit_or_nothing(form: str, tmp_path: Path
             key: getattr(FACTS, key)
             for key in ("seed", "mix", "prompt", "model", "engine", "source", "software")
         }
+        # FFmpeg calls DESCRIPTION a comment
         assert (told["license"], told["comment"]) == (
             FACTS.licence,
             FACTS.description,
-        )  # FFmpeg calls DESCRIPTION a comment
+        )
     else:
         assert json.loads(told["comment"]) == tags(FACTS)
     path.write_bytes(sound(form, select(FACTS, "credit")))
@@ -168,9 +174,8 @@ def test_a_stamp_touches_no_pixel_and_can_be_taken_off(form: str) -> None:
     once = stamp(plain, FACTS)
     assert read(once) == FACTS
     assert np.array_equal(pixels(once), pixels(plain))
-    assert (
-        stamp(once, FACTS) == once == stamp(plain, FACTS)
-    )  # again: the same bytes, not a second packet
+    # again: the same bytes, not a second packet
+    assert stamp(once, FACTS) == once == stamp(plain, FACTS)
     bare = stamp(once, Facts())
     assert bare == stamp(plain, Facts())
     assert read(bare) == Facts()
@@ -247,8 +252,10 @@ def test_any_text_survives_in_xml(text: str) -> None:
 
 def test_packets_of_others_are_read_and_bombs_are_not() -> None:
     other = (
-        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
-        b'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:Credit="Ann"/></rdf:RDF></x:xmpmeta>'
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        b'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" '
+        b'photoshop:Credit="Ann"/></rdf:RDF></x:xmpmeta>'
     )
     assert xmp.facts_in(other) == {"credit": "Ann"}
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>'

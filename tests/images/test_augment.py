@@ -88,7 +88,9 @@ def test_original_is_the_pillow_pipeline_with_its_own_draws() -> None:
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 96), (64, 80)])
 def test_safe_never_shows_anything_from_outside_the_picture(shape: tuple[int, int]) -> None:
-    """The grid stays inside the picture for every angle, so corners can be neither black nor mirrored."""
+    """The grid stays inside the picture for every angle, so corners can be neither black nor
+    mirrored.
+    """
     x = torch.zeros(501, 3, *shape)
     grid = augment._grid(
         x, torch.linspace(-1, 1, len(x)) * np.radians(augment.DEGREES), torch.zeros(len(x))

@@ -1,4 +1,6 @@
-"""What the pretrained network sees in photos: what is left out, what is kept whole, and windows that follow the animal."""
+"""What the pretrained network sees in photos: what is left out, what is kept whole, and windows
+that follow the animal.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jungle.config.recipes import Recipe, find, override
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import Recipe, override
 from jungle.data.folders import File, Found
 from jungle.images import curation, dataset, dataset_report
 from jungle.images.curation import (
@@ -24,7 +27,7 @@ from jungle.images.curation import (
 from jungle.images.decode import CENTRE, open_photo
 from jungle.images.efficientnet import shipped_lite0
 
-RECIPE = dataclasses.replace(find("quick"), image_size=32)
+RECIPE = dataclasses.replace(find_recipe("quick"), image_size=32)
 
 
 def seen(animals: float, depictions: float = 0.0) -> Look:
@@ -36,7 +39,9 @@ GOOD, TOY, NOTHING = seen(0.9), seen(0.3, 0.4), seen(0.01)
 
 @pytest.fixture
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Which photos the network looked at; it takes those called toy for toys, and those called wall for nothing."""
+    """Which photos the network looked at; it takes those called toy for toys, and those called wall
+    for nothing.
+    """
     paths: list[Path] = []
     reading = curation.read_small
 
@@ -178,17 +183,17 @@ def test_inspect_ranks_what_will_be_left_out(tmp_path: Path, looked: list[Path])
 
 
 def test_recipes_from_before_curation_and_the_exact_ones_have_none() -> None:
-    assert [find(name).curate for name in ("tiny", "quick", "photo64", "faithful")] == [
+    assert [find_recipe(name).curate for name in ("tiny", "quick", "photo64", "faithful")] == [
         "no",
         "yes",
         "yes",
         "no",
     ]
-    assert find("faithful").crop == "squash"
-    old = find("faithful")
+    assert find_recipe("faithful").crop == "squash"
+    old = find_recipe("faithful")
     assert "curate" not in old.to_json()  # so that a run begun before goes on
     assert Recipe.from_json(old.to_json()) == old
-    assert Recipe.from_json(find("quick").to_json()) == find("quick")
+    assert Recipe.from_json(find_recipe("quick").to_json()) == find_recipe("quick")
 
 
 # Windows

@@ -1,4 +1,6 @@
-"""Scores of pictures: against other implementations, on planted cases, and by the labels of ImageNet."""
+"""Scores of pictures: against other implementations, on planted cases, and by the labels of
+ImageNet.
+"""
 
 import io
 import itertools
@@ -30,7 +32,9 @@ class Patches:
 
 
 def clouds(count: int, seed: int, side: int = 32) -> np.ndarray:
-    """Smooth coloured pictures, uint8 (N, S, S, 3), with a little grain: as photos, they get rougher when made smaller."""
+    """Smooth coloured pictures, uint8 (N, S, S, 3), with a little grain: as photos, they get
+    rougher when made smaller.
+    """
     source = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(source.standard_normal((count, side, side, 3)), (0, 3, 3, 0))
     smooth *= 50 / smooth.std(axis=(1, 2, 3), keepdims=True)
@@ -295,9 +299,8 @@ def test_saturation_is_that_of_hsv() -> None:
     expected = [
         np.asarray(Image.fromarray(one).convert("HSV"))[..., 1].mean() / 255 for one in pictures
     ]
-    np.testing.assert_allclose(
-        channel_means(pictures)[:, 3], expected, atol=0.003
-    )  # Pillow rounds to steps of 1 / 255
+    # Pillow rounds to steps of 1 / 255
+    np.testing.assert_allclose(channel_means(pictures)[:, 3], expected, atol=0.003)
     grey = np.repeat(pictures[..., :1], 3, axis=3)
     assert channel_means(grey)[:, 3].max() == 0
 
@@ -313,9 +316,8 @@ def test_real_animals_reach_the_floor_and_are_named(
 ) -> None:
     photos, kinds, classes = real_animals
     judge = classifier.shipped_judge()
-    asked = evaluate.Asked(
-        kinds[:40], kinds[40:], classes
-    )  # 70 photos say what is usual: few, and enough to tell
+    # 70 photos say what is usual: few, and enough to tell
+    asked = evaluate.Asked(kinds[:40], kinds[40:], classes)
     real = evaluate.evaluate(photos[:40], photos[40:], judge, asked=asked)
     wrong = evaluate.evaluate(noise(40, 64), photos[40:], judge, asked=asked)
     assert real.kid.value < 0.1 * wrong.kid.value

@@ -1,4 +1,6 @@
-"""The judge of pictures: its packed weights against the published ones, what it takes, and what it calls things."""
+"""The judge of pictures: its packed weights against the published ones, what it takes, and what it
+calls things.
+"""
 
 import hashlib
 import json
@@ -87,10 +89,11 @@ def test_squares_stay_in_range_and_large_pictures_are_averaged() -> None:
     edges = np.zeros((1, 8, 8, 3), dtype=np.uint8)
     edges[:, :, 4:] = 255
     enlarged = square(edges, 64)
+    # cubic interpolation overshoots without the limit
     assert (enlarged.min(), enlarged.max()) == (
         -1,
         1,
-    )  # cubic interpolation overshoots without the limit
+    )
     np.testing.assert_allclose(square(edges, 1).numpy(), 0, atol=1e-6)
 
 
@@ -110,9 +113,8 @@ def test_checks_are_no_animals_and_noise_is_surely_none() -> None:
         np.repeat(((x // size + y // size) % 2 * 255)[..., None], 3, 2) for size in range(2, 10)
     ]
     assert not judge.look(np.stack(checks).astype(np.uint8)).animal.any()
-    look = judge.look(
-        noise(8)
-    )  # its best guess for grains is a worm, at a tenth: only a probability tells
+    # its best guess for grains is a worm, at a tenth: only a probability tells
+    look = judge.look(noise(8))
     assert not look.sure.any()
     assert look.probabilities[:, : efficientnet.ANIMALS].sum(axis=1).max() < 0.6
 
@@ -142,9 +144,8 @@ def test_labels_below_398_are_animals_and_sure_is_above_a_half() -> None:
 
 
 def test_usual_labels_are_those_of_a_twentieth_and_more_where_a_kind_has_many() -> None:
-    top = np.array(
-        [7] * 50 + [8] * 44 + [9] * 4 + [3] * 2 + [5] * 5
-    )  # the last five are of another kind
+    # the last five are of another kind
+    top = np.array([7] * 50 + [8] * 44 + [9] * 4 + [3] * 2 + [5] * 5)
     kinds = np.array([0] * 100 + [1] * 5)
     assert imagenet_labels.usual_labels(top, kinds, 3) == [{7: 0.5, 8: 0.44}, {5: 1.0}, {}]
 
@@ -152,9 +153,8 @@ def test_usual_labels_are_those_of_a_twentieth_and_more_where_a_kind_has_many() 
     none = np.zeros(100, dtype=np.int64)
     assert imagenet_labels.usual_labels(breeds, none, 1, cover=0) == [{}]
     assert len(imagenet_labels.usual_labels(breeds, none, 1)[0]) == 25
-    assert imagenet_labels.usual_labels(np.arange(40), none[:40], 1) == [
-        {}
-    ]  # a label that one photo gets is an accident
+    # a label that one photo gets is an accident
+    assert imagenet_labels.usual_labels(np.arange(40), none[:40], 1) == [{}]
 
 
 def test_pictures_are_named_as_photos_of_their_kind() -> None:

@@ -1,4 +1,6 @@
-"""Photos: what counts as one, how any of them is opened, the subset, the cache, and the report before training."""
+"""Photos: what counts as one, how any of them is opened, the subset, the cache, and the report
+before training.
+"""
 
 import dataclasses
 import json
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jungle.config.recipes import Recipe, find
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import Recipe
 from jungle.data.folders import gather, scan
 from jungle.data.formats import PHOTOS
 from jungle.errors import BadInput
@@ -20,9 +23,8 @@ from jungle.images.decode import Unreadable, open_photo
 from jungle.storage import hashing
 
 SIZE = (32, 32)
-RECIPE = dataclasses.replace(
-    find("quick"), image_size=32, curate="no"
-)  # curation has tests of its own
+# curation has tests of its own
+RECIPE = dataclasses.replace(find_recipe("quick"), image_size=32, curate="no")
 
 
 def picture(
@@ -178,7 +180,9 @@ def test_any_picture_becomes_rgb(tmp_path: Path, kind: str, crop: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_undone(tmp_path: Path, orientation: int) -> None:
-    """The camera's stored picture, and the tag that makes it upright; the inverse of each turn is written here."""
+    """The camera's stored picture, and the tag that makes it upright; the inverse of each turn is
+    written here.
+    """
     upright = Image.new("RGB", (96, 64), "white")
     ImageDraw.Draw(upright).rectangle((0, 0, 31, 31), fill="red")
     inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose of the stored picture
@@ -257,7 +261,9 @@ def test_crop_keeps_proportions_and_squash_is_what_torchvision_does(tmp_path: Pa
 
 
 def test_fast_jpeg_decoding_gives_almost_the_same_picture(tmp_path: Path) -> None:
-    """Draft mode decodes at a fraction of the size; a full decode of the same file is the reference."""
+    """Draft mode decodes at a fraction of the size; a full decode of the same file is the
+    reference.
+    """
     path = save(noise(3, (1200, 900)), tmp_path / "a.jpg", quality=92)
     full = save(Image.open(path), tmp_path / "a.png")
     difference = open_photo(path, (64, 64)).astype(int) - open_photo(full, (64, 64))
@@ -422,7 +428,8 @@ def test_the_report_counts_classes_sizes_and_twins(tmp_path: Path) -> None:
     report = dataset_report.inspect(
         folder, RECIPE, tmp_path / "cache", images_per_second=10, memory_bytes=3 * 10**9
     )
-    # fill() numbers the pictures from 0 to 44 across both classes, so only the planted ones are alike.
+    # fill() numbers the pictures from 0 to 44 across both classes, so only the planted ones are
+    # alike.
     assert report.classes == {"owl": 41, "fox": 7}
     assert report.duplicates == (("owl/3.png", "owl/copy.png"),)
     assert report.near == report.disputed == (("fox/near.jpg", "owl/7.png"),)
@@ -470,7 +477,7 @@ def test_bucketed_search_finds_what_comparing_all_pairs_finds(
 
 
 def test_real_photos(real_photos: Path, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(find("quick"), limit=60, corners="keep")
+    recipe = dataclasses.replace(find_recipe("quick"), limit=60, corners="keep")
     result = dataset.load(real_photos, recipe, tmp_path)
     assert len(result) == 60
     assert len(result.classes) >= 30

@@ -1,6 +1,8 @@
-"""Malformed options, files, models and photos: exit code 2, one sentence that names the mistake, and nothing written.
+"""Malformed options, files, models and photos: exit code 2, one sentence that names the mistake,
+and nothing written.
 
-Every case is one command line in a world of broken files that is built once. Because no case may change that world,
+Every case is one command line in a world of broken files that is built once. Because no case may
+change that world,
 all share it: after each command the listing of the world and of the cache must be what it was.
 """
 
@@ -21,7 +23,7 @@ from conftest import Command, is_refused, listing, refuse, somebody
 from PIL import Image
 from safetensors.torch import save_file
 
-from jungle.config.recipes import find
+from jungle.config.recipe_table import find_recipe
 from jungle.diffusion import checkpoint, device, model
 
 CLASSES = ("bar", "check", "disc")
@@ -30,7 +32,8 @@ TRAIN = "train photos --recipe tiny -o steps=1 --out new"
 LONG = "9" * 30
 
 
-# ---------------------------------------------------------------------------------------------------------------- the world
+# ----------------------------------------------------------------------------------------------------------------
+# the world
 
 
 class Evil:
@@ -42,7 +45,7 @@ class Evil:
 
 def content(**changes: Any) -> dict[str, Any]:
     """A tiny model as its file holds it, with ``changes``; a value of ... removes the key."""
-    recipe = find("tiny")
+    recipe = find_recipe("tiny")
     net = model.build(recipe, len(CLASSES), device.choose("cpu:float32")).net
     made = checkpoint.Checkpoint(recipe, CLASSES, 20, "data", net.state_dict(), {})
     whole = made.about() | {"weights": dict(made.weights), "ema": {}} | changes
@@ -50,11 +53,11 @@ def content(**changes: Any) -> dict[str, Any]:
 
 
 def recipe_json(**changes: Any) -> str:
-    return json.dumps(json.loads(find("tiny").to_json()) | changes)
+    return json.dumps(json.loads(find_recipe("tiny").to_json()) | changes)
 
 
 def net_json(**changes: Any) -> str:
-    plain = json.loads(find("tiny").to_json())
+    plain = json.loads(find_recipe("tiny").to_json())
     return json.dumps(plain | {"net": plain["net"] | changes})
 
 
@@ -80,9 +83,14 @@ def models(folder: Path) -> dict[str, bytes]:
     plain = safe.read_bytes()
     described = {}
     for name, about in {
-        "list": "[1]", "broken": "{", "number": "7", "empty": "{}",
-        "wrong": json.dumps({"jungle": "9", "recipe": recipe_json(), "classes": ["a"], "step": 1, "data": ""}),
-    }.items():  # fmt: skip
+        "list": "[1]",
+        "broken": "{",
+        "number": "7",
+        "empty": "{}",
+        "wrong": json.dumps(
+            {"jungle": "9", "recipe": recipe_json(), "classes": ["a"], "step": 1, "data": ""}
+        ),
+    }.items():
         save_file({"a": torch.zeros(2)}, safe, {"jungle": about})
         described[f"described-{name}.safetensors"] = safe.read_bytes()
     safe.unlink()
@@ -124,9 +132,15 @@ def models(folder: Path) -> dict[str, bytes]:
         "nothing.pth": saved({}),
         "strange.pth": saved({"a": 1, "b": torch.zeros(2)}),
         "numbers-as-names.pth": saved({1: torch.zeros(2)}),
-        "half-unet2d.pth": saved({"conv_in.weight": torch.zeros(8, 3, 3, 3), "down_blocks.0.x": torch.zeros(2)}),
-        "grey-unet2d.pth": saved({"conv_in.weight": torch.zeros(8, 1, 3, 3), "down_blocks.0.x": torch.zeros(2)}),
-        "flat-unet2d.pth": saved({"conv_in.weight": torch.zeros(8), "down_blocks.0.x": torch.zeros(2)}),
+        "half-unet2d.pth": saved(
+            {"conv_in.weight": torch.zeros(8, 3, 3, 3), "down_blocks.0.x": torch.zeros(2)}
+        ),
+        "grey-unet2d.pth": saved(
+            {"conv_in.weight": torch.zeros(8, 1, 3, 3), "down_blocks.0.x": torch.zeros(2)}
+        ),
+        "flat-unet2d.pth": saved(
+            {"conv_in.weight": torch.zeros(8), "down_blocks.0.x": torch.zeros(2)}
+        ),
         "zip.pth": zipped({"a.txt": b"hello"}),
         "no-recipe.pth": saved(content(recipe=...)),
         "no-classes.pth": saved(content(classes=...)),
@@ -167,15 +181,19 @@ def models(folder: Path) -> dict[str, bytes]:
         "weights-list.pth": saved(content(weights=[1])),
         "weights-empty.pth": saved(content(weights={})),
         "weights-numbers.pth": saved(content(weights=dict.fromkeys(whole, 1.0))),
-        "weights-missing.pth": saved(content(weights={k: v for k, v in whole.items() if k != first})),
+        "weights-missing.pth": saved(
+            content(weights={k: v for k, v in whole.items() if k != first})
+        ),
         "weights-more.pth": saved(content(weights=whole | {"more": torch.zeros(1)})),
         "weights-shape.pth": saved(content(weights=whole | {first: torch.zeros(3, 5, 7)})),
         "weights-flat.pth": saved(content(weights=altered(lambda value: value.reshape(-1)))),
         "weights-nan.pth": saved(content(weights=altered(lambda value: value * float("nan")))),
-        "weights-inf.pth": saved(content(weights=whole | {first: torch.full_like(whole[first], float("inf"))})),
+        "weights-inf.pth": saved(
+            content(weights=whole | {first: torch.full_like(whole[first], float("inf"))})
+        ),
         "ema-nan.pth": saved(content(ema=altered(lambda value: value * float("nan")))),
         "ema-text.pth": saved(content(ema="average")),
-    }  # fmt: skip
+    }
 
 
 TOMLS: dict[str, tuple[bytes, str]] = {  # name: what the file holds, and a word of the sentence
@@ -341,103 +359,146 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# ---------------------------------------------------------------------------------------------------------------- the cases
+# ----------------------------------------------------------------------------------------------------------------
+# the cases
 
 TRAIN_OPTIONS = {
-    "limit": "key=value", "=5": "key=value", "=": "key=value", "": "key=value", "limit:5": "key=value", "limit=": "limit",
-    "limit=x": "whole number", "limit=1.5": "whole number", "limit=-1": "limit", "limit=nan": "whole number", "limit=1": "photo",
-    "limits=5": "did you mean 'limit'", "LIMIT=5": "LIMIT", "größe=5": "größe", "🦁=1": "🦁", "name=x": "name", "net=1": "net",
-    "sample=1": "sample", "__class__=x": "__class__", "image_size=17": "image_size", "image_size=0": "image_size",
-    "image_size=-16": "image_size", "image_size=2048": "image_size", "image_size=1e2": "whole number",
-    f"image_size={LONG}": "image_size", f"seed={'9' * 5000}": "seed", "image_size=٦٤x": "whole number", "order=random": "balanced",
-    "order=": "balanced", "aspect=16:9": "4:3", "aspect=1": "1:1", "crop=yes": "squash", "augment=all": "flip",
-    "network=vit": "unet", "objective=gan": "flow", "decay=cosine": "wsd", "epochs=0": "epochs", "epochs=-2": "epochs",
-    "epochs=nan": "finite", "epochs=inf": "finite", "epochs=1e300": "epochs", "epochs=ten": "number", "steps=-1": "steps",
-    "steps=2.5": "whole number", "batch=0": "batch", "batch=-8": "batch", "batch=99999999": "batch", "micro_batch=9": "micro_batch",
-    "micro_batch=-1": "micro_batch", "lr=0": "lr", "lr=-1": "lr", "lr=nan": "finite", "lr=2": "lr", "lr=1e999": "finite",
-    "lr=0,001": "number", "balance=2": "balance", "balance=-0.1": "balance", "ema=0.5": "ema", "ema=-1": "ema",
-    "drop_mix=1": "drop_mix", "drop_mix=-1": "drop_mix", "small_share=1": "small_share", "warmup=-1": "warmup", "clip=-1": "clip",
-    "checkpoint_every=-1": "checkpoint_every", "checkpoint_every=often": "whole number", "beta2=1": "beta2", "beta2=2": "beta2",
-    "beta2=-1": "beta2", "weight_decay=-1": "weight_decay", "weight_decay=1e9": "weight_decay", "sigma_data=0": "sigma_data",
-    "sigma_data=-1": "sigma_data", "p_std=-1": "p_std", "p_std=0": "p_std", "p_mean=1e9": "p_mean", "seed=-1": "seed",
-    "seed=1.5": "whole number", "seed=99999999999999999999999": "seed", "guidance=2": "guidance",
+    "limit": "key=value", "=5": "key=value", "=": "key=value", "": "key=value",
+    "limit:5": "key=value", "limit=": "limit", "limit=x": "whole number",
+    "limit=1.5": "whole number", "limit=-1": "limit", "limit=nan": "whole number",
+    "limit=1": "photo", "limits=5": "did you mean 'limit'", "LIMIT=5": "LIMIT", "größe=5": "größe",
+    "🦁=1": "🦁", "name=x": "name", "net=1": "net", "sample=1": "sample", "__class__=x": "__class__",
+    "image_size=17": "image_size", "image_size=0": "image_size", "image_size=-16": "image_size",
+    "image_size=2048": "image_size", "image_size=1e2": "whole number",
+    f"image_size={LONG}": "image_size", f"seed={'9' * 5000}": "seed",
+    "image_size=٦٤x": "whole number", "order=random": "balanced", "order=": "balanced",
+    "aspect=16:9": "4:3", "aspect=1": "1:1", "crop=yes": "squash", "augment=all": "flip",
+    "network=vit": "unet", "objective=gan": "flow", "decay=cosine": "wsd", "epochs=0": "epochs",
+    "epochs=-2": "epochs", "epochs=nan": "finite", "epochs=inf": "finite",
+    "epochs=1e300": "epochs", "epochs=ten": "number", "steps=-1": "steps",
+    "steps=2.5": "whole number", "batch=0": "batch", "batch=-8": "batch",
+    "batch=99999999": "batch", "micro_batch=9": "micro_batch", "micro_batch=-1": "micro_batch",
+    "lr=0": "lr", "lr=-1": "lr", "lr=nan": "finite", "lr=2": "lr", "lr=1e999": "finite",
+    "lr=0,001": "number", "balance=2": "balance", "balance=-0.1": "balance", "ema=0.5": "ema",
+    "ema=-1": "ema", "drop_mix=1": "drop_mix", "drop_mix=-1": "drop_mix",
+    "small_share=1": "small_share", "warmup=-1": "warmup", "clip=-1": "clip",
+    "checkpoint_every=-1": "checkpoint_every", "checkpoint_every=often": "whole number",
+    "beta2=1": "beta2", "beta2=2": "beta2", "beta2=-1": "beta2", "weight_decay=-1": "weight_decay",
+    "weight_decay=1e9": "weight_decay", "sigma_data=0": "sigma_data",
+    "sigma_data=-1": "sigma_data", "p_std=-1": "p_std", "p_std=0": "p_std", "p_mean=1e9": "p_mean",
+    "seed=-1": "seed", "seed=1.5": "whole number", "seed=99999999999999999999999": "seed",
+    "guidance=2": "guidance",
 }  # fmt: skip
 
 PAINT_OPTIONS = {
-    "steps": "key=value", "=1": "key=value", "step=1": "did you mean 'steps'", "limit=5": "limit", "steps=0": "steps",
-    "steps=-1": "steps", "steps=x": "whole number", "steps=99999": "steps", "steps=nan": "whole number", "steps=": "whole number",
-    "solver=": "heun", "solver=euler": "heun", "solver=HEUN": "heun", "guidance=nan": "finite", "guidance=-1": "guidance",
-    "guidance=1e9": "guidance", "guidance=inf": "finite", "guidance=much": "number", "sigma_min=0": "sigma_min",
-    "sigma_min=100": "sigma_min", "sigma_max=0": "sigma_max", "sigma_max=inf": "finite", "sigma_min=nan": "finite", "rho=0": "rho",
-    "rho=-7": "rho", "rho=1e300": "rho", "rho=1e-300": "rho", "sigma_max=1e300": "sigma_max", "sigma_min=1e-300": "sigma_min",
-    "batch=-1": "batch", "batch=1.5": "whole number", "batch=9999999": "batch", "image_size=32": "image_size",
-    "image_size=x": "image_size", "image_size=-1": "image_size", "solver=ddpm": "ddpm", "guidance_low=nan": "finite",
-    "größe=1": "größe",
+    "steps": "key=value", "=1": "key=value", "step=1": "did you mean 'steps'", "limit=5": "limit",
+    "steps=0": "steps", "steps=-1": "steps", "steps=x": "whole number", "steps=99999": "steps",
+    "steps=nan": "whole number", "steps=": "whole number", "solver=": "heun",
+    "solver=euler": "heun", "solver=HEUN": "heun", "guidance=nan": "finite",
+    "guidance=-1": "guidance", "guidance=1e9": "guidance", "guidance=inf": "finite",
+    "guidance=much": "number", "sigma_min=0": "sigma_min", "sigma_min=100": "sigma_min",
+    "sigma_max=0": "sigma_max", "sigma_max=inf": "finite", "sigma_min=nan": "finite",
+    "rho=0": "rho", "rho=-7": "rho", "rho=1e300": "rho", "rho=1e-300": "rho",
+    "sigma_max=1e300": "sigma_max", "sigma_min=1e-300": "sigma_min", "batch=-1": "batch",
+    "batch=1.5": "whole number", "batch=9999999": "batch", "image_size=32": "image_size",
+    "image_size=x": "image_size", "image_size=-1": "image_size", "solver=ddpm": "ddpm",
+    "guidance_low=nan": "finite", "größe=1": "größe",
 }  # fmt: skip
 
 FLAGS = {
-    "-n 0": "--count", "-n -5": "--count", "-n 1000000": "--count", "-n x": "x", "-n 1.5": "1.5", "-n nan": "nan",
-    f"-n {LONG}": "--count", "--seed -1": "--seed", "--seed x": "x", f"--seed {LONG}": "--seed", "--seed 1.5": "1.5",
-    "--steps 0": "steps", "--steps x": "x", "--steps 1e3": "1e3", "--steps -3": "steps", "--solver euler": "euler",
-    "--solver ddpm": "ddpm", "--guidance nan": "guidance", "--guidance inf": "guidance", "--guidance -1": "guidance",
-    "--guidance x": "x", "--guidance 51": "guidance", "--mix unicorn": "unicorn", "--mix bar=x": "x", "--mix bar=nan": "--mix",
-    "--mix bar=inf": "--mix", "--mix bar=-1": "share", "--mix bar=0": "share", "--mix =1": "--mix", "--mix bar,": "--mix",
-    "--mix ,": "--mix", "--mix bar=1=2": "--mix", "--mix bar=1e-300": "share", "--mix bar=1,bar=2": "bar", "--mix BAR": "BAR",
-    "--mix bar;check": "bar;check", "--mix bär=1": "bär", "--mix bar=1e999": "--mix", "--species cat": "cat",
-    "--species good": "jungle.toml", "--mix bar --species good": "--species", "--keep 2": "--of", "--of 2": "--keep",
-    "--keep 3 --of 2": "--keep", "--keep -1 --of 2": "--keep", "--keep 0 --of 2": "--keep", "--keep x --of 2": "x",
-    "--keep 1 --of 1000000": "--of", "--export onnx": "onnx", "--export diffusers": "diffusers", "--export ../x": "../x",
-    "--device gpu": "gpu", "--device cuda": "cuda", "--device mps": "mps", "--device cpu:int8": "int8", "--device :": "--device",
-    "--device cpu:": "--device", "--device CPU": "CPU", "--faithful": "ddpm", "--colour red": "--colour", "--model": "--model",
-    "more": "more", "-C nowhere": "nowhere", "-C file.txt": "file.txt", "-C loop": "loop", "--device cuda:0": "--device",
+    "-n 0": "--count", "-n -5": "--count", "-n 1000000": "--count", "-n x": "x", "-n 1.5": "1.5",
+    "-n nan": "nan", f"-n {LONG}": "--count", "--seed -1": "--seed", "--seed x": "x",
+    f"--seed {LONG}": "--seed", "--seed 1.5": "1.5", "--steps 0": "steps", "--steps x": "x",
+    "--steps 1e3": "1e3", "--steps -3": "steps", "--solver euler": "euler",
+    "--solver ddpm": "ddpm", "--guidance nan": "guidance", "--guidance inf": "guidance",
+    "--guidance -1": "guidance", "--guidance x": "x", "--guidance 51": "guidance",
+    "--mix unicorn": "unicorn", "--mix bar=x": "x", "--mix bar=nan": "--mix",
+    "--mix bar=inf": "--mix", "--mix bar=-1": "share", "--mix bar=0": "share", "--mix =1": "--mix",
+    "--mix bar,": "--mix", "--mix ,": "--mix", "--mix bar=1=2": "--mix",
+    "--mix bar=1e-300": "share", "--mix bar=1,bar=2": "bar", "--mix BAR": "BAR",
+    "--mix bar;check": "bar;check", "--mix bär=1": "bär", "--mix bar=1e999": "--mix",
+    "--species cat": "cat", "--species good": "jungle.toml",
+    "--mix bar --species good": "--species", "--keep 2": "--of", "--of 2": "--keep",
+    "--keep 3 --of 2": "--keep", "--keep -1 --of 2": "--keep", "--keep 0 --of 2": "--keep",
+    "--keep x --of 2": "x", "--keep 1 --of 1000000": "--of", "--export onnx": "onnx",
+    "--export diffusers": "diffusers", "--export ../x": "../x", "--device gpu": "gpu",
+    "--device cuda": "cuda", "--device mps": "mps", "--device cpu:int8": "int8",
+    "--device :": "--device", "--device cpu:": "--device", "--device CPU": "CPU",
+    "--faithful": "ddpm", "--colour red": "--colour", "--model": "--model", "more": "more",
+    "-C nowhere": "nowhere", "-C file.txt": "file.txt", "-C loop": "loop",
+    "--device cuda:0": "--device",
 }  # fmt: skip
 
 COMMANDS = {
-    "paint": "paint", "images --model nothing.pth --out new": "nothing.pth", "images --model photos --out new": "photos",
-    "images --model folder.pth --out new": "folder.pth", "images --model folder.safetensors --out new": "folder.safetensors",
-    "images --model missing.safetensors --out new": "missing.safetensors", "images --model photo.png --out new": "photo.png",
+    "paint": "paint", "images --model nothing.pth --out new": "nothing.pth",
+    "images --model photos --out new": "photos",
+    "images --model folder.pth --out new": "folder.pth",
+    "images --model folder.safetensors --out new": "folder.safetensors",
+    "images --model missing.safetensors --out new": "missing.safetensors",
+    "images --model photo.png --out new": "photo.png",
     "images --model page.zip --out new": "page.zip", "images --model photos/ --out new": "photos",
     "images --model beside.pth --out new": "beside.json", "images --model loop --out new": "loop",
-    f"images --model {'x' * 300} --out new": "xxx", "images --model ok.pth -n 1 --out file.txt": "file.txt",
-    "images --model ok.pth -n 1 --out file.txt/new": "file.txt", "images --model ok.pth -n 1 --out /proc/new": "/proc/new",
-    f"images --model ok.pth -n 1 --out {'x' * 300}": "xxx", "images --model ok.pth --export safetensors --out file.txt": "file.txt",
-    "images --model ok.pth -n 1 --out loop": "loop", "train": "SOURCE", "train nowhere": "nowhere", "train file.txt": "file.txt",
-    "train photo.png": "photo.png", "train nobody --out new": "no photos", "train hidden --out new": "no photos",
-    "train flat --out new": "no photos", "train one --out new": "1 usable photo", "train unreadable --out new": "unreadable",
-    "train almost --out new": "2.png", "train page.zip --out new": "page.zip", "train cut.zip --out new": "cut.zip",
-    "train slip.zip --out new": "outside", "train root.zip --out new": "outside", "train none.zip --out new": "no photos",
-    "train nothing.zip --out new": "no photos", "train empty.zip --out new": "empty.zip", "train bomb.zip --out new": "bomb",
-    "train single.zip --out new": "1 usable photo", "train corrupt.zip --out new": "corrupt.zip", "train loop": "loop",
-    "train ~nosuchperson/photos": "~nosuchperson", f"train {'x' * 300}": "xxx", "train https://example.org/x.zip": "web address",
-    "train kaggle:": "OWNER/NAME", "train kaggle:cats": "OWNER/NAME", "train kaggle:a/b/c": "OWNER/NAME",
-    "train kaggle:a/b/versions/x": "OWNER/NAME", "train kaggle:../..": "OWNER/NAME", "train kaggle:a/..": "OWNER/NAME",
-    "train hf:": "OWNER/NAME", "train hf:cats": "OWNER/NAME", "train hf:a/b/c": "OWNER/NAME", "train hf:../..": "OWNER/NAME",
-    "train hf:https://huggingface.co/a/b": "OWNER/NAME", "train hf:a/b@main": "OWNER/NAME",
-    "train photos --recipe fast --out new": "fast", "train photos --recipe TINY --out new": "TINY",
-    "train photos --minutes 0 --recipe x": "x", "train photos --minutes -1 --out new": "--minutes",
-    "train photos --minutes nan --out new": "--minutes", "train photos --minutes inf --out new": "--minutes",
-    "train photos --minutes x": "x", "train photos --minutes 1e9 --out new": "--minutes",
-    "train photos --seed -1 --out new": "seed", "train photos --seed x": "x", f"{TRAIN} --out file.txt": "file.txt",
-    f"{TRAIN} --out photos/bar/0.png": "0.png", f"{TRAIN} --out /proc/new": "/proc/new", f"{TRAIN} --out run-cut": "run-cut",
-    f"{TRAIN} --out run-text": "run-text", f"{TRAIN} --out run-page": "run-page", f"{TRAIN} --out run-other": "another recipe",
-    f"{TRAIN} --out theirs": "theirs", f"{TRAIN} --device cuda": "cuda", "make --model ok.pth --out new -n 0": "--count",
-    "make --model ok.pth --out new -n -1": "--count", "make --model ok.pth --out new --seed -1": "--seed",
-    "make --model ok.pth --out new -o steps=0": "steps", "make --model ok.pth --out file.txt": "file.txt",
-    "make --model ok.pth --out mine": "unicorn", "make --model ok.pth --out zero": "share",
-    "make --model ok.pth --out toml/slug-twice": "2 times", "make --model ok.pth --out toml/folder": "jungle.toml",
-    "make --model bad/empty.pth --out new": "empty", "make nowhere --out new": "nowhere", "make photos --out new -n 0": "--count",
-    "make photos --out new --seed -1": "--seed", "make photos --out new --minutes -1": "--minutes",
-    "make photos --out new -o guidance=99": "guidance", "make photos --out new -o colour=red": "colour",
-    "make photos --out new --recipe fast": "fast", "make photos --out toml/syntax --recipe tiny": "toml",
-    "evaluate ok.pth": "--data", "evaluate nothing.pth --data photos --out new": "nothing.pth",
-    "evaluate ok.pth --data nowhere --out new": "nowhere", "evaluate ok.pth --data photos -n 5 --out new": "--count",
-    "evaluate ok.pth --data photos -n 100 --out new": "photos", "evaluate ok.pth --data photos -n x": "x",
-    "evaluate ok.pth --data one --out new": "1 usable photo", "evaluate ok.pth --data photos -o steps=0 --out new": "steps",
-    "evaluate bad/nothing.pth --data photos --out new": "nothing.pth", "inspect": "FILE", "inspect nowhere": "nowhere",
-    "inspect nothing.png": "nothing.png", "inspect file.txt": "file.txt", "inspect cut.png": "cut.png",
-    "inspect page.zip": "page.zip", "inspect folder.pth": "folder.pth", "inspect kaggle:cats": "OWNER/NAME",
-    "inspect photos -o limits=3": "limit", "inspect photos --device gpu": "gpu", "inspect loop": "loop",
-    "doctor --device gpu": "gpu", "doctor more": "more",
+    f"images --model {'x' * 300} --out new": "xxx",
+    "images --model ok.pth -n 1 --out file.txt": "file.txt",
+    "images --model ok.pth -n 1 --out file.txt/new": "file.txt",
+    "images --model ok.pth -n 1 --out /proc/new": "/proc/new",
+    f"images --model ok.pth -n 1 --out {'x' * 300}": "xxx",
+    "images --model ok.pth --export safetensors --out file.txt": "file.txt",
+    "images --model ok.pth -n 1 --out loop": "loop", "train": "SOURCE", "train nowhere": "nowhere",
+    "train file.txt": "file.txt", "train photo.png": "photo.png",
+    "train nobody --out new": "no photos", "train hidden --out new": "no photos",
+    "train flat --out new": "no photos", "train one --out new": "1 usable photo",
+    "train unreadable --out new": "unreadable", "train almost --out new": "2.png",
+    "train page.zip --out new": "page.zip", "train cut.zip --out new": "cut.zip",
+    "train slip.zip --out new": "outside", "train root.zip --out new": "outside",
+    "train none.zip --out new": "no photos", "train nothing.zip --out new": "no photos",
+    "train empty.zip --out new": "empty.zip", "train bomb.zip --out new": "bomb",
+    "train single.zip --out new": "1 usable photo", "train corrupt.zip --out new": "corrupt.zip",
+    "train loop": "loop", "train ~nosuchperson/photos": "~nosuchperson",
+    f"train {'x' * 300}": "xxx", "train https://example.org/x.zip": "web address",
+    "train kaggle:": "OWNER/NAME", "train kaggle:cats": "OWNER/NAME",
+    "train kaggle:a/b/c": "OWNER/NAME", "train kaggle:a/b/versions/x": "OWNER/NAME",
+    "train kaggle:../..": "OWNER/NAME", "train kaggle:a/..": "OWNER/NAME",
+    "train hf:": "OWNER/NAME", "train hf:cats": "OWNER/NAME", "train hf:a/b/c": "OWNER/NAME",
+    "train hf:../..": "OWNER/NAME", "train hf:https://huggingface.co/a/b": "OWNER/NAME",
+    "train hf:a/b@main": "OWNER/NAME", "train photos --recipe fast --out new": "fast",
+    "train photos --recipe TINY --out new": "TINY", "train photos --minutes 0 --recipe x": "x",
+    "train photos --minutes -1 --out new": "--minutes",
+    "train photos --minutes nan --out new": "--minutes",
+    "train photos --minutes inf --out new": "--minutes", "train photos --minutes x": "x",
+    "train photos --minutes 1e9 --out new": "--minutes",
+    "train photos --seed -1 --out new": "seed", "train photos --seed x": "x",
+    f"{TRAIN} --out file.txt": "file.txt", f"{TRAIN} --out photos/bar/0.png": "0.png",
+    f"{TRAIN} --out /proc/new": "/proc/new", f"{TRAIN} --out run-cut": "run-cut",
+    f"{TRAIN} --out run-text": "run-text", f"{TRAIN} --out run-page": "run-page",
+    f"{TRAIN} --out run-other": "another recipe", f"{TRAIN} --out theirs": "theirs",
+    f"{TRAIN} --device cuda": "cuda", "make --model ok.pth --out new -n 0": "--count",
+    "make --model ok.pth --out new -n -1": "--count",
+    "make --model ok.pth --out new --seed -1": "--seed",
+    "make --model ok.pth --out new -o steps=0": "steps",
+    "make --model ok.pth --out file.txt": "file.txt", "make --model ok.pth --out mine": "unicorn",
+    "make --model ok.pth --out zero": "share",
+    "make --model ok.pth --out toml/slug-twice": "2 times",
+    "make --model ok.pth --out toml/folder": "jungle.toml",
+    "make --model bad/empty.pth --out new": "empty", "make nowhere --out new": "nowhere",
+    "make photos --out new -n 0": "--count", "make photos --out new --seed -1": "--seed",
+    "make photos --out new --minutes -1": "--minutes",
+    "make photos --out new -o guidance=99": "guidance",
+    "make photos --out new -o colour=red": "colour", "make photos --out new --recipe fast": "fast",
+    "make photos --out toml/syntax --recipe tiny": "toml", "evaluate ok.pth": "--data",
+    "evaluate nothing.pth --data photos --out new": "nothing.pth",
+    "evaluate ok.pth --data nowhere --out new": "nowhere",
+    "evaluate ok.pth --data photos -n 5 --out new": "--count",
+    "evaluate ok.pth --data photos -n 100 --out new": "photos",
+    "evaluate ok.pth --data photos -n x": "x",
+    "evaluate ok.pth --data one --out new": "1 usable photo",
+    "evaluate ok.pth --data photos -o steps=0 --out new": "steps",
+    "evaluate bad/nothing.pth --data photos --out new": "nothing.pth", "inspect": "FILE",
+    "inspect nowhere": "nowhere", "inspect nothing.png": "nothing.png",
+    "inspect file.txt": "file.txt", "inspect cut.png": "cut.png", "inspect page.zip": "page.zip",
+    "inspect folder.pth": "folder.pth", "inspect kaggle:cats": "OWNER/NAME",
+    "inspect photos -o limits=3": "limit", "inspect photos --device gpu": "gpu",
+    "inspect loop": "loop", "doctor --device gpu": "gpu", "doctor more": "more",
 }  # fmt: skip
 
 CASES = (

@@ -1,4 +1,6 @@
-"""Enlarging: against Pillow, against PyTorch's bicubic filter, and against Lanczos on photos that were kept from training."""
+"""Enlarging: against Pillow, against PyTorch's bicubic filter, and against Lanczos on photos that
+were kept from training.
+"""
 
 import sys
 from pathlib import Path
@@ -114,10 +116,11 @@ def test_an_edge_becomes_sharper_than_lanczos_makes_it_and_does_not_ring() -> No
     ours, lanczos = (enlarge(edge, 4, look)[0, 1, 48] for look in ("painterly", "smooth"))
     assert ours.diff().max() > 2 * lanczos.diff().max()
     assert ours.abs().max() - 0.6 < 0.8 * (lanczos.abs().max() - 0.6)
+    # from the second small pixel beside the edge on
     aside = (
         torch.cat([ours[8:44], ours[52:88]]),
         torch.cat([lanczos[8:44], lanczos[52:88]]),
-    )  # from the second small pixel beside the edge on
+    )
     rings = [(part.abs() - 0.6).abs().max() for part in aside]
     assert rings[0] < rings[1] / 2
 
@@ -237,9 +240,8 @@ def test_kuwahara_by_its_definition(script: ModuleType) -> None:
     x[:, :, :, 6:] = 0.8
     torch.testing.assert_close(script.kuwahara(x, 2), x, atol=1e-3, rtol=0)  # an ideal edge stays
     blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    assert (
-        script.kuwahara(blurred, 2).diff(dim=3).max() > 1.3 * blurred.diff(dim=3).max()
-    )  # a soft one becomes sharper
+    # a soft one becomes sharper
+    assert script.kuwahara(blurred, 2).diff(dim=3).max() > 1.3 * blurred.diff(dim=3).max()
     noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert script.kuwahara(noise).std() < 0.75 * noise.std()
 

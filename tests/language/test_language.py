@@ -1,4 +1,6 @@
-"""Languages that can be read back: over voices and kinds of grammar, with nothing of the parser trusted in the checks."""
+"""Languages that can be read back: over voices and kinds of grammar, with nothing of the parser
+trusted in the checks.
+"""
 
 import ast
 import dataclasses
@@ -36,9 +38,8 @@ from jungle.seeds import Dice
 
 KNOWN = concepts()
 ALL = [(voice, kind) for voice in VOICES for kind in KINDS]
-CELLS = [
-    cell for place, cell in enumerate(ALL) if place % 4 != 3
-]  # every voice, every kind; not every pair, for the sake of time
+# every voice, every kind; not every pair, for the sake of time
+CELLS = [cell for place, cell in enumerate(ALL) if place % 4 != 3]
 
 
 @cache
@@ -244,9 +245,8 @@ def test_texts_that_are_no_phrases_are_refused() -> None:
         with pytest.raises(NotInLanguage) as caught:
             spoken.parse(text)
         assert len(str(caught.value)) < 300
-    for one in range(
-        len(words)
-    ):  # words left out or put elsewhere: refused, or read as what they now mean
+    # words left out or put elsewhere: refused, or read as what they now mean
+    for one in range(len(words)):
         for mutant in (words[:one] + words[one + 1 :], words[one:] + words[:one]):
             try:
                 read = spoken.parse(" ".join(mutant))

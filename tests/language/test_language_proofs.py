@@ -1,4 +1,6 @@
-"""The same bytes everywhere, from nothing but the standard library; English, additions, script and sketch."""
+"""The same bytes everywhere, from nothing but the standard library; English, additions, script and
+sketch.
+"""
 
 import itertools
 import os
@@ -28,7 +30,8 @@ from jungle.language.semantics.user_additions import additions
 
 SOURCE = Path(jungle.__file__).parents[1]
 ENGLISH = English(concepts())
-# SHA-256 of the four files of  jungle language --seed 1 -n 16 --voice frog . If you change the language on purpose, change these too:
+# SHA-256 of the four files of  jungle language --seed 1 -n 16 --voice frog . If you change the
+# language on purpose, change these too:
 # the test prints the new ones, and CHANGELOG.md should say that phrases are no longer the same.
 GOLDEN = {
     "animal_language.txt": "8147ed6da1b0fb03c82881968cd2a5bd5f052b2a3c2fa89b2ea652c5412d61bc",
@@ -90,23 +93,75 @@ def test_other_pythons_write_the_golden_files(tmp_path: Path, version: str) -> N
 @pytest.mark.parametrize(
     ("meaning", "sentence"),
     [
-        (Meaning(to=NP("friend"), first=Clause("come", "IMP", "", "", relation="to", place=NP("home")), link="ere",
-                 second=Clause("wake", actor=NP("owl"))), "FRIEND, come home before the owl wakes."),
-        (Meaning(first=Clause("cross", source="AUD", actor=NP("storm"), patient=NP("river"))), "I hear a storm crossing the river."),
-        (Meaning(first=Clause("give", tense="FUT", actor=NP("I"), patient=NP("flower"), relation="to", place=NP("you"))),
-         "I'll give you a flower."),
+        (
+            Meaning(
+                to=NP("friend"),
+                first=Clause("come", "IMP", "", "", relation="to", place=NP("home")),
+                link="ere",
+                second=Clause("wake", actor=NP("owl")),
+            ),
+            "FRIEND, come home before the owl wakes.",
+        ),
+        (
+            Meaning(first=Clause("cross", source="AUD", actor=NP("storm"), patient=NP("river"))),
+            "I hear a storm crossing the river.",
+        ),
+        (
+            Meaning(
+                first=Clause(
+                    "give",
+                    tense="FUT",
+                    actor=NP("I"),
+                    patient=NP("flower"),
+                    relation="to",
+                    place=NP("you"),
+                )
+            ),
+            "I'll give you a flower.",
+        ),
         (Meaning(first=Clause("own", actor=NP("we"), patient=NP("valley"))), "The valley is ours."),
-        (Meaning(first=Clause("fall", tense="PST", source="AUD", actor=NP("tree"))), "I heard the tree fall."),
-        (Meaning(first=Clause("touch", "IMP", "", "", True, patient=NP("nest", owner="I"))), "Don't touch my nest!"),
+        (
+            Meaning(first=Clause("fall", tense="PST", source="AUD", actor=NP("tree"))),
+            "I heard the tree fall.",
+        ),
+        (
+            Meaning(first=Clause("touch", "IMP", "", "", True, patient=NP("nest", owner="I"))),
+            "Don't touch my nest!",
+        ),
         (Meaning(first=Clause("smell", actor=NP("I"), patient=NP("smoke"))), "I smell smoke."),
-        (Meaning(first=Clause("eat", actor=NP("owl"), patient=NP("egg", quality="old"))), "An owl is eating an old egg."),
-        (Meaning(first=Clause("teach", tense="PST", source="REP", actor=NP("moon"), patient=NP("song"), relation="to",
-                              place=NP("bird", "PL"), adverb="long.ago")), "Long ago, they say, the moon taught the birds the song."),
-        (Meaning(first=Clause("drink", "Q", source="", actor=NP("what"), patient=NP("moon")), link="but",
-                 second=Clause("sleep", "Q", "PRS", "", True, actor=NP("what"))), "What drinks the moon but never sleeps?"),
-        (Meaning(first=Clause("want", actor=NP("I"), patient=NP("honey", "many"))), "I want much honey."),
+        (
+            Meaning(first=Clause("eat", actor=NP("owl"), patient=NP("egg", quality="old"))),
+            "An owl is eating an old egg.",
+        ),
+        (
+            Meaning(
+                first=Clause(
+                    "teach",
+                    tense="PST",
+                    source="REP",
+                    actor=NP("moon"),
+                    patient=NP("song"),
+                    relation="to",
+                    place=NP("bird", "PL"),
+                    adverb="long.ago",
+                )
+            ),
+            "Long ago, they say, the moon taught the birds the song.",
+        ),
+        (
+            Meaning(
+                first=Clause("drink", "Q", source="", actor=NP("what"), patient=NP("moon")),
+                link="but",
+                second=Clause("sleep", "Q", "PRS", "", True, actor=NP("what")),
+            ),
+            "What drinks the moon but never sleeps?",
+        ),
+        (
+            Meaning(first=Clause("want", actor=NP("I"), patient=NP("honey", "many"))),
+            "I want much honey.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_english_is_idiomatic(meaning: Meaning, sentence: str) -> None:
     said = ENGLISH.sentence(meaning)
     assert (
@@ -128,7 +183,9 @@ def test_articles() -> None:
 
 
 def test_english_names_what_is_meant() -> None:
-    """Nothing is left out: the actor, patient and place of every drawn clause can be found in its English."""
+    """Nothing is left out: the actor, patient and place of every drawn clause can be found in its
+    English.
+    """
     spoken = Language(7, VOICES["parrot"])
     for index in range(300):
         phrase = spoken.phrase(index)

@@ -1,4 +1,6 @@
-"""Phrases by a model: every fault of the table in the design, by a server that has it; keys, costs, the cache."""
+"""Phrases by a model: every fault of the table in the design, by a server that has it; keys, costs,
+the cache.
+"""
 
 import asyncio
 import json
@@ -88,7 +90,8 @@ def lines(count: int = 4) -> str:
 CUT = http(200, completion(good()))
 PARTIAL = CUT[: len(CUT) // 2]
 
-# name, answers of the server, requests that we send, phrases of the model (of 4), what the warning says
+# name, answers of the server, requests that we send, phrases of the model (of 4), what the warning
+# says
 FAULTS: list[tuple[str, list[Any], int, int, str]] = [
     ("401", [error(401, "Incorrect API key")], 1, 0, "refuses the key"),
     ("403", [error(403, "Country not supported")], 1, 0, "refuses the key"),
@@ -294,12 +297,12 @@ def test_required_phrases_that_are_missing_are_an_error_with_code_3(
     with Stub(answer, answer, fluent(tongue())) as stub:
         by_model(talk(stub.url, tmp_path, mode="list"))
         stub.answers = (fluent(tongue()),)
-        assert (
-            by_model(talk(stub.url, tmp_path, require=True, mode="list")) == 4
-        )  # what is known from before is not enough
+        # what is known from before is not enough
+        assert by_model(talk(stub.url, tmp_path, require=True, mode="list")) == 4
 
 
-# ------------------------------------------------------------------------------------------------------------ servers that know less
+# ------------------------------------------------------------------------------------------------------------
+# servers that know less
 
 
 def perfect(tmp_path: Path) -> int:
@@ -334,7 +337,10 @@ def refuses_schemas(request: Request) -> bytes:
             500,
             {
                 "error": {
-                    "message": "[{'type': 'literal_error', 'msg': \"Input should be 'text' or 'json_object'\"}]"
+                    "message": (
+                        "[{'type': 'literal_error', 'msg': \"Input should be 'text' or "
+                        "'json_object'\"}]"
+                    )
                 }
             },
         )
@@ -386,14 +392,15 @@ def test_a_poor_server_costs_at_most_three_requests_more_and_only_once(
         assert not conversation.warnings
         assert len(stub.requests) <= least + 3
         before = len(stub.requests)
-        assert (
-            by_model(talk(stub.url, tmp_path, count=15)) == 15
-        )  # another question, the same server
+        # another question, the same server
+        assert by_model(talk(stub.url, tmp_path, count=15)) == 15
         assert len(stub.requests) == before + 1
 
 
 def test_good_answers_are_good_by_the_contract_of_the_sdk() -> None:
-    """The stub is no invention of ours: the official library reads its answers under strict validation."""
+    """The stub is no invention of ours: the official library reads its answers under strict
+    validation.
+    """
     import openai
 
     for answer in (
@@ -412,7 +419,8 @@ def test_good_answers_are_good_by_the_contract_of_the_sdk() -> None:
         assert json.loads(found.choices[0].message.content or "")["phrases"]
 
 
-# ------------------------------------------------------------------------------------------------------------------- keys
+# -------------------------------------------------------------------------------------------------------------------
+# keys
 
 
 def test_without_a_key_one_sentence_says_what_to_do(tmp_path: Path) -> None:
@@ -559,11 +567,12 @@ def test_an_address_that_nobody_has_is_told_in_a_sentence(tmp_path: Path) -> Non
 
 def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'jungle\[openai\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install .*openai"):
         talk("http://127.0.0.1:9/v1", tmp_path)
 
 
-# ----------------------------------------------------------------------------------------------------------- what is asked
+# -----------------------------------------------------------------------------------------------------------
+# what is asked
 
 
 def test_the_original_request(tmp_path: Path) -> None:
@@ -706,7 +715,8 @@ def test_a_grammar_goes_to_the_server_that_takes_one(tmp_path: Path) -> None:
             assert (by_model(conversation), len(stub.requests)) == (4, requests)
 
 
-# ------------------------------------------------------------------------------------------------------------ cache and costs
+# ------------------------------------------------------------------------------------------------------------
+# cache and costs
 
 
 @pytest.mark.parametrize("is_faithful", [False, True])
@@ -724,9 +734,10 @@ def test_a_second_run_needs_no_network(is_faithful: bool, tmp_path: Path) -> Non
     assert second.lines == first.lines
     assert second.usage.requests == 0
     assert "known from before" in told[0]
+    # a theme is no part of it
     assert by_model(talk(url, tmp_path, theme="rivers", faithful=is_faithful)) == (
         4 if is_faithful else 0
-    )  # a theme is no part of it
+    )
 
 
 def test_answers_that_did_not_come_are_not_remembered(tmp_path: Path) -> None:

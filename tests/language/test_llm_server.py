@@ -1,4 +1,6 @@
-"""A real server: ``transformers serve`` with a tiny random model made here. It babbles, ignores schemas, and refuses unknown fields."""
+"""A real server: ``transformers serve`` with a tiny random model made here. It babbles, ignores
+schemas, and refuses unknown fields.
+"""
 
 import os
 import socket
@@ -27,7 +29,10 @@ pytestmark = [
         reason="needs  pip install 'transformers[serving]'  for a real server",
     ),
 ]
-CHAT = "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}{% endfor %}"
+CHAT = (
+    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}{% "
+    "endfor %}"
+)
 
 
 def make_model(folder: Path, tongue: Language) -> None:

@@ -1,4 +1,6 @@
-"""The gate: what a model offers is taken, mended or refused, and nothing of its own letters comes through."""
+"""The gate: what a model offers is taken, mended or refused, and nothing of its own letters comes
+through.
+"""
 
 import json
 import random
@@ -42,16 +44,16 @@ def test_accept_repair_and_reject(kind: str) -> None:
     mended = 0
     for index in range(40):
         phrase, other = spoken.phrase(index), spoken.phrase(index + 1000)
-        right = gate.decide(
-            Item(f" {phrase.text.capitalize()}! ", other.gloss)
-        )  # right phrase, wrong gloss: the phrase counts
+        # right phrase, wrong gloss: the phrase counts
+        right = gate.decide(Item(f" {phrase.text.capitalize()}! ", other.gloss))
         assert right[:2] in ((phrase.meaning, "model"), (None, ""))
         assert gate.decide(Item(phrase.text)).reason.startswith("This was said already")
         gate.said.clear()
+        # wrong phrase, right gloss
         assert gate.decide(Item("what ever", phrase.gloss))[:2] == (
             phrase.meaning,
             "model, repaired",
-        )  # wrong phrase, right gloss
+        )
         gate.said.clear()
         assert (
             gate.decide(Item("what ever", phrase.gloss.replace("-", ".").lower())).meaning
@@ -97,7 +99,8 @@ def test_an_intent_is_found_for_what_a_model_says() -> None:
     ("text", "phrases", "formal"),
     [
         (
-            '{"phrases":[{"phrase":"ka mo","gloss":"a b","meaning":"x"}],"words":[{"concept":"dew","form":"ka"}]}',
+            '{"phrases":[{"phrase":"ka mo","gloss":"a '
+            'b","meaning":"x"}],"words":[{"concept":"dew","form":"ka"}]}',
             ["ka mo"],
             True,
         ),
@@ -130,7 +133,8 @@ def test_phrases_are_found_in_any_answer(text: str, phrases: list[str], formal: 
     assert offer.formal == formal
 
 
-# ------------------------------------------------------------------------------------------------------------ coined words
+# ------------------------------------------------------------------------------------------------------------
+# coined words
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -174,10 +178,11 @@ def test_a_coined_word_enters_only_if_it_fits(kind: str) -> None:
     assert {"concept": "dew.drop", "tags": ["coined"]}.items() <= next(
         row for row in richer.lexicon() if row["concept"] == "dew.drop"
     ).items()
+    # a homophone
     assert (
         "hawk.two"
         not in grown(spoken, coins(spoken, [{"concept": "hawk two", "form": taken}])).known
-    )  # a homophone
+    )
     for concept, bad in [
         ("hawk", form),
         ("Dew", form),
@@ -234,7 +239,8 @@ def test_a_coined_word_is_kept_with_the_phrase_that_uses_it(tmp_path: Path) -> N
     assert '"moss"' in (tmp_path / "out" / "lexicon.json").read_text("utf-8")
 
 
-# -------------------------------------------------------------------------------------------------------- plans and grammars
+# --------------------------------------------------------------------------------------------------------
+# plans and grammars
 
 
 def test_any_plan_is_a_phrase_or_nothing() -> None:
@@ -353,7 +359,8 @@ def test_an_independent_parser_reads_the_exported_grammar() -> None:
     assert accepted >= 3
 
 
-# ------------------------------------------------------------------------------------------------------------ hostile answers
+# ------------------------------------------------------------------------------------------------------------
+# hostile answers
 
 LOOK_ALIKES = str.maketrans("aeopcyxi", "аеорсухі")  # Cyrillic
 EVIL = [
@@ -569,7 +576,10 @@ def test_faithful_phrases_are_letters_in_words() -> None:
         "Oru mela oru tai",
     ]
     assert original_request.vetted([*bad, 7, None, ["ka"]]) == []
-    listed = '17. "Ka mo!" - a\n18. **“Pi ra lo.”** - b\n- «Ru sa» "no no"\n„Wo hu“\n"Ka mo",\n["Ha lu", 3]'
+    listed = (
+        '17. "Ka mo!" - a\n18. **“Pi ra lo.”** - b\n- «Ru sa» "no no"\n„Wo hu“\n"Ka mo",\n["Ha '
+        'lu", 3]'
+    )
     assert original_request.quoted(listed) == ["Ka mo!", "Pi ra lo.", "Ru sa", "Wo hu", "Ha lu"]
     assert original_request.quoted('nothing "here"\n"phrase": "ka mo"') is None
 

@@ -12,19 +12,18 @@ from conftest import DATA
 from jungle.encoding.audio_files import aac, flac, opus, wav
 from jungle.errors import BadInput
 from jungle.mastering import clean as cleaning
-from jungle.mastering.chain import MasterSettings, master
-from jungle.mastering.clean import Audio, Cleaning, clean
-from jungle.mastering.dither import dithered
-from jungle.mastering.loop import Loop, Looping, bake, find_loop, seam
+from jungle.mastering.chain import MasterSettings, master_clips
+from jungle.mastering.clean import Audio, Cleaning, clean_clip
+from jungle.mastering.dither import dither
+from jungle.mastering.loop import Loop, Looping, bake_crossfade, find_loop, seam_steps
 from jungle.mastering.loudness import (
     REPEATED,
     STANDARD,
     Levels,
-    level,
-    level_set,
-    limit,
-    loudness,
-    peaks,
+    integrated_loudness,
+    level_clip,
+    limit_peaks,
+    peak_envelope,
     true_peak,
 )
 
@@ -149,10 +148,12 @@ def chunks(content: bytes) -> dict[bytes, bytes]:
 
 
 def test_a_calibrated_tone_reads_as_the_standard_says() -> None:
-    """EBU Tech 3341: 997 Hz at -23 dBFS in two channels is -23 LUFS; in one channel 3.01 LU less. FFmpeg agrees."""
+    """EBU Tech 3341: 997 Hz at -23 dBFS in two channels is -23 LUFS; in one channel 3.01 LU less.
+    FFmpeg agrees.
+    """
     one = tone(997, 4, 10 ** (-23 / 20))
     for audio, expected in ((np.repeat(one, 2, axis=1), -23.0), (one, -26.01)):
-        assert loudness(audio, RATE) == (pytest.approx(expected, abs=0.02), STANDARD)
+        assert integrated_loudness(audio, RATE) == (pytest.approx(expected, abs=0.02), STANDARD)
         assert ebur128(audio)[0] == pytest.approx(expected, abs=0.02)
 
 
@@ -168,13 +169,15 @@ def test_loudness_and_true_peak_agree_with_ffmpeg(rate: int) -> None:
         np.concatenate([trill(), -0.5 * trill()], axis=1),
     ):
         integrated, peak = ebur128(clip, rate)
-        assert loudness(clip, rate)[0] == pytest.approx(integrated, abs=0.05)
+        assert integrated_loudness(clip, rate)[0] == pytest.approx(integrated, abs=0.05)
         assert true_peak(clip) - peak > -0.1
 
 
 def test_a_peak_between_the_samples_is_seen() -> None:
-    """A quarter of the rate sampled 45 degrees beside its crests: samples at -3.01 dBFS, the wave at 0 dBTP."""
-    wave = cleaning.faded(tone(RATE / 4, 0.5, 1.0, np.pi / 4), RATE, 0.05)
+    """A quarter of the rate sampled 45 degrees beside its crests: samples at -3.01 dBFS, the wave
+    at 0 dBTP.
+    """
+    wave = cleaning.fade_ends(tone(RATE / 4, 0.5, 1.0, np.pi / 4), RATE, 0.05)
     assert 20 * np.log10(np.abs(wave).max()) == pytest.approx(-3.01, abs=0.01)
     assert true_peak(wave) == pytest.approx(0.0, abs=0.05)
     assert ebur128(wave)[1] == pytest.approx(0.0, abs=0.1)
@@ -182,19 +185,21 @@ def test_a_peak_between_the_samples_is_seen() -> None:
 
 def test_short_clips_are_repeated_and_say_so() -> None:
     short = bark(0.15)
-    measured, method = loudness(short, RATE)
+    measured, method = integrated_loudness(short, RATE)
     assert method == REPEATED
     assert measured == pytest.approx(ebur128(np.tile(short, (20, 1)))[0], abs=0.05)
-    assert loudness(bark(0.4), RATE)[1] == STANDARD
+    assert integrated_loudness(bark(0.4), RATE)[1] == STANDARD
 
 
 def test_quiet_clips_have_a_loudness_too() -> None:
-    """Under the standard's gate of -70 LUFS, and with all sound in the last, incomplete block: never minus infinity."""
-    assert loudness(moo() * np.float32(1e-3), RATE)[0] == pytest.approx(
-        loudness(moo(), RATE)[0] - 60, abs=0.05
+    """Under the standard's gate of -70 LUFS, and with all sound in the last, incomplete block:
+    never minus infinity.
+    """
+    assert integrated_loudness(moo() * np.float32(1e-3), RATE)[0] == pytest.approx(
+        integrated_loudness(moo(), RATE)[0] - 60, abs=0.05
     )
     late = np.concatenate([np.zeros((RATE, 1), np.float32), bark(0.05)])
-    assert -60 < loudness(late, RATE)[0] < 0
+    assert -60 < integrated_loudness(late, RATE)[0] < 0
 
 
 def test_a_set_comes_to_one_loudness_by_the_foreign_meter() -> None:
@@ -206,7 +211,7 @@ def test_a_set_comes_to_one_loudness_by_the_foreign_meter() -> None:
         0.2 * tone(60, 1),
         3 * moo(0.5),
     ]
-    for done in level_set(clips, RATE):
+    for done in (level_clip(clip, RATE, Levels()) for clip in clips):
         integrated, peak = ebur128(done.audio)
         assert integrated == pytest.approx(-16, abs=0.3)
         assert done.after == pytest.approx(integrated, abs=0.05)
@@ -218,17 +223,17 @@ def test_a_set_comes_to_one_loudness_by_the_foreign_meter() -> None:
 def test_a_clip_that_would_be_crushed_stays_quieter_and_is_reported() -> None:
     clicks = hiss(2, 0.0005)
     clicks[[9_000, 50_000, 80_000]] = 0.9
-    done = level(clicks, RATE, Levels(most=6))
+    done = level_clip(clicks, RATE, Levels(most=6))
     assert done.limited == pytest.approx(6, abs=0.01)
     assert ebur128(done.audio)[1] <= -1
     assert done.after < -20
-    (mastered,) = master([clicks], RATE)
+    (mastered,) = master_clips([clicks], RATE)
     assert any("LU quieter than the set" in note for note in mastered.notes)
 
 
 def test_the_limiter_moves_smoothly_and_never_clips() -> None:
     loud = 2 * trill() + 3 * np.concatenate([np.zeros((RATE, 1), np.float32), bark(1.5)])
-    limited = limit(loud, peaks(loud), RATE, -1.0)
+    limited = limit_peaks(loud, peak_envelope(loud), RATE, -1.0)
     assert true_peak(limited) < -1 + 0.1
     heard = np.abs(loud[:, 0]) > 0.05
     gain = limited[heard, 0] / loud[heard, 0]
@@ -237,7 +242,7 @@ def test_the_limiter_moves_smoothly_and_never_clips() -> None:
     slope = np.abs(np.diff(20 * np.log10(gain))) / np.diff(places)
     assert slope.max() < 0.1  # dB a sample; clipping would jump
     quiet = 0.1 * trill()
-    assert limit(quiet, peaks(quiet), RATE, -1.0) is quiet
+    assert limit_peaks(quiet, peak_envelope(quiet), RATE, -1.0) is quiet
 
 
 # Cleaning
@@ -245,7 +250,7 @@ def test_the_limiter_moves_smoothly_and_never_clips() -> None:
 
 def test_rumble_and_dc_go_and_the_call_keeps_its_phase() -> None:
     call = tone(300, 1)
-    cleaned = cleaning.without_rumble(call + tone(10, 1) + np.float32(0.2), RATE, 40)
+    cleaned = cleaning.remove_rumble(call + tone(10, 1) + np.float32(0.2), RATE, 40)
     inside = slice(RATE // 10, -RATE // 10)
     assert rms(cleaned[inside] - call[inside]) < 0.02 * rms(call)
     assert abs(float(cleaned.mean())) < 1e-3
@@ -254,17 +259,15 @@ def test_rumble_and_dc_go_and_the_call_keeps_its_phase() -> None:
 def test_steady_noise_is_lowered_gently_and_evenly() -> None:
     noise = hiss(3, 0.004)
     call = np.zeros_like(noise)
-    call[RATE : 2 * RATE] = cleaning.faded(tone(700, 1), RATE, 0.02)
-    cleaned, lowered = cleaning.without_noise(call + noise, RATE, 10)
+    call[RATE : 2 * RATE] = cleaning.fade_ends(tone(700, 1), RATE, 0.02)
+    cleaned, lowered = cleaning.reduce_noise(call + noise, RATE, 10)
     before, after = noise[: RATE // 2, 0], cleaned[: RATE // 2, 0]
     assert 6 < lowered <= 10
     assert 20 * np.log10(rms(before) / rms(after)) == pytest.approx(lowered, abs=1)
-    assert rms(cleaned[RATE : 2 * RATE] - call[RATE : 2 * RATE]) < 1.1 * rms(
-        noise
-    )  # the call itself is not touched
-    blocks = after[: len(after) // 480 * 480].reshape(
-        -1, 480
-    )  # musical noise is peaky: kurtosis far above the Gaussian 3
+    # the call itself is not touched
+    assert rms(cleaned[RATE : 2 * RATE] - call[RATE : 2 * RATE]) < 1.1 * rms(noise)
+    # musical noise is peaky: kurtosis far above the Gaussian 3
+    blocks = after[: len(after) // 480 * 480].reshape(-1, 480)
     assert np.mean(after**4) / np.mean(after**2) ** 2 < 4
     assert np.ptp(20 * np.log10(np.sqrt(np.mean(blocks**2, axis=1)))) < 6
 
@@ -279,25 +282,28 @@ def test_what_is_clean_or_cannot_be_told_from_noise_is_left_alone(kind: str) -> 
         "no pause": hiss(2, 0.1),
         "barely there": pause + hiss(2, 1e-4),
     }[kind]
-    cleaned, lowered = cleaning.without_noise(clip, RATE, 10)
+    cleaned, lowered = cleaning.reduce_noise(clip, RATE, 10)
     assert cleaned is clip
     assert lowered == 0
 
 
 def test_dead_air_goes_and_pauses_stay() -> None:
     gap = np.zeros((RATE // 2, 1), np.float32)
-    cut, seconds = cleaning.without_dead_air(
+    cut, seconds = cleaning.trim_dead_air(
         np.concatenate([gap, tone(400, 0.5), gap, tone(400, 0.5), gap, gap]), RATE, 45, 0.02
     )
     assert len(cut) / RATE == pytest.approx(1.5 + 0.04, abs=0.021)
     assert seconds == pytest.approx(1.5 - 0.04, abs=0.021)
-    ends = cleaning.faded(cut + 1, RATE, 0.005)
+    ends = cleaning.fade_ends(cut + 1, RATE, 0.005)
     assert ends[0] == ends[-1] == 0
     assert np.array_equal(ends[300:-300], cut[300:-300] + 1)
+    # no click
     assert (
-        np.abs(np.diff(cleaning.faded(np.ones((1000, 1), np.float32), RATE, 0.005), axis=0)).max()
+        np.abs(
+            np.diff(cleaning.fade_ends(np.ones((1000, 1), np.float32), RATE, 0.005), axis=0)
+        ).max()
         < 0.01
-    )  # no click
+    )
 
 
 def test_a_stereo_clip_never_cancels() -> None:
@@ -311,7 +317,7 @@ def test_a_stereo_clip_never_cancels() -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
 def test_any_rate_becomes_48_khz(rate: int) -> None:
-    audio, notes = clean(tone(1000, 1, rate=rate), rate, Cleaning(fade=0, rumble=0))
+    audio, notes = clean_clip(tone(1000, 1, rate=rate), rate, Cleaning(fade=0, rumble=0))
     assert len(audio) == pytest.approx(RATE, abs=2)
     assert rms(audio[5000:40_000] - tone(1000, 1)[5000:40_000]) < 0.003
     assert f"resampled from {rate} Hz" in notes
@@ -327,8 +333,8 @@ def test_sustained_sounds_loop_inside_themselves(clip: Audio) -> None:
     found = find_loop(clip, RATE, Looping())
     assert found is not None
     assert found.end - found.start >= max(RATE, len(clip) // 2)
-    baked = bake(clip, found)
-    step, ordinary = seam(baked, found.start, found.end)
+    baked = bake_crossfade(clip, found)
+    step, ordinary = seam_steps(baked, found.start, found.end)
     assert step < ordinary
     round_trip = np.concatenate([baked[found.start : found.end]] * 3)[:, 0]
     frames = np.sqrt(
@@ -349,7 +355,7 @@ def test_sustained_sounds_loop_inside_themselves(clip: Audio) -> None:
 
 def test_the_waves_agree_at_the_seam() -> None:
     """A periodic call has exact loops: the search must find a whole number of periods."""
-    clip = cleaning.faded(tone(440, 3) + 0.5 * tone(660, 3), RATE, 0.1)
+    clip = cleaning.fade_ends(tone(440, 3) + 0.5 * tone(660, 3), RATE, 0.1)
     found = find_loop(clip, RATE, Looping())
     assert found is not None
     assert found.likeness > 0.999
@@ -359,18 +365,18 @@ def test_the_waves_agree_at_the_seam() -> None:
 
 def test_the_crossfade_keeps_the_power_of_sounds_unlike_each_other() -> None:
     noise = hiss(4, 0.1)
-    baked = bake(noise, Loop(start=RATE, end=3 * RATE, fade=5760, likeness=0.0))
+    baked = bake_crossfade(noise, Loop(start=RATE, end=3 * RATE, fade=5760, likeness=0.0))
     middle = baked[3 * RATE - 4300 : 3 * RATE - 1400]  # where a linear crossfade would lose 3 dB
     assert 20 * np.log10(rms(middle) / rms(noise)) == pytest.approx(0, abs=0.5)
 
 
 def test_a_single_bark_comes_again_after_a_pause() -> None:
     assert find_loop(bark(0.9), RATE, Looping()) is None
-    (done,) = master([bark(0.9)], RATE)
+    (done,) = master_clips([bark(0.9)], RATE)
     assert done.loop == (0, len(done.audio))
     assert not done.audio[0].any()
     assert not done.audio[-round(0.4 * RATE) :].any()
-    step, ordinary = seam(done.pcm, *done.loop)
+    step, ordinary = seam_steps(done.pcm, *done.loop)
     assert step < ordinary
 
 
@@ -379,23 +385,23 @@ def test_a_single_bark_comes_again_after_a_pause() -> None:
 
 def test_dither_saves_what_rounding_loses() -> None:
     whisper = tone(1000, 4, 0.3 / 32768)  # a third of a step
-    pcm = dithered(whisper)
+    pcm = dither(whisper)
     assert not np.rint(whisper * 32768).any()
     assert float(np.mean(pcm * whisper) / np.mean(whisper * whisper) / 32768) == pytest.approx(
         1, abs=0.05
     )
     error = pcm - whisper * 32768
     assert np.var(error) == pytest.approx(1 / 4, rel=0.05)  # 1/12 of rounding and 2/12 of dither
-    assert np.array_equal(pcm, dithered(whisper))
-    assert not np.array_equal(pcm, dithered(whisper, seed=1))
-    assert dithered(np.array([[2.0], [-2.0]], np.float32)).ravel().tolist() == [32767, -32768]
+    assert np.array_equal(pcm, dither(whisper))
+    assert not np.array_equal(pcm, dither(whisper, seed=1))
+    assert dither(np.array([[2.0], [-2.0]], np.float32)).ravel().tolist() == [32767, -32768]
     with pytest.raises(BadInput, match="12 bits"):
-        dithered(whisper, 12)
+        dither(whisper, 12)
 
 
 @pytest.mark.parametrize("bits", [16, 24])
 def test_wav_carries_samples_loop_and_tags(bits: int) -> None:
-    pcm = dithered(moo(0.5)[:-1], bits)  # an odd count of 24-bit samples needs a byte of padding
+    pcm = dither(moo(0.5)[:-1], bits)  # an odd count of 24-bit samples needs a byte of padding
     content = wav(pcm, RATE, (1000, 20_000), TAGS)
     read, rate = soundfile.read(io.BytesIO(content), dtype="int32", always_2d=True)
     assert rate == RATE
@@ -403,10 +409,11 @@ def test_wav_carries_samples_loop_and_tags(bits: int) -> None:
     numbers = struct.unpack("<15I", chunks(content)[b"smpl"])
     assert numbers[2] == 20_833
     assert numbers[7] == 1
+    # the last sample played is part of the loop
     assert (numbers[11], numbers[12] + 1) == (
         1000,
         20_000,
-    )  # the last sample played is part of the loop
+    )
     with soundfile.SoundFile(io.BytesIO(content)) as file:
         assert (file.title, file.artist, file.software) == (
             TAGS["title"],
@@ -421,7 +428,7 @@ def test_wav_carries_samples_loop_and_tags(bits: int) -> None:
 
 
 def test_flac_is_the_master_bit_for_bit() -> None:
-    pcm = dithered(trill())
+    pcm = dither(trill())
     content = flac(pcm, RATE, (4800, 96_000), TAGS)
     samples, tags = decoded(content)
     assert np.array_equal(samples, pcm)
@@ -455,8 +462,8 @@ def test_opus_and_aac_for_the_web() -> None:
 def test_the_same_input_gives_the_same_bytes() -> None:
     clip = moo(1)
     for write in (
-        lambda: wav(dithered(clip), RATE, (0, 100), TAGS),
-        lambda: flac(dithered(clip), RATE, (0, 100), TAGS),
+        lambda: wav(dither(clip), RATE, (0, 100), TAGS),
+        lambda: flac(dither(clip), RATE, (0, 100), TAGS),
         lambda: opus(clip, RATE, (0, 100), TAGS),
         lambda: aac(clip, RATE, TAGS),
     ):
@@ -466,7 +473,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 @pytest.mark.parametrize("write", [wav, flac])
 def test_a_loop_outside_the_clip_is_refused(write: Any) -> None:
     with pytest.raises(BadInput, match="does not lie inside"):
-        write(dithered(moo(0.1)), RATE, (0, 4801))
+        write(dither(moo(0.1)), RATE, (0, 4801))
 
 
 # The whole chain
@@ -479,7 +486,7 @@ def test_the_chain_says_what_it_did() -> None:
         np.concatenate([np.tile(bark(0.15), (3, 1)), quiet]),
         trill(),
     ]
-    done = master(clips, RATE)
+    done = master_clips(clips, RATE)
     assert any("1.9 s of dead air" in note or "2.0 s of dead air" in note for note in done[0].notes)
     for clip in done:
         integrated, peak = ebur128(clip.pcm.astype(np.float32) / 32768)
@@ -488,12 +495,12 @@ def test_the_chain_says_what_it_did() -> None:
         assert clip.pcm.dtype == np.int16
         assert clip.pcm.shape == clip.audio.shape == (len(clip.audio), 1)
         assert np.isfinite([clip.before, clip.after, clip.true_peak]).all()
-    (alone,) = master(clips[2:], RATE)  # the set changes nothing in a clip
+    (alone,) = master_clips(clips[2:], RATE)  # the set changes nothing in a clip
     assert np.array_equal(alone.pcm, done[2].pcm)
 
 
 def test_a_clip_under_400_ms_without_a_pause_names_its_method() -> None:
-    (done,) = master([bark(0.2)], RATE, MasterSettings(looping=Looping(pause=0)))
+    (done,) = master_clips([bark(0.2)], RATE, MasterSettings(looping=Looping(pause=0)))
     assert done.method == REPEATED
     assert any("repeated" in note for note in done.notes)
     assert done.loop == (0, len(done.pcm))
@@ -517,7 +524,7 @@ def test_what_cannot_be_mastered_is_refused_with_its_number(
     clip: Any, rate: int, message: str
 ) -> None:
     with pytest.raises(BadInput, match=f"Clip {2 if rate == RATE else 1} of 2: .*{message}"):
-        master([moo(1), clip], rate)
+        master_clips([moo(1), clip], rate)
 
 
 @pytest.mark.parametrize(
@@ -529,18 +536,20 @@ def test_settings_out_of_range_are_refused(wrong: Any) -> None:
 
 
 def test_real_recordings() -> None:
-    """Twenty clips of any rate and state: level and peak by FFmpeg, the seam below the clip's own 99th percentile, FLAC exact."""
+    """Twenty clips of any rate and state: level and peak by FFmpeg, the seam below the clip's own
+    99th percentile, FLAC exact.
+    """
     files = sorted(CALLS.glob("*/*.flac"))
     if not files:
         pytest.skip("no recordings here")
     missed = 0
     for file in files[:: len(files) // 20][:20]:
         clip, rate = soundfile.read(file, dtype="float32", always_2d=True, frames=100_000)
-        (done,) = master([clip], rate)
+        (done,) = master_clips([clip], rate)
         integrated, peak = ebur128(done.pcm.astype(np.float32) / 32768)
         assert done.after == pytest.approx(integrated, abs=0.1), file.name
         assert peak <= -1, file.name
-        step, ordinary = seam(done.pcm, *done.loop)
+        step, ordinary = seam_steps(done.pcm, *done.loop)
         assert step < ordinary, file.name
         assert np.array_equal(decoded(flac(done.pcm, RATE, done.loop))[0], done.pcm)
         missed += abs(integrated + 16) > 0.3

@@ -167,7 +167,9 @@ def pixels(path: Path, page: int, dpi: int = 100) -> Image.Image:
 
 
 def test_backs_are_printed_where_they_meet_their_fronts(printed: Callable[[str], Path]) -> None:
-    """Three cards: the cell that stays white lies at the right of the fronts and at the left of the backs."""
+    """Three cards: the cell that stays white lies at the right of the fronts and at the left of the
+    backs.
+    """
     front, back = pixels(printed("a4"), 1, 20), pixels(printed("a4"), 2, 20)
     low, left, right = front.height * 2 // 3, front.width // 3, front.width * 2 // 3
     assert front.getpixel((right, low)) == (255, 255, 255) != front.getpixel((left, low))
@@ -180,9 +182,10 @@ def test_the_bleed_is_inked_to_its_edge_and_the_picture_is_whole(
     card = jungle[1][0]
     place = tmp_path / "postcards" / card.species.slug
     place.mkdir(parents=True)
+    # dark at the left
     Image.linear_gradient("L").rotate(90).resize((96, 96)).convert("RGB").save(
         place / "picture.png"
-    )  # dark at the left
+    )
     path = tmp_path / "one.pdf"
     write_pdf(path, tmp_path, [card])
     shown = pixels(path, 1, 254)  # 10 pixels a mm; the trim begins 10 mm from the edges of the page
@@ -228,12 +231,30 @@ def test_hostile_text_stays_on_the_card(
     card = jungle[1][0]
     evil = dataclasses.replace(
         card,
-        species=dataclasses.replace(card.species, name=EVIL, binomial=EVIL, mix={EVIL: 0.5, "cat": 0.5}, habitat=EVIL),
-        own_name=EVIL, language=EVIL, family=EVIL[::-1], alt=EVIL, notes=f"{EVIL} " * 30, postmark=(EVIL, EVIL),
-        phrases=tuple(dataclasses.replace(one, text=EVIL, gloss=EVIL * 3, ipa="", english=EVIL) for one in card.phrases),
-        stamp=Glyphs(text=EVIL, width=float("nan"), height=-1.0, paths=("M1e999 nanL9 9Q", "L", "M-99999 3L4 4e9", EVIL)),
-        colours=(Colour(name=EVIL, hex="#12345", share=9.0), Colour(name="", hex="url(x)", share=-1.0)),
-    )  # fmt: skip
+        species=dataclasses.replace(
+            card.species, name=EVIL, binomial=EVIL, mix={EVIL: 0.5, "cat": 0.5}, habitat=EVIL
+        ),
+        own_name=EVIL,
+        language=EVIL,
+        family=EVIL[::-1],
+        alt=EVIL,
+        notes=f"{EVIL} " * 30,
+        postmark=(EVIL, EVIL),
+        phrases=tuple(
+            dataclasses.replace(one, text=EVIL, gloss=EVIL * 3, ipa="", english=EVIL)
+            for one in card.phrases
+        ),
+        stamp=Glyphs(
+            text=EVIL,
+            width=float("nan"),
+            height=-1.0,
+            paths=("M1e999 nanL9 9Q", "L", "M-99999 3L4 4e9", EVIL),
+        ),
+        colours=(
+            Colour(name=EVIL, hex="#12345", share=9.0),
+            Colour(name="", hex="url(x)", share=-1.0),
+        ),
+    )
     path = tmp_path / "evil.pdf"
     write_pdf(path, jungle[0], [evil], "a6", BASE)
     with pikepdf.open(path) as pdf:

@@ -1,4 +1,6 @@
-"""The site in real browsers: silence in the console, nobody else asked, live buttons, sound that loops without a seam, Firefox too."""
+"""The site in real browsers: silence in the console, nobody else asked, live buttons, sound that
+loops without a seam, Firefox too.
+"""
 
 import json
 import shutil
@@ -17,9 +19,8 @@ def test_all_pages_are_quiet_and_ask_nobody_else(watched: tuple[Watched, str], s
     for path in (*PAGES, *(f"c/{page.name}" for page in sorted((site / "c").glob("*.html"))[:2])):
         one.page.goto(base + path)
         one.until("!document.documentElement.classList.contains('setting')")
-        one.page.wait_for_load_state(
-            "networkidle"
-        )  # going on would cut off a lazy picture, which counts as a failed request
+        # going on would cut off a lazy picture, which counts as a failed request
+        one.page.wait_for_load_state("networkidle")
     assert one.wrong == []
     origin = base.split("/site/")[0]
     assert [
@@ -32,9 +33,12 @@ def test_every_button_of_the_guide_does_something(watched: tuple[Watched, str]) 
     one, base = watched
     one.page.goto(base + "index.html")
     one.page.evaluate(
-        "() => { window.seen = 0; new MutationObserver((m) => (window.seen += m.length)).observe(document, "
-        "{subtree: true, childList: true, attributes: true, characterData: true}); navigator.clipboard.writeText = async () => {}; "
-        "navigator.share = undefined; HTMLAnchorElement.prototype.click = function () { window.seen++; }; }"
+        "() => { window.seen = 0; new MutationObserver((m) => (window.seen += "
+        "m.length)).observe(document, "
+        "{subtree: true, childList: true, attributes: true, characterData: true}); "
+        "navigator.clipboard.writeText = async () => {}; "
+        "navigator.share = undefined; HTMLAnchorElement.prototype.click = function () { "
+        "window.seen++; }; }"
     )
     dead = []
     for number in range(one.page.locator("main button:visible, .tools button:visible").count()):
@@ -99,7 +103,9 @@ def test_sound_comes_after_the_button_and_melts_into_the_next_card(
 
 
 def test_loops_are_exact_and_fades_keep_their_power(quiet: tuple[Watched, str], site: Path) -> None:
-    """Rendered offline: sample i of three repeats is sample i modulo the loop; two crossing fades sum to one in power."""
+    """Rendered offline: sample i of three repeats is sample i modulo the loop; two crossing fades
+    sum to one in power.
+    """
     one, base = quiet
     one.page.goto(base + "index.html")
     name = sorted((site / "c").glob("*.call.js"))[0].name.split(".")[0]
@@ -140,7 +146,9 @@ def test_loops_are_exact_and_fades_keep_their_power(quiet: tuple[Watched, str], 
 
 
 def test_firefox(site: Path, served: str) -> None:
-    """The same by file:// and http in the system's Firefox: no error, all cards open, the loop decoded and exact."""
+    """The same by file:// and http in the system's Firefox: no error, all cards open, the loop
+    decoded and exact.
+    """
     node, firefox = shutil.which("node"), shutil.which("firefox-esr") or shutil.which("firefox")
     if not (node and firefox and (WEB / "node_modules" / "puppeteer-core").is_dir()):
         pytest.skip("no Firefox, no node or no puppeteer-core: run  npm ci  in web/")

@@ -1,4 +1,6 @@
-"""The site as files: what is built, what is built again, what is refused, and what a host would break."""
+"""The site as files: what is built, what is built again, what is refused, and what a host would
+break.
+"""
 
 import base64
 import dataclasses
@@ -75,7 +77,8 @@ def handed(script: bytes) -> list[object]:
     return list(json.loads(f"[{text[11:-3]}]"))
 
 
-# ------------------------------------------------------------------------------------------------------------- what is built
+# -------------------------------------------------------------------------------------------------------------
+# what is built
 
 
 def test_every_file_of_the_contract_is_there(
@@ -193,8 +196,11 @@ def test_masters_are_published_when_asked_for(
 
 def test_volumes_have_names() -> None:
     assert [viewing.volumes(count) for count in (1, 240, 241, 481)] == [
-        ("index.html",), ("index.html",), ("index.html", "v2.html"), ("index.html", "v2.html", "v3.html")
-    ]  # fmt: skip
+        ("index.html",),
+        ("index.html",),
+        ("index.html", "v2.html"),
+        ("index.html", "v2.html", "v3.html"),
+    ]
 
 
 def test_tint_and_proportions(tmp_path: Path) -> None:
@@ -238,7 +244,8 @@ def test_share_pictures_hold_the_names(world: tuple[Path, list[Postcard]]) -> No
     assert sum(drawn["Ωѣ"][:100]) > sum(drawn["AB"][:100]) > sum(drawn["A"][:100]) > 0
 
 
-# ------------------------------------------------------------------------------------------------------------ what is built again
+# ------------------------------------------------------------------------------------------------------------
+# what is built again
 
 
 def test_a_second_build_writes_nothing_and_a_change_only_what_it_touches(
@@ -345,9 +352,8 @@ def test_a_build_that_is_cut_off_while_it_changes_back_is_not_believed(tmp_path:
         return Batch(("a.txt",), text.decode(), lambda: [text])
 
     def stop(batches: object) -> list[list[bytes]]:
-        (tmp_path / "site" / "a.txt").write_bytes(
-            b"two"
-        )  # written, and killed before the ledger knows
+        # written, and killed before the ledger knows
+        (tmp_path / "site" / "a.txt").write_bytes(b"two")
         raise KeyboardInterrupt
 
     out = tmp_path / "site"
@@ -394,7 +400,8 @@ build_site(folder, cards, Path({str(out)!r}), QUICK)
     assert contents(out) == contents(site)
 
 
-# ------------------------------------------------------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------------------------------------------------
+# what is refused
 
 
 def test_folders_that_are_not_ours_are_refused(
@@ -522,7 +529,8 @@ def test_records_that_cannot_be_published(
     assert not (tmp_path / "site").exists()
 
 
-# --------------------------------------------------------------------------------------------------------------------- pages
+# ---------------------------------------------------------------------------------------------------------------------
+# pages
 
 
 def test_more_than_a_volume_is_cut_into_sections_and_pages(
@@ -644,12 +652,13 @@ def test_the_feed_is_atom(site: Path, world: tuple[Path, list[Postcard]]) -> Non
         entries[0].find("a:link", space).get("href")
         == f"https://me.github.io/jungle/c/{world[1][-1].species.slug}.html"
     )  # type: ignore[union-attr]
-    assert [feed.moment(date) for date in ("12 Mar", "3 August 2027", "31 Feb", "tomorrow", "2 Foo", "")] == [
-        "2026-03-12T12:00:00Z", "2027-08-03T12:00:00Z", *["2026-01-01T12:00:00Z"] * 4
-    ]  # fmt: skip
+    assert [
+        feed.moment(date) for date in ("12 Mar", "3 August 2027", "31 Feb", "tomorrow", "2 Foo", "")
+    ] == ["2026-03-12T12:00:00Z", "2027-08-03T12:00:00Z", *["2026-01-01T12:00:00Z"] * 4]
 
 
-# ---------------------------------------------------------------------------------------------------------------------- checks
+# ----------------------------------------------------------------------------------------------------------------------
+# checks
 
 
 def test_a_built_site_passes(site: Path) -> None:
@@ -666,7 +675,10 @@ def test_a_built_site_passes(site: Path) -> None:
 
 def test_a_host_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "C").mkdir()
-    page = '<img src="/a.png"><img src="m/None.png"><a href="C/Page.html#x">x</a><a href="mailto:x">x</a><a href="#x">x</a>'
+    page = (
+        '<img src="/a.png"><img src="m/None.png"><a href="C/Page.html#x">x</a><a '
+        'href="mailto:x">x</a><a href="#x">x</a>'
+    )
     page += '<img srcset="x.webp 1w, y.webp 2w">'
     (tmp_path / "index.html").write_text(page)
     (tmp_path / "C" / "page.html").write_text(
@@ -683,11 +695,21 @@ def test_a_host_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(check, "SITE_LIMIT", 10**8)
     found = {(one.path, one.what.split(":")[0]) for one in check_site(tmp_path).problems}
     wanted = [
-        ("index.html", "absolute path '/a.png'"), ("index.html", "'m/None.png', which does not exist"),
-        ("index.html", "'C/Page.html#x', but the file is called 'C/page.html'"), ("index.html", "y.webp"), ("index.html", "shared links"),
-        ("C/page.html", "../../out.html"), ("x.webp", "LFS"), ("x.webp", "upper and lower"), ("X.webp", "upper and lower"),
-        ("_y.css", "Jekyll"), ("_y.css", "gone.woff2"), ("y.webp", "is a link"), ("huge.bin", "101 MiB"), (".", "MB in all"),
-    ]  # fmt: skip
+        ("index.html", "absolute path '/a.png'"),
+        ("index.html", "'m/None.png', which does not exist"),
+        ("index.html", "'C/Page.html#x', but the file is called 'C/page.html'"),
+        ("index.html", "y.webp"),
+        ("index.html", "shared links"),
+        ("C/page.html", "../../out.html"),
+        ("x.webp", "LFS"),
+        ("x.webp", "upper and lower"),
+        ("X.webp", "upper and lower"),
+        ("_y.css", "Jekyll"),
+        ("_y.css", "gone.woff2"),
+        ("y.webp", "is a link"),
+        ("huge.bin", "101 MiB"),
+        (".", "MB in all"),
+    ]
     for path, words in wanted:
         assert [one for one in found if one[0] == path and words in one[1]], (path, words)
     assert len(found) == len(wanted)

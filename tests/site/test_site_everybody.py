@@ -1,4 +1,6 @@
-"""The site for everybody: without script, by keyboard, at 320 pixels, for axe; its two renderers agree; letters and stars are kept safe."""
+"""The site for everybody: without script, by keyboard, at 320 pixels, for axe; its two renderers
+agree; letters and stars are kept safe.
+"""
 
 import json
 import zipfile
@@ -57,7 +59,9 @@ def test_the_dialog_says_what_the_page_says(quiet: tuple[Watched, str]) -> None:
 
 
 def test_keyboard_alone(quiet: tuple[Watched, str]) -> None:
-    """Tab reaches all that can be used; a card opens, turns, goes on, closes, and the focus is back on its card."""
+    """Tab reaches all that can be used; a card opens, turns, goes on, closes, and the focus is back
+    on its card.
+    """
     one, base = quiet
     one.page.goto(base + "index.html")
     wanted = one.page.evaluate(
@@ -69,7 +73,8 @@ def test_keyboard_alone(quiet: tuple[Watched, str]) -> None:
         one.page.keyboard.press("Tab")
         reached.add(
             one.page.evaluate(
-                "() => [...document.querySelectorAll('a[href], button, input, select')].indexOf(document.activeElement)"
+                "() => [...document.querySelectorAll('a[href], button, input, "
+                "select')].indexOf(document.activeElement)"
             )
         )
     assert len(reached - {-1}) == wanted
@@ -103,9 +108,8 @@ def test_a_letter_lives_in_its_link_and_never_becomes_markup(quiet: tuple[Watche
     one.until("document.querySelector('.writing.read .message')")
     assert one.page.locator(".message").text_content() == text.replace("\u202e", "")
     assert one.page.locator(".letter b, .letter img[src=x], .letter script").count() == 0
-    assert all(
-        "read" not in address.split("#")[0] for address in one.asked
-    )  # servers see nothing of it
+    # servers see nothing of it
+    assert all("read" not in address.split("#")[0] for address in one.asked)
     one.page.goto("about:blank")
     one.page.goto(f"{base}send.html#/read/nobody/1.AAAA")
     one.until("document.querySelector('.toast').textContent")
@@ -143,7 +147,8 @@ def test_nothing_overflows_at_320_pixels_or_jumps(chromium: Any, served: str, si
     one = Watched(chromium, viewport={"width": 320, "height": 640})
     one.page.add_init_script(
         "window.shift = 0; new PerformanceObserver((list) => "
-        "list.getEntries().forEach((e) => e.hadRecentInput || (window.shift += e.value))).observe({type: 'layout-shift', buffered: true});"
+        "list.getEntries().forEach((e) => e.hadRecentInput || (window.shift += "
+        "e.value))).observe({type: 'layout-shift', buffered: true});"
     )
     name = sorted((site / "c").glob("*.html"))[0].stem
     for path in (*PAGES[:4], f"c/{name}.html", f"index.html#/{name}"):
@@ -154,11 +159,13 @@ def test_nothing_overflows_at_320_pixels_or_jumps(chromium: Any, served: str, si
         assert one.page.evaluate("() => document.documentElement.scrollWidth") == 320, path
         wide = (
             "[...document.querySelectorAll('dialog[open] *, main *')]"
-            ".filter((e) => e.getBoundingClientRect().right > 321 && e.checkVisibility() && !e.closest('svg')).length"
+            ".filter((e) => e.getBoundingClientRect().right > 321 && e.checkVisibility() && "
+            "!e.closest('svg')).length"
         )
         assert one.page.evaluate(f"() => {wide}") == 0, path
         small = (
-            "[...document.querySelectorAll('button, select, input, summary')].filter((e) => e.checkVisibility())"
+            "[...document.querySelectorAll('button, select, input, summary')].filter((e) => "
+            "e.checkVisibility())"
             ".map((e) => [e, e.getBoundingClientRect()])"
             ".filter(([, r]) => r.width < 24 || r.height < 24).map(([e]) => e.outerHTML)"
         )
@@ -183,7 +190,8 @@ def test_no_rule_of_axe_is_broken(chromium: Any, served: str, site: Path) -> Non
             one.page.locator("[data-do=turn]").click()
         one.page.add_script_tag(path=str(axe))
         found = one.page.evaluate(
-            "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])"
+            "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => "
+            "n.html)])"
         )
         assert found == [], path
     one.context.close()

@@ -1,4 +1,6 @@
-"""Text that attacks: in every field of a record, through every page and script of the site, and once in a real browser."""
+"""Text that attacks: in every field of a record, through every page and script of the site, and
+once in a real browser.
+"""
 
 import dataclasses
 import json
@@ -23,6 +25,7 @@ WRAPS = ("{}", '">{}', "'>{}", "x{}x")
 PAYLOADS = tuple(dict.fromkeys(wrap.replace("{}", attack) for wrap in WRAPS for attack in ATTACKS))[
     :500
 ]
+# checked, not printed: test_site.py has what happens to them
 FIXED = {
     "slug",
     "file",
@@ -30,7 +33,7 @@ FIXED = {
     "master",
     "paths",
     "plan",
-}  # checked, not printed: test_site.py has what happens to them
+}
 OURS = {
     "href",
     "src",
@@ -157,7 +160,9 @@ def view_of(text: str) -> CardView:
 
 
 class Skeleton(HTMLParser):
-    """A page without its texts: elements, attribute names, and the values of those attributes that no text may reach."""
+    """A page without its texts: elements, attribute names, and the values of those attributes that
+    no text may reach.
+    """
 
     def __init__(self, page: bytes) -> None:
         super().__init__()
@@ -267,7 +272,8 @@ def test_the_feed_stays_xml() -> None:
         ]
 
 
-# ----------------------------------------------------------------------------------------------------------------- a real browser
+# -----------------------------------------------------------------------------------------------------------------
+# a real browser
 
 pytest_plugins = ["browsers"]
 
@@ -324,7 +330,8 @@ def test_nothing_runs_and_nothing_overflows_in_a_browser(chromium: Any, tmp_path
         page.wait_for_timeout(20)
         wide = page.evaluate("() => document.documentElement.scrollWidth")
         assert wide <= 320, (
-            f"{name} is {wide} pixels wide: {[text for card, text in zip(cards, texts, strict=True) if card.species.slug in name]}"
+            f"{name} is {wide} pixels wide: "
+            f"{[text for card, text in zip(cards, texts, strict=True) if card.species.slug in name]}"
         )
     page.goto((out / "index.html").as_uri())
     for number in range(0, len(cards), 6):

@@ -12,9 +12,9 @@ import torch
 from conftest import Command, is_refused
 
 from jungle.errors import BadCheckpoint, BadInput, MissingExtra
-from jungle.sounds.classifier import Ear
+from jungle.sounds.classifier import AudioClassifier
 from jungle.sounds.engine import Take
-from jungle.sounds.rank import judge
+from jungle.sounds.rank import rank_takes
 from jungle.sounds.stable_audio.clap import Clap
 
 transformers = pytest.importorskip("transformers")
@@ -41,18 +41,37 @@ def build(folder: Path) -> Path:
         vocab=made["vocab"], merges=[tuple(pair) for pair in made["merges"]]
     )
     extractor = transformers.ClapFeatureExtractor(
-        feature_size=16, sampling_rate=RATE, hop_length=64, max_length_s=1, fft_window_size=256, frequency_max=RATE // 2,
+        feature_size=16,
+        sampling_rate=RATE,
+        hop_length=64,
+        max_length_s=1,
+        fft_window_size=256,
+        frequency_max=RATE // 2,
         truncation="rand_trunc",
-    )  # fmt: skip
+    )
     text = {
-        "vocab_size": len(tokenizer), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,
-        "max_position_embeddings": 40, "projection_dim": 16,
-    }  # fmt: skip
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": 40,
+        "projection_dim": 16,
+    }
     audio = {
-        "num_mel_bins": 16, "window_size": 4, "spec_size": 64, "patch_size": 2, "patch_stride": [2, 2], "hidden_size": 16,
-        "patch_embeds_hidden_size": 8, "depths": [1, 1], "num_attention_heads": [2, 2], "num_hidden_layers": 2, "projection_dim": 16,
+        "num_mel_bins": 16,
+        "window_size": 4,
+        "spec_size": 64,
+        "patch_size": 2,
+        "patch_stride": [2, 2],
+        "hidden_size": 16,
+        "patch_embeds_hidden_size": 8,
+        "depths": [1, 1],
+        "num_attention_heads": [2, 2],
+        "num_hidden_layers": 2,
+        "projection_dim": 16,
         "enable_fusion": False,
-    }  # fmt: skip
+    }
     torch.manual_seed(3)
     transformers.utils.logging.disable_progress_bar()
     transformers.ClapModel(
@@ -91,7 +110,9 @@ def test_agreement_is_that_of_the_classes_called_directly(toy: Path, clap: Clap)
         answer = model.eval()(**words, **heard)
     cosine = float(answer.logits_per_audio[0, 0] / model.logit_scale_a.detach().exp())
     assert clap.cosine(TEXTS[0], audio, RATE) == pytest.approx(cosine, abs=1e-5)
-    assert clap.agreement(TEXTS[0], audio, RATE) == pytest.approx((1 + cosine) / 2, abs=1e-5)
+    assert clap.prompt_similarity(TEXTS[0], audio, RATE) == pytest.approx(
+        (1 + cosine) / 2, abs=1e-5
+    )
 
 
 def test_prompt_and_call_both_count(clap: Clap) -> None:
@@ -120,9 +141,8 @@ def test_a_long_call_is_heard_to_its_end_and_always_alike(clap: Clap) -> None:
     alone = [clap.cosine(TEXTS[1], part, RATE) for part in parts]
     assert clap.cosine(TEXTS[1], whole, RATE) == pytest.approx(np.mean(alone), abs=1e-5)
     assert len({clap.cosine(TEXTS[1], whole, RATE) for _ in range(3)}) == 1
-    assert (
-        len(clap.pieces(np.concatenate([parts[0], call(0.05)]), RATE)) == 1
-    )  # a crumb at the end is no piece
+    # a crumb at the end is no piece
+    assert len(clap.pieces(np.concatenate([parts[0], call(0.05)]), RATE)) == 1
 
 
 def test_an_endless_prompt_is_cut(clap: Clap) -> None:
@@ -133,8 +153,8 @@ def test_takes_are_ranked_by_their_prompt(clap: Clap) -> None:
     takes = [
         Take(call(0.8, pitch), RATE, seed) for seed, pitch in enumerate((300, 700, 1100, 1900))
     ]
-    fits = [clap.agreement(TEXTS[0], take.audio, RATE) for take in takes]
-    judged = judge(takes, {}, Ear.shipped(), None, TEXTS[0], clap)
+    fits = [clap.prompt_similarity(TEXTS[0], take.audio, RATE) for take in takes]
+    judged = rank_takes(takes, {}, AudioClassifier.shipped(), None, TEXTS[0], clap)
     sound = [one for one in judged if not one.flags]
     assert len(sound) > 1
     assert [one.fit for one in sound] == pytest.approx([fits[one.take.seed] for one in sound])
@@ -144,9 +164,11 @@ def test_takes_are_ranked_by_their_prompt(clap: Clap) -> None:
         (one.fit for one in sound if one.fit is not None), reverse=True
     )
     assert f"fits its prompt by {sound[0].fit:.2f}" in sound[0].why
-    without = judge(takes, {}, Ear.shipped(), None, TEXTS[0])
+    without = rank_takes(takes, {}, AudioClassifier.shipped(), None, TEXTS[0])
     assert all(one.fit is None and "prompt" not in one.why for one in without)
-    assert all(one.fit is None for one in judge(takes, {}, Ear.shipped(), None, "", clap))
+    assert all(
+        one.fit is None for one in rank_takes(takes, {}, AudioClassifier.shipped(), None, "", clap)
+    )
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other model", "no tokenizer", "nan", "empty"])
@@ -211,7 +233,7 @@ def test_the_command_line_hands_it_to_the_ranking(
                     yield index, Take(audio, RATE, one.seed + number)
 
     monkeypatch.setattr(
-        "jungle.sounds.stable_audio.engine.StableAudioMaker.open", lambda *_, **__: Noise()
+        "jungle.sounds.stable_audio.engine.StableAudioEngine.open", lambda *_, **__: Noise()
     )
     monkeypatch.chdir(tmp_path)
     line = [

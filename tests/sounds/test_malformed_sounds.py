@@ -1,6 +1,8 @@
-"""Malformed options, files, models, folders and settings of everything that makes, learns or judges calls.
+"""Malformed options, files, models, folders and settings of everything that makes, learns or judges
+calls.
 
-As in test_malformed.py every case is one command line in a world of broken files that is built once and that no case may
+As in test_malformed.py every case is one command line in a world of broken files that is built once
+and that no case may
 change: exit code 2, one sentence that names the mistake, nothing written.
 """
 
@@ -24,7 +26,8 @@ from PIL import Image
 from safetensors.numpy import save as packed
 
 from jungle.config import jungle_toml
-from jungle.config.recipes import SampleRecipe, find
+from jungle.config.recipe_table import find_recipe
+from jungle.config.recipes import SampleRecipe
 from jungle.diffusion import checkpoint, device, model
 from jungle.errors import BadInput
 from jungle.evaluation.classifier import FEATURES
@@ -39,7 +42,8 @@ LEARN = "train recordings --recipe tiny -o steps=1 --out new"
 HUGE = str(2**70)
 
 
-# ---------------------------------------------------------------------------------------------------------------- the world
+# ----------------------------------------------------------------------------------------------------------------
+# the world
 
 
 def call(seconds: float = 0.3, pitch: float = 400.0) -> Any:
@@ -64,7 +68,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def saved(kind: Any, classes: tuple[str, ...], **changes: Any) -> bytes:
     """An untrained tiny model as its file holds it; ``changes`` are made in its description."""
-    recipe = find("tiny", kind)
+    recipe = find_recipe("tiny", kind)
     net = model.build(recipe, len(classes), device.choose("cpu:float32")).net
     weights = {
         name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
@@ -77,7 +81,9 @@ def saved(kind: Any, classes: tuple[str, ...], **changes: Any) -> bytes:
 
 
 def reference(names: Any = ("a", "b"), **changes: Any) -> bytes:
-    """A reference of two recordings as its file holds it, with ``changes``; a value of ... leaves a part out."""
+    """A reference of two recordings as its file holds it, with ``changes``; a value of ... leaves a
+    part out.
+    """
     frames = 2 * SHORTEST
     parts: dict[str, Any] = {
         "features": np.zeros((2, FEATURES), np.float16),
@@ -111,23 +117,31 @@ REFERENCES: dict[str, bytes] = {
 }  # fmt: skip
 
 TOMLS: dict[str, tuple[bytes, str]] = {  # name: what the file holds, and a word of the sentence
-    "table-text": (b"sounds = 'loud'", "[sounds] must be a table"), "table-list": (b"[[sounds]]\nsteps = 1", "[sounds]"),
+    "table-text": (b"sounds = 'loud'", "[sounds] must be a table"), "table-list": (b"[[sounds]]\nsteps "
+                                                                                   b"= 1", "[sounds]"),
     "bool": (b"[sounds]\nsteps = true", "steps in [sounds]"), "array": (b"[sounds]\nsteps = [1]", "steps in [sounds]"),
     "unknown": (b"[sounds]\nstep = 1", "jungle.toml: There is no option 'step'"), "zero": (b"[sounds]\nsteps = 0", "jungle.toml: steps=0"),
-    "range": (b"[sounds]\nguidance = 51", "jungle.toml: guidance=51"), "nan": (b"[sounds]\nguidance = nan", "jungle.toml: guidance"),
-    "text": (b"[sounds]\nsteps = 'many'", "jungle.toml: steps=many"), "solver": (b"[sounds]\nsolver = 'euler'", "jungle.toml: solver"),
-    "together": (b"[sounds]\nsigma_min = 500", "jungle.toml: sigma_min"), "media": (b"[sounds]\nmedia = 'photos'", "jungle.toml"),
+    "range": (b"[sounds]\nguidance = 51", "jungle.toml: guidance=51"), "nan": (b"[sounds]\nguidance "
+                                                                               b"= nan", "jungle.toml: guidance"),
+    "text": (b"[sounds]\nsteps = 'many'", "jungle.toml: steps=many"), "solver": (b"[sounds]\nsolver "
+                                                                                 b"= 'euler'", "jungle.toml: solver"),
+    "together": (b"[sounds]\nsigma_min = 500", "jungle.toml: sigma_min"), "media": (b"[sounds]\nmedia "
+                                                                                    b"= 'photos'", "jungle.toml"),
     "mix": (b"[[species]]\nslug = 'a'\nmix = { frog = -1 }", "frog"), "syntax": (b"[sounds", "jungle.toml"),
-    "model-number": (b"sound_model = 7", "sound_model"), "model-table": (b"[sound_model]\nfile = 'x'", "sound_model"),
+    "model-number": (b"sound_model = 7", "sound_model"), "model-table": (b"[sound_model]\nfile = "
+                                                                         b"'x'", "sound_model"),
 }  # fmt: skip
 
 OWN_MODELS: dict[str, tuple[bytes, str]] = {  # the same, where sound_model is used
-    "own-missing": (b"sound_model = 'nothing.pth'", "nothing.pth"), "own-photos": (b"sound_model = '../../photo.pth'", "on photos"),
-    "own-text": (b"sound_model = '../../words.wav'", "words.wav"), "own-folder": (b"sound_model = '../../many'", "many"),
+    "own-missing": (b"sound_model = 'nothing.pth'", "nothing.pth"), "own-photos": (b"sound_model = "
+                                                                                   b"'../../photo.pth'", "on photos"),
+    "own-text": (b"sound_model = '../../words.wav'", "words.wav"), "own-folder": (b"sound_model = "
+                                                                                  b"'../../many'", "many"),
 }  # fmt: skip
 
 LEARNING_TOMLS: dict[str, tuple[bytes, str]] = {
-    "learn-one": (b"[train]\nlimit = 1", "jungle.toml: limit=1"), "learn-unknown": (b"[train]\nlimits = 5", "jungle.toml: There is no"),
+    "learn-one": (b"[train]\nlimit = 1", "jungle.toml: limit=1"), "learn-unknown": (b"[train]\nlimits "
+                                                                                    b"= 5", "jungle.toml: There is no"),
     "learn-media": (b"[train]\nmedia = 'photos'", "jungle.toml: There is no option 'media'"),
     "learn-recipe": (b"recipe = 'photo64'", "photo64"), "learn-seed": (b"[train]\nseed = -3", "jungle.toml: seed=-3"),
 }  # fmt: skip
@@ -139,19 +153,41 @@ def build(world: Path) -> None:
     Image.new("RGB", (20, 20), "green").save(drawn, "PNG")
     photo = drawn.getvalue()
     files: dict[str, bytes] = {
-        "call.pth": saved("recordings", ANIMALS), "photo.png": photo, "file.txt": b"hello", "good.wav": good, "words.wav": b"hello",
-        "photo.pth": saved("photos", ANIMALS), "empty.wav": b"", "header.wav": good[:30], "noise.flac": np.random.default_rng(1).bytes(400),
-        "nan.wav": wav(np.full(RATE, np.nan), "FLOAT"), "page.mp3": b"<html>", "single.zip": zipped({"a/1.wav": good}),
-        "one/a/1.wav": good, "almost/a/1.wav": good, "almost/a/2.wav": good[:30], "mixed/a/1.wav": good, "mixed/b/1.png": photo,
-        "words.zip": zipped({"a/read me.txt": b"hello", "b/notes.md": b"x"}), "liars.zip": zipped({"a/1.wav": b"hello", "a/2.wav": b"x"}),
-        "cut.zip": zipped({"a/1.wav": good, "a/2.wav": good})[:-30], "slip.zip": zipped({"../1.wav": good, "a/2.wav": good}),
-        "taken/takes": b"mine", "smells.pth": saved("recordings", ANIMALS, media="smells"),
-        "small.pth": saved("recordings", ANIMALS, image_size=64), "wide.pth": saved("recordings", ANIMALS, aspect="4:3"),
-    }  # fmt: skip
+        "call.pth": saved("recordings", ANIMALS),
+        "photo.png": photo,
+        "file.txt": b"hello",
+        "good.wav": good,
+        "words.wav": b"hello",
+        "photo.pth": saved("photos", ANIMALS),
+        "empty.wav": b"",
+        "header.wav": good[:30],
+        "noise.flac": np.random.default_rng(1).bytes(400),
+        "nan.wav": wav(np.full(RATE, np.nan), "FLOAT"),
+        "page.mp3": b"<html>",
+        "single.zip": zipped({"a/1.wav": good}),
+        "one/a/1.wav": good,
+        "almost/a/1.wav": good,
+        "almost/a/2.wav": good[:30],
+        "mixed/a/1.wav": good,
+        "mixed/b/1.png": photo,
+        "words.zip": zipped({"a/read me.txt": b"hello", "b/notes.md": b"x"}),
+        "liars.zip": zipped({"a/1.wav": b"hello", "a/2.wav": b"x"}),
+        "cut.zip": zipped({"a/1.wav": good, "a/2.wav": good})[:-30],
+        "slip.zip": zipped({"../1.wav": good, "a/2.wav": good}),
+        "taken/takes": b"mine",
+        "smells.pth": saved("recordings", ANIMALS, media="smells"),
+        "small.pth": saved("recordings", ANIMALS, image_size=64),
+        "wide.pth": saved("recordings", ANIMALS, aspect="4:3"),
+    }
     bad = {
-        "silent": wav(np.zeros(RATE)), "short": wav(call(0.02)), "nan": files["nan.wav"], "words": b"hello", "empty": b"",
-        "cut": good[:30], "clipped": wav(np.sign(call(1.0))),
-    }  # fmt: skip
+        "silent": wav(np.zeros(RATE)),
+        "short": wav(call(0.02)),
+        "nan": files["nan.wav"],
+        "words": b"hello",
+        "empty": b"",
+        "cut": good[:30],
+        "clipped": wav(np.sign(call(1.0))),
+    }
     files |= {f"{name}/a/{number}.wav": data for name, data in bad.items() for number in range(2)}
     files |= {
         f"recordings/{name}/{number}.wav": wav(call(pitch=300 + 90 * number))
@@ -215,7 +251,8 @@ def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", os.environ["JUNGLE_CACHE"])
 
 
-# ---------------------------------------------------------------------------------------------------------------- the cases
+# ----------------------------------------------------------------------------------------------------------------
+# the cases
 
 SINGING = {
     "-n 0": "--count", "-n -5": "--count", "-n 1000000": "--count", "-n x": "x", "-n 1.5": "1.5", "--seed -1": "--seed",
@@ -350,7 +387,7 @@ def test_stable_audio_without_its_libraries(
     world: Path, library: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    refuse(world, PLAY.split(), "jungle[stable-audio]", command, monkeypatch)
+    refuse(world, PLAY.split(), "pip install", command, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -432,18 +469,21 @@ def test_no_permission(
         shutil.rmtree(folder)
 
 
-# ---------------------------------------------------------------------------------------------------------------- jungle.toml
+# ----------------------------------------------------------------------------------------------------------------
+# jungle.toml
 
 
 def test_the_file_is_named_where_it_is_to_blame() -> None:
     folder = Path("here")
     with pytest.raises(BadInput, match=r"^here/jungle\.toml: steps=0"):
-        jungle_toml.change(SampleRecipe(), {"steps": "0"}, folder, {"guidance": "2"})
+        jungle_toml.apply_config(SampleRecipe(), {"steps": "0"}, folder, {"guidance": "2"})
     with pytest.raises(BadInput, match=r"^steps=0"):
-        jungle_toml.change(SampleRecipe(), {"guidance": "2"}, folder, {"steps": "0"})
+        jungle_toml.apply_config(SampleRecipe(), {"guidance": "2"}, folder, {"steps": "0"})
     with pytest.raises(BadInput, match=r"^steps=0"):
-        jungle_toml.change(SampleRecipe(), {"guidance": "99"}, folder, {"steps": "0"})
-    assert jungle_toml.change(SampleRecipe(), {"steps": "0"}, folder, {"steps": "3"}).steps == 3
+        jungle_toml.apply_config(SampleRecipe(), {"guidance": "99"}, folder, {"steps": "0"})
+    assert (
+        jungle_toml.apply_config(SampleRecipe(), {"steps": "0"}, folder, {"steps": "3"}).steps == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -459,13 +499,13 @@ def test_the_file_is_named_where_it_is_to_blame() -> None:
 )
 def test_an_empty_list_of_species_makes_room_for_species(tmp_path: Path, line: str) -> None:
     """TOML forbids [[species]] after ``species = []``."""
-    where = tmp_path / jungle_toml.NAME
+    where = tmp_path / jungle_toml.CONFIG_FILE
     where.write_text(f"# mine\nseed = 4\n{line}\n")
-    before = jungle_toml.read(tmp_path)
+    before = jungle_toml.read_config(tmp_path)
     assert before.species == ()
     species = (Species(slug="frog-lion", name="Frolion", seed=7, mix={"frog": 0.5, "lion": 0.5}),)
     jungle_toml.write_species(tmp_path, 0, species)
-    after = jungle_toml.read(tmp_path)
+    after = jungle_toml.read_config(tmp_path)
     assert after.species == species
     assert (
         (after.seed, after.sounds)

@@ -1,4 +1,6 @@
-"""Recordings: what counts as one, how any of them is opened, twins, the cache, and the report before training."""
+"""Recordings: what counts as one, how any of them is opened, twins, the cache, and the report
+before training.
+"""
 
 import dataclasses
 import json
@@ -18,22 +20,24 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import signal
 
-from jungle.config.recipes import find
+from jungle.config.recipe_table import find_recipe
 from jungle.data.folders import kind_of, scan
 from jungle.data.formats import PHOTOS, RECORDINGS, is_picture_data, is_sound_data
 from jungle.data.sources import resolve, unzip
 from jungle.errors import BadInput
 from jungle.sounds import dataset, dataset_report, decode, fingerprint
-from jungle.sounds.decode import Facts, Unreadable, open_recording
+from jungle.sounds.decode import AudioInfo, UnreadableRecording, open_recording
 
-RECIPE = find("quick", "recordings")
+RECIPE = find_recipe("quick", "recordings")
 RATE = dataset.RATE
 
 
 def chirp(
     seed: int = 0, rate: int = 16_000, seconds: float = 1.0, channels: int = 1, peak: float = 0.5
 ) -> NDArray[np.float32]:
-    """A drawn call: a few gliding tones of three partials. The same seed is the same call at any rate."""
+    """A drawn call: a few gliding tones of three partials. The same seed is the same call at any
+    rate.
+    """
     source, t = np.random.default_rng(seed), np.arange(round(seconds * rate)) / rate
     result = np.zeros_like(t)
     for begin in np.arange(0.0, seconds - 0.1, 0.22):
@@ -91,7 +95,9 @@ def video(path: Path) -> Path:
 
 
 def riff(coding: int, rate: int, bits: int, data: bytes) -> bytes:
-    """A mono WAV by hand: RIFF of Microsoft's Multimedia Programming Interface, format chunk of 18 bytes."""
+    """A mono WAV by hand: RIFF of Microsoft's Multimedia Programming Interface, format chunk of 18
+    bytes.
+    """
     form = struct.pack("<HHIIHHH", coding, 1, rate, rate * bits // 8, bits // 8, bits, 0)
     chunks = (
         b"fmt "
@@ -239,8 +245,8 @@ BROKEN: dict[str, Callable[[Path], Path]] = {
 def test_what_cannot_be_used_has_a_reason(
     tmp_path: Path, reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(Unreadable) as caught:
-        dataset.prepare(BROKEN[reason](tmp_path))
+    with pytest.raises(UnreadableRecording) as caught:
+        dataset.prepare_recording(BROKEN[reason](tmp_path))
     assert caught.value.reason.startswith(reason.removesuffix(" (MP3)"))
     assert str(caught.value).startswith("The recording '")
     assert "\n" not in str(caught.value)
@@ -250,7 +256,7 @@ def test_what_cannot_be_used_has_a_reason(
 def test_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
     heard = save(tmp_path / "heard.wav", chirp(0))
     for number, text in enumerate((PLAYLIST, f"ffconcat version 1.0\nfile {heard}\n".encode())):
-        with pytest.raises(Unreadable, match="not a recording"):
+        with pytest.raises(UnreadableRecording, match="not a recording"):
             open_recording(written(f"{number}.m4a", text)(tmp_path))
 
 
@@ -298,13 +304,12 @@ def test_a_clip_is_mono_trimmed_centred_and_of_one_peak(tmp_path: Path) -> None:
     call = chirp(7, 44_100, 1.0, channels=2, peak=0.1)
     quiet = np.random.default_rng(0).normal(0, 1e-5, (88_200, 2)).astype(np.float32)
     audio = np.concatenate([quiet, call, quiet]) + np.float32(0.05)
-    clip = dataset.prepare(save(tmp_path / "a.wav", audio, 44_100, subtype="PCM_24"))
+    clip = dataset.prepare_recording(save(tmp_path / "a.wav", audio, 44_100, subtype="PCM_24"))
     values = as_float(clip)
     assert np.abs(values).max() == pytest.approx(dataset.PEAK, abs=1e-4)
     assert abs(values.mean()) < 1e-3
-    assert (
-        0.9 < len(values) / RATE < 1.12
-    )  # the call, a frame and a margin on both sides, of five seconds
+    # the call, a frame and a margin on both sides, of five seconds
+    assert 0.9 < len(values) / RATE < 1.12
     assert closeness(values, signal.resample_poly(call[:, 0], 160, 441).astype(np.float32)) > 0.99
 
 
@@ -316,25 +321,26 @@ def test_the_loudest_ten_seconds_of_a_long_recording_are_kept(tmp_path: Path) ->
             chirp(10, seconds=9.0, peak=0.1),
         ]
     )
-    clip = dataset.prepare(save(tmp_path / "a.wav", audio))
+    clip = dataset.prepare_recording(save(tmp_path / "a.wav", audio))
     assert len(clip.wave) == 10 * RATE
     assert closeness(as_float(clip), chirp(9, seconds=9.5)[:, 0]) > 0.95
 
 
 def test_opposite_channels_do_not_cancel() -> None:
     call = chirp(0)
-    np.testing.assert_array_equal(dataset.mono(np.concatenate([call, -call], axis=1)), call[:, 0])
+    np.testing.assert_array_equal(
+        dataset.downmix(np.concatenate([call, -call], axis=1)), call[:, 0]
+    )
     np.testing.assert_allclose(
-        dataset.mono(np.concatenate([call, 0 * call], axis=1)), call[:, 0] / 2
+        dataset.downmix(np.concatenate([call, 0 * call], axis=1)), call[:, 0] / 2
     )
 
 
 def test_clipping_is_told_from_loudness() -> None:
-    assert dataset.at_rail(chirp(0, peak=1.0)) < 0.005
-    assert dataset.at_rail(chirp(0, peak=0.5)) == 0
-    assert (
-        0.05 < dataset.at_rail(np.clip(chirp(0, peak=3.0), -1, 127 / 128)) < 0.5
-    )  # the rails of 8 bits
+    assert dataset.full_scale_share(chirp(0, peak=1.0)) < 0.005
+    assert dataset.full_scale_share(chirp(0, peak=0.5)) == 0
+    # the rails of 8 bits
+    assert 0.05 < dataset.full_scale_share(np.clip(chirp(0, peak=3.0), -1, 127 / 128)) < 0.5
 
 
 # Twins
@@ -354,18 +360,23 @@ def twins_of(audio: NDArray[np.float32], folder: Path) -> dict[str, Path]:
 
 def test_the_same_recording_is_one_group_and_others_are_not(tmp_path: Path) -> None:
     twins = [
-        dataset.prepare(path).print for path in twins_of(chirp(20, 44_100, 2.0), tmp_path).values()
+        dataset.prepare_recording(path).fingerprint
+        for path in twins_of(chirp(20, 44_100, 2.0), tmp_path).values()
     ]
     strangers = [
-        dataset.prepare(save(tmp_path / f"{seed}.wav", chirp(seed, 44_100, 2.0), 44_100)).print
+        dataset.prepare_recording(
+            save(tmp_path / f"{seed}.wav", chirp(seed, 44_100, 2.0), 44_100)
+        ).fingerprint
         for seed in range(30, 40)
     ]
-    found = fingerprint.groups(np.stack([*strangers[:5], *twins, *strangers[5:]]))
+    found = fingerprint.group_recordings(np.stack([*strangers[:5], *twins, *strangers[5:]]))
     assert found.tolist() == [0, 1, 2, 3, 4, *[5] * len(twins), 6, 7, 8, 9, 10]
 
 
 def test_agreement_is_the_cosine_over_shifts() -> None:
-    """Against a plain loop over all shifts; a picture that comes three frames later agrees fully, six frames later does not."""
+    """Against a plain loop over all shifts; a picture that comes three frames later agrees fully,
+    six frames later does not.
+    """
     source = np.random.default_rng(0)
     prints = source.normal(size=(4, fingerprint.BANDS, fingerprint.FRAMES)).astype(np.float32)
     prints[..., :8] = prints[..., -8:] = 0
@@ -378,10 +389,10 @@ def test_agreement_is_the_cosine_over_shifts() -> None:
     ]
     flat = prints.reshape(4, -1)
     np.testing.assert_allclose(
-        fingerprint.agreement(flat, flat)[:, 0], np.array(expected)[:, 0], atol=1e-5
+        fingerprint.fingerprint_similarity(flat, flat)[:, 0], np.array(expected)[:, 0], atol=1e-5
     )
-    assert fingerprint.agreement(flat, flat)[0, 1] == pytest.approx(1, abs=1e-5)
-    assert fingerprint.agreement(flat, flat)[0, 2] < 0.5
+    assert fingerprint.fingerprint_similarity(flat, flat)[0, 1] == pytest.approx(1, abs=1e-5)
+    assert fingerprint.fingerprint_similarity(flat, flat)[0, 2] < 0.5
 
 
 # What is found, and the cache
@@ -469,8 +480,10 @@ def test_parquet_with_sound_becomes_class_folders(tmp_path: Path) -> None:
     folder = from_parquet([str(tmp_path / "a.parquet")], "zoo/calls", tmp_path / "home")
     assert kind_of(folder) is RECORDINGS
     assert [tuple(file) for file in scan(folder, RECORDINGS).files] == [
-        ("frog/00000001.wav", "frog"), ("frog/00000003.wav", "frog"), ("owl/00000002.wav", "owl"),
-    ]  # fmt: skip
+        ("frog/00000001.wav", "frog"),
+        ("frog/00000003.wav", "frog"),
+        ("owl/00000002.wav", "owl"),
+    ]
     assert (folder / "owl" / "00000002.wav").read_bytes() == calls[1]
 
 
@@ -480,20 +493,28 @@ def test_recordings_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Pat
     save(folder / "cat" / "silent.wav", np.zeros((8_000, 1)))
     save(folder / "loose.wav", chirp(0))
     save(folder / "dog" / "twin.flac", chirp(2, seconds=0.6) * np.float32(0.3))
-    first = dataset.load(folder, RECIPE, cache, lambda done, total: seen.append((done, total)))
+    first = dataset.load_audio_dataset(
+        folder, RECIPE, cache, lambda done, total: seen.append((done, total))
+    )
     assert (first.classes, len(first), seen[-1]) == (("cat", "dog"), 9, (11, 11))
     assert {skip.path: skip.reason.split()[0] for skip in first.skipped} == {
-        "loose.wav": "lies", "cat/empty.mp3": "empty", "cat/silent.wav": "silent",
-    }  # fmt: skip
+        "loose.wav": "lies",
+        "cat/empty.mp3": "empty",
+        "cat/silent.wav": "silent",
+    }
     assert first.labels.tolist() == [0] * 4 + [1] * 5
     twins = [first.paths.index(path) for path in ("dog/2.wav", "dog/twin.flac")]
     assert first.groups[twins[0]] == first.groups[twins[1]]
     assert len(set(first.groups.tolist())) == 8
     for index, path in enumerate(first.paths):
-        np.testing.assert_array_equal(first.clip(index), dataset.prepare(folder / path).wave)
+        np.testing.assert_array_equal(
+            first.pcm(index), dataset.prepare_recording(folder / path).wave
+        )
     assert isinstance(first.waves, np.memmap)
     assert first.waves.dtype == np.int16
-    again = dataset.load(folder, RECIPE, cache, lambda done, total: pytest.fail("decoded twice"))
+    again = dataset.load_audio_dataset(
+        folder, RECIPE, cache, lambda done, total: pytest.fail("decoded twice")
+    )
     assert (again.fingerprint, again.paths, again.skipped) == (
         first.fingerprint,
         first.paths,
@@ -504,45 +525,47 @@ def test_recordings_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Pat
 
 def test_the_cache_follows_content_not_places_or_times(tmp_path: Path) -> None:
     folder, cache = zoo(tmp_path), tmp_path / "cache"
-    first = dataset.load(folder, RECIPE, cache)
+    first = dataset.load_audio_dataset(folder, RECIPE, cache)
     moved = folder.rename(tmp_path / "elsewhere")
     for path in moved.rglob("*.wav"):
         os.utime(path, ns=(1, 1))
-    assert dataset.load(moved, RECIPE, cache).fingerprint == first.fingerprint
+    assert dataset.load_audio_dataset(moved, RECIPE, cache).fingerprint == first.fingerprint
     save(moved / "cat" / "1.wav", chirp(99))
-    changed = dataset.load(moved, RECIPE, cache)
+    changed = dataset.load_audio_dataset(moved, RECIPE, cache)
     assert changed.fingerprint != first.fingerprint
-    assert not np.array_equal(changed.clip(0), first.clip(0))
-    few = dataset.load(moved, dataclasses.replace(RECIPE, limit=3), cache)
+    assert not np.array_equal(changed.clip(0), first.pcm(0))
+    few = dataset.load_audio_dataset(moved, dataclasses.replace(RECIPE, limit=3), cache)
     assert [path.split("/")[0] for path in few.paths] == ["cat", "dog", "cat"]
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "waves.npy", "offsets.npy", "groups.npy"])
 def test_a_damaged_cache_is_made_again(tmp_path: Path, file: str) -> None:
     folder, cache = zoo(tmp_path), tmp_path / "cache"
-    first = dataset.load(folder, RECIPE, cache)
+    first = dataset.load_audio_dataset(folder, RECIPE, cache)
     waves = np.array(first.waves)
     (cache / "clips" / first.fingerprint / file).write_bytes(b"half")
-    np.testing.assert_array_equal(dataset.load(folder, RECIPE, cache).waves, waves)
+    np.testing.assert_array_equal(dataset.load_audio_dataset(folder, RECIPE, cache).waves, waves)
 
 
 def test_too_few_recordings_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
     with pytest.raises(
         BadInput,
-        match="holds no recordings: it needs WAV, FLAC or MP3 files, one sub-folder for each animal",
+        match=(
+            "holds no recordings: it needs WAV, FLAC or MP3 files, one sub-folder for each animal"
+        ),
     ):
-        dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
+        dataset.load_audio_dataset(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     save(tmp_path / "zoo" / "a.wav", chirp(0))
     (tmp_path / "zoo" / "b.wav").write_bytes(b"")
     with pytest.raises(
         BadInput,
         match=r"has 1 usable recording, at least 2 are needed \(1 skipped: b.wav: empty file",
     ):
-        dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
+        dataset.load_audio_dataset(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written|Cannot"):
-        dataset.load(zoo(tmp_path), RECIPE, tmp_path / "file")
+        dataset.load_audio_dataset(zoo(tmp_path), RECIPE, tmp_path / "file")
 
 
 # The report before training
@@ -608,18 +631,18 @@ def odd_calls() -> Path:
 
 
 ODD = {
-    "alaw_48000_2ch.wav": Facts(48_000, 2, "WAV A-law", 0.629),
-    "mpeg_layer_iii_11025_1ch.wav": Facts(11_025, 1, "WAV MP3", 3.239),
-    "mpeg_layer_iii_16000_2ch.wav": Facts(16_000, 2, "WAV MP3", 0.9),
-    "pcm_16_11025_1ch.wav": Facts(11_025, 1, "WAV 16 bit", 9.845),
-    "pcm_16_22050_2ch.wav": Facts(22_050, 2, "WAV 16 bit", 4.503),
-    "pcm_u8_11025_1ch.wav": Facts(11_025, 1, "WAV 8 bit", 1.045),
-    "pcm_u8_11025_2ch.wav": Facts(11_025, 2, "WAV 8 bit", 8.053),
+    "alaw_48000_2ch.wav": AudioInfo(48_000, 2, "WAV A-law", 0.629),
+    "mpeg_layer_iii_11025_1ch.wav": AudioInfo(11_025, 1, "WAV MP3", 3.239),
+    "mpeg_layer_iii_16000_2ch.wav": AudioInfo(16_000, 2, "WAV MP3", 0.9),
+    "pcm_16_11025_1ch.wav": AudioInfo(11_025, 1, "WAV 16 bit", 9.845),
+    "pcm_16_22050_2ch.wav": AudioInfo(22_050, 2, "WAV 16 bit", 4.503),
+    "pcm_u8_11025_1ch.wav": AudioInfo(11_025, 1, "WAV 8 bit", 1.045),
+    "pcm_u8_11025_2ch.wav": AudioInfo(11_025, 2, "WAV 8 bit", 8.053),
 }
 
 
 def test_every_odd_recording_opens(odd_calls: Path, tmp_path: Path) -> None:
-    loaded = dataset.load(odd_calls, RECIPE, tmp_path)
+    loaded = dataset.load_audio_dataset(odd_calls, RECIPE, tmp_path)
     assert loaded.paths == tuple(sorted(ODD))
     assert not loaded.skipped
     for path in loaded.paths:
@@ -627,9 +650,8 @@ def test_every_odd_recording_opens(odd_calls: Path, tmp_path: Path) -> None:
         assert dataclasses.replace(facts, seconds=0) == dataclasses.replace(ODD[path], seconds=0)
         assert facts.seconds == pytest.approx(ODD[path].seconds, abs=0.1)
         assert 0.1 < np.abs(audio).max() < 2
-    with wave.open(
-        str(odd_calls / "pcm_16_22050_2ch.wav")
-    ) as file:  # the standard library as the other reader
+    # the standard library as the other reader
+    with wave.open(str(odd_calls / "pcm_16_22050_2ch.wav")) as file:
         expected = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2) / 32768
     np.testing.assert_array_equal(
         open_recording(odd_calls / "pcm_16_22050_2ch.wav")[0], expected.astype(np.float32)

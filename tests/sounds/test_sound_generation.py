@@ -1,4 +1,6 @@
-"""Calls: spectrograms and their phases, the embedded engine, its training, takes and their ranking, the album and the command."""
+"""Calls: spectrograms and their phases, the embedded engine, its training, takes and their ranking,
+the album and the command.
+"""
 
 import dataclasses
 import json
@@ -19,25 +21,34 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from scipy.signal import chirp, stft
 
-from jungle.config.recipes import CALL_RECIPES, SampleRecipe, find
+from jungle.config.recipe_table import CALL_RECIPES, find_recipe
+from jungle.config.recipes import SampleRecipe
 from jungle.diffusion import model as models
 from jungle.diffusion.device import Compute
 from jungle.diffusion.model import Model
 from jungle.errors import BadCheckpoint, BadInput
 from jungle.evaluation.classifier import Classifier
-from jungle.mastering.loudness import loudness, true_peak
+from jungle.mastering.loudness import integrated_loudness, true_peak
 from jungle.postcards.calls import Wanted, make_album, speak, write_plain
 from jungle.records import Species
 from jungle.sounds import dataset, rank, spectrogram
-from jungle.sounds.batches import Feed
-from jungle.sounds.classifier import FEATURES, SAMPLES, WIDTHS, Ear, hear, mel_filters, windows
-from jungle.sounds.dataset import ClipSet
+from jungle.sounds.batches import AudioBatchSource
+from jungle.sounds.classifier import (
+    FEATURES,
+    SAMPLES,
+    WIDTHS,
+    AudioClassifier,
+    log_mel_levels,
+    mel_filters,
+    split_windows,
+)
+from jungle.sounds.dataset import AudioDataset
 from jungle.sounds.engine import CallRequest, Take, take_seed
-from jungle.sounds.evaluate import _parts, agreement, compare
-from jungle.sounds.fit_length import active_part, compose
-from jungle.sounds.generate import EmbeddedMaker
-from jungle.sounds.memorisation import COPY, SHADE, Reference
-from jungle.sounds.plots import HEIGHT, WIDTH, picture
+from jungle.sounds.evaluate import _parts, class_accuracy, score_calls
+from jungle.sounds.fit_length import audible_range, fit_length
+from jungle.sounds.generate import SpectrogramEngine
+from jungle.sounds.memorisation import COPY, SHADE, MemorisationIndex
+from jungle.sounds.plots import HEIGHT, WIDTH, spectrogram_image
 from jungle.species.select import voices
 
 Command = Callable[[str], subprocess.CompletedProcess[str]]
@@ -70,14 +81,18 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> ClipSet:
-    return dataset.load(recordings, find("tiny", "recordings"), tmp_path_factory.mktemp("cache"))
+def loaded(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> AudioDataset:
+    return dataset.load_audio_dataset(
+        recordings, find_recipe("tiny", "recordings"), tmp_path_factory.mktemp("cache")
+    )
 
 
 @pytest.fixture(scope="module")
-def tiny(loaded: ClipSet) -> Model:
-    """An untrained tiny model of three classes; its heads are not zero, so that it says something."""
-    recipe = find("tiny", "recordings")
+def tiny(loaded: AudioDataset) -> Model:
+    """An untrained tiny model of three classes; its heads are not zero, so that it says
+    something.
+    """
+    recipe = find_recipe("tiny", "recordings")
     denoiser = models.build(recipe, 3, CPU)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -88,9 +103,9 @@ def tiny(loaded: ClipSet) -> Model:
 
 
 @pytest.fixture(scope="module")
-def ear(loaded: ClipSet) -> Ear:
+def ear(loaded: AudioDataset) -> AudioClassifier:
     torch.manual_seed(0)
-    return Ear(Classifier(3, 1, WIDTHS), loaded.classes, "untrained")
+    return AudioClassifier(Classifier(3, 1, WIDTHS), loaded.classes, "untrained")
 
 
 # Spectrograms
@@ -98,72 +113,72 @@ def ear(loaded: ClipSet) -> Ear:
 
 def test_transform_agrees_with_scipy_and_inverts() -> None:
     wave = note(440, 0.512, 3)[: 64 * spectrogram.HOP]
-    ours = spectrogram.transform(torch.from_numpy(wave)[None])[0].numpy()
+    ours = spectrogram.stft(torch.from_numpy(wave)[None])[0].numpy()
     window = torch.hann_window(spectrogram.FFT).numpy()
     _, _, theirs = stft(np.pad(wave, 256), RATE, window, 512, 384, boundary=None, padded=False)
     theirs *= window.sum() / (spectrogram.FFT / 4)
     assert np.abs(ours - theirs[:256, : ours.shape[1]]).max() < 1e-5
-    back = spectrogram.inverse(torch.from_numpy(ours)[None])[0].numpy()
+    back = spectrogram.inverse_stft(torch.from_numpy(ours)[None])[0].numpy()
     assert np.abs(back - wave)[: -spectrogram.FFT].max() < 5e-3  # the Nyquist bin is left out
 
 
 def test_a_sine_in_the_middle_of_a_bin_has_its_amplitude_as_magnitude() -> None:
     wave = 0.5 * torch.sin(2 * torch.pi * 1000 * torch.arange(8192) / RATE)[None]
-    assert float(spectrogram.transform(wave).abs()[0, 32, 10:50].mean()) == pytest.approx(
-        0.5, rel=1e-3
-    )
+    assert float(spectrogram.stft(wave).abs()[0, 32, 10:50].mean()) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_levels_survive_the_picture() -> None:
     wave = torch.from_numpy(note(600, 0.512))[None]
-    loudest = float(spectrogram.transform(wave).abs().max())
-    images = spectrogram.to_images(wave, loudest)
+    loudest = float(spectrogram.stft(wave).abs().max())
+    images = spectrogram.waves_to_images(wave, loudest)
     assert images.shape == (1, 1, 256, 64)
     assert float(images.max()) == pytest.approx(1.0, abs=1e-5)
     assert float(images.min()) >= -1
-    magnitudes = spectrogram.magnitudes(images) * loudest
-    true = spectrogram.transform(wave).abs()
+    magnitudes = spectrogram.image_magnitudes(images) * loudest
+    true = spectrogram.stft(wave).abs()
     audible = true > 1e-3 * loudest
     assert torch.allclose(magnitudes[audible], true[audible], rtol=1e-3)
-    assert bool((spectrogram.magnitudes(-torch.ones(1, 1, 256, 8)) == 0).all())
+    assert bool((spectrogram.image_magnitudes(-torch.ones(1, 1, 256, 8)) == 0).all())
 
 
 def convergence(images: torch.Tensor, waves: torch.Tensor) -> float:
     """Spectral convergence: relative error of the magnitudes of ``waves``."""
-    wanted = spectrogram.magnitudes(images)
-    return float((spectrogram.transform(waves).abs() - wanted).norm() / wanted.norm())
+    wanted = spectrogram.image_magnitudes(images)
+    return float((spectrogram.stft(waves).abs() - wanted).norm() / wanted.norm())
 
 
 def test_integrated_phases_beat_sixty_rounds_of_griffin_lim_on_a_chirp() -> None:
-    """One integration without polish against random phases with 60 rounds, and a sliding tone against its true phases."""
+    """One integration without polish against random phases with 60 rounds, and a sliding tone
+    against its true phases.
+    """
     t = np.arange(32768) / RATE
     wave = torch.from_numpy((0.5 * chirp(t, 500, 2.05, 3000)).astype(np.float32))[None]
-    images = spectrogram.to_images(wave, float(spectrogram.transform(wave).abs().max()))
-    plain = convergence(images, spectrogram.to_waves(images, polish=0))
-    wanted = spectrogram.magnitudes(images)
+    images = spectrogram.waves_to_images(wave, float(spectrogram.stft(wave).abs().max()))
+    plain = convergence(images, spectrogram.images_to_waves(images, polish=0))
+    wanted = spectrogram.image_magnitudes(images)
     guess = torch.polar(
         wanted, 2 * torch.pi * torch.rand(wanted.shape, generator=torch.Generator().manual_seed(0))
     )
-    assert plain < 0.5 * convergence(images, spectrogram.inverse(guess))
-    polished = convergence(images, spectrogram.to_waves(images))
+    assert plain < 0.5 * convergence(images, spectrogram.inverse_stft(guess))
+    polished = convergence(images, spectrogram.images_to_waves(images))
     assert polished < 0.1
     assert polished < plain
 
 
 def test_silence_and_noise_have_phases_too() -> None:
-    assert bool((spectrogram.to_waves(-torch.ones(1, 1, 256, 32)) == 0).all())
+    assert bool((spectrogram.images_to_waves(-torch.ones(1, 1, 256, 32)) == 0).all())
     noise = 0.3 * torch.randn((2, 1, 256, 32), generator=torch.Generator().manual_seed(0))
-    waves = spectrogram.to_waves(noise)
+    waves = spectrogram.images_to_waves(noise)
     assert waves.shape == (2, 32 * spectrogram.HOP)
     assert bool(waves.isfinite().all())
-    assert torch.equal(waves[1:], spectrogram.to_waves(noise[1:]))
+    assert torch.equal(waves[1:], spectrogram.images_to_waves(noise[1:]))
 
 
 # Training
 
 
-def test_batches_are_a_function_of_the_update(loaded: ClipSet) -> None:
-    feed = Feed(loaded, find("tiny", "recordings"), CPU.device)
+def test_batches_are_a_function_of_the_update(loaded: AudioDataset) -> None:
+    feed = AudioBatchSource(loaded, find_recipe("tiny", "recordings"), CPU.device)
     generator = torch.Generator()
     images, mix = feed(4, generator)
     again, _ = feed(4, generator)
@@ -177,9 +192,11 @@ def test_batches_are_a_function_of_the_update(loaded: ClipSet) -> None:
 
 
 @pytest.mark.slow
-def test_what_weighs_nothing_is_never_drawn(loaded: ClipSet) -> None:
-    feed = Feed(loaded, dataclasses.replace(find("tiny", "recordings"), batch=32), CPU.device)
-    feed.draw_by((loaded.labels == 1).astype(np.float64))
+def test_what_weighs_nothing_is_never_drawn(loaded: AudioDataset) -> None:
+    feed = AudioBatchSource(
+        loaded, dataclasses.replace(find_recipe("tiny", "recordings"), batch=32), CPU.device
+    )
+    feed.set_weights((loaded.labels == 1).astype(np.float64))
     for step in range(4):
         assert (feed(step, torch.Generator())[1].argmax(dim=1) == 1).all()
 
@@ -187,7 +204,9 @@ def test_what_weighs_nothing_is_never_drawn(loaded: ClipSet) -> None:
 def test_training_resumes_exactly_and_makes_calls(
     jungle_command: Command, recordings: Path
 ) -> None:
-    """Straight, and stopped by SIGTERM and run again: the same file; and the command that uses it."""
+    """Straight, and stopped by SIGTERM and run again: the same file; and the command that uses
+    it.
+    """
     train = f"train {recordings} --recipe tiny -o steps=6 -o checkpoint_every=2"
     done = jungle_command(f"{train} --out straight")
     assert done.returncode == 0, done.stderr
@@ -220,7 +239,8 @@ def test_training_resumes_exactly_and_makes_calls(
         torch.equal(value, second["weights"][name]) for name, value in first["weights"].items()
     )
     done = jungle_command(
-        "sounds --model straight/animal_diffusion_model.pth -n 2 --takes 2 -o steps=2 --out calls --json"
+        "sounds --model straight/animal_diffusion_model.pth -n 2 --takes 2 -o steps=2 --out calls "
+        "--json"
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -246,7 +266,7 @@ def jungle_command(recordings: Path) -> Command:
 
 
 def test_a_take_depends_on_its_seed_alone(tiny: Model) -> None:
-    maker = EmbeddedMaker(tiny, FEW)
+    maker = SpectrogramEngine(tiny, FEW)
     wishes = [CallRequest(seed=seed, mix={"cat": 0.5, "cow": 0.5}, takes=2) for seed in range(3)]
     together = list(maker.make(wishes))
     alone = [take for wish in wishes[2:] for _, take in maker.make([wish])]
@@ -261,7 +281,7 @@ def test_a_take_depends_on_its_seed_alone(tiny: Model) -> None:
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 3.7, 9.25])
 def test_a_wanted_length_is_exact(tiny: Model, seconds: float) -> None:
-    [(_, take)] = EmbeddedMaker(tiny, FEW).make(
+    [(_, take)] = SpectrogramEngine(tiny, FEW).make(
         [CallRequest(seed=3, mix={"frog": 1.0}, seconds=seconds)]
     )
     assert take.audio.shape == (round(seconds * RATE), 1)
@@ -269,7 +289,7 @@ def test_a_wanted_length_is_exact(tiny: Model, seconds: float) -> None:
 
 
 def test_wrong_wishes_are_refused(tiny: Model) -> None:
-    maker = EmbeddedMaker(tiny, FEW)
+    maker = SpectrogramEngine(tiny, FEW)
     for wrong in (
         CallRequest(seed=0, mix={"yeti": 1.0}),
         CallRequest(seed=0, seconds=-1.0),
@@ -277,19 +297,19 @@ def test_wrong_wishes_are_refused(tiny: Model) -> None:
     ):
         with pytest.raises(BadInput):
             list(maker.make([wrong]))
-    photos = Model(tiny.denoiser, find("tiny"), ("cat",), 0, "", "", CPU.device)
+    photos = Model(tiny.denoiser, find_recipe("tiny"), ("cat",), 0, "", "", CPU.device)
     with pytest.raises(BadInput, match="trained on photos"):
-        EmbeddedMaker(photos, FEW)
+        SpectrogramEngine(photos, FEW)
 
 
 def test_long_calls_repeat_themselves_but_never_exactly() -> None:
     call = np.concatenate([np.zeros(3000), note(500, 0.5), np.zeros(4000)]).astype(np.float32)[
         :, None
     ]
-    begin, end = active_part(call, RATE)
+    begin, end = audible_range(call, RATE)
     assert begin == pytest.approx(3000, abs=700)
     assert end == pytest.approx(11000, abs=700)
-    long = compose(call, RATE, 6.0, 1)
+    long = fit_length(call, RATE, 6.0, 1)
     loud = np.flatnonzero(np.abs(long[:, 0]) > 0.02)
     starts = loud[np.diff(loud, prepend=-RATE) > 0.1 * RATE]
     assert 5 <= len(starts) <= 12
@@ -297,7 +317,7 @@ def test_long_calls_repeat_themselves_but_never_exactly() -> None:
     assert gaps.std() > 0.01 * RATE  # jittered
     first, second = long[starts[0] : starts[0] + 4000, 0], long[starts[1] : starts[1] + 4000, 0]
     assert np.abs(first - second).max() > 0.05
-    assert np.array_equal(long, compose(call, RATE, 6.0, 1))
+    assert np.array_equal(long, fit_length(call, RATE, 6.0, 1))
 
 
 # The ear, the reference, the ranking
@@ -312,74 +332,74 @@ def test_mel_filters_are_triangles_of_area_one() -> None:
     assert centres[-1] > 220
 
 
-def test_the_ear_hears_no_level_and_any_length(ear: Ear) -> None:
+def test_the_ear_hears_no_level_and_any_length(ear: AudioClassifier) -> None:
     wave = note(500, 3.0)[:, None]
     soft, loud = (
-        hear(torch.from_numpy(windows(0.01 * wave, RATE))),
-        hear(torch.from_numpy(windows(wave, RATE))),
+        log_mel_levels(torch.from_numpy(split_windows(0.01 * wave, RATE))),
+        log_mel_levels(torch.from_numpy(split_windows(wave, RATE))),
     )
     assert torch.allclose(soft, loud, atol=2e-2)
-    assert windows(note(500, 0.1)[:, None], RATE).shape == (1, SAMPLES)
-    assert windows(note(500, 60.0)[:, None], RATE).shape == (9, SAMPLES)
-    features, heard = ear.listen([wave, wave[:4000]], RATE)
+    assert split_windows(note(500, 0.1)[:, None], RATE).shape == (1, SAMPLES)
+    assert split_windows(note(500, 60.0)[:, None], RATE).shape == (9, SAMPLES)
+    features, heard = ear.classify([wave, wave[:4000]], RATE)
     assert features.shape == (2, FEATURES)
     assert np.allclose(heard.sum(axis=1), 1, atol=1e-5)
 
 
 def test_agreement_is_the_overlap_of_shares() -> None:
     heard = np.array([0.5, 0.3, 0.2], np.float32)
-    assert rank.agreement({"cat": 1.0}, ("cat", "cow", "frog"), heard) == pytest.approx(0.5)
-    assert rank.agreement({"cat": 1.0, "cow": 1.0}, ("cat", "cow", "frog"), heard) == pytest.approx(
-        0.8
-    )
-    assert rank.agreement({"yeti": 1.0}, ("cat", "cow", "frog"), heard) is None
-    assert rank.agreement({}, ("cat", "cow", "frog"), heard) is None
-    assert agreement(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])) == (
+    assert rank.mix_overlap({"cat": 1.0}, ("cat", "cow", "frog"), heard) == pytest.approx(0.5)
+    assert rank.mix_overlap(
+        {"cat": 1.0, "cow": 1.0}, ("cat", "cow", "frog"), heard
+    ) == pytest.approx(0.8)
+    assert rank.mix_overlap({"yeti": 1.0}, ("cat", "cow", "frog"), heard) is None
+    assert rank.mix_overlap({}, ("cat", "cow", "frog"), heard) is None
+    assert class_accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])) == (
         0.75,
         pytest.approx((2 / 3 + 1) / 2),
     )
 
 
 @pytest.fixture(scope="module")
-def reference(loaded: ClipSet, ear: Ear) -> Reference:
-    return Reference.of(loaded, ear)
+def reference(loaded: AudioDataset, ear: AudioClassifier) -> MemorisationIndex:
+    return MemorisationIndex.from_dataset(loaded, ear)
 
 
 def test_copies_are_found_at_any_level_speed_and_shift(
-    loaded: ClipSet, reference: Reference
+    loaded: AudioDataset, reference: MemorisationIndex
 ) -> None:
     name = loaded.paths[12]
-    wave = loaded.sound(12)
+    wave = loaded.waveform(12)
     noisy = 0.2 * wave + 1e-4 * np.random.default_rng(0).standard_normal(len(wave)).astype(
         np.float32
     )
     for spoilt in (noisy, np.concatenate([np.zeros(4000, np.float32), wave])):
-        likeness, found = reference.nearest(spoilt[:, None], RATE)
+        likeness, found = reference.nearest_recording(spoilt[:, None], RATE)
         assert likeness > COPY
         assert found == name
     fresh = (
         np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
         * np.linspace(0, 1, RATE, dtype=np.float32) ** 2
     )
-    assert reference.nearest(fresh[:, None], RATE)[0] < COPY
+    assert reference.nearest_recording(fresh[:, None], RATE)[0] < COPY
 
 
 def test_typical_is_the_share_of_recordings_that_are_less_so(
-    loaded: ClipSet, reference: Reference
+    loaded: AudioDataset, reference: MemorisationIndex
 ) -> None:
-    shares = reference.typical(reference.features)
+    shares = reference.typicality(reference.features)
     assert (
         sorted(shares.round(3))
         == sorted(np.arange(len(loaded)).round(3)[::-1] / len(loaded).__float__())
         or 0.3 < shares.mean() < 0.7
     )
-    assert reference.typical(reference.features.mean(axis=0)[None] + 100)[0] == 0.0
+    assert reference.typicality(reference.features.mean(axis=0)[None] + 100)[0] == 0.0
 
 
-def test_a_reference_survives_its_file(reference: Reference, tmp_path: Path) -> None:
-    assert Reference.load(tmp_path / "none") is None
+def test_a_reference_survives_its_file(reference: MemorisationIndex, tmp_path: Path) -> None:
+    assert MemorisationIndex.load(tmp_path / "none") is None
     reference.save(tmp_path / "some.reference")
-    again = Reference.load(tmp_path / "some.reference")
+    again = MemorisationIndex.load(tmp_path / "some.reference")
     assert again
     assert again.names == reference.names
     assert np.abs(again.picture.astype(int) - reference.picture).max() <= SHADE // 2
@@ -387,10 +407,12 @@ def test_a_reference_survives_its_file(reference: Reference, tmp_path: Path) -> 
     assert (tmp_path / "again.reference").read_bytes() == (tmp_path / "some.reference").read_bytes()
     (tmp_path / "some.reference").write_bytes(b"no")
     with pytest.raises(BadCheckpoint, match="damaged"):
-        Reference.load(tmp_path / "some.reference")
+        MemorisationIndex.load(tmp_path / "some.reference")
 
 
-def test_a_reference_of_the_first_version_opens(reference: Reference, tmp_path: Path) -> None:
+def test_a_reference_of_the_first_version_opens(
+    reference: MemorisationIndex, tmp_path: Path
+) -> None:
     """It had 256 levels instead of 16; both find the same copies."""
     tensors = {
         "features": reference.features.astype(np.float16),
@@ -399,7 +421,7 @@ def test_a_reference_of_the_first_version_opens(reference: Reference, tmp_path: 
     }
     save_file(tensors, tmp_path / "old.reference", metadata={"names": json.dumps(reference.names)})
     reference.save(tmp_path / "new.reference")
-    old, new = (Reference.load(tmp_path / f"{age}.reference") for age in ("old", "new"))
+    old, new = (MemorisationIndex.load(tmp_path / f"{age}.reference") for age in ("old", "new"))
     assert old
     assert new
     assert np.array_equal(old.picture, reference.picture)
@@ -407,17 +429,17 @@ def test_a_reference_of_the_first_version_opens(reference: Reference, tmp_path: 
         tmp_path / "old.reference"
     ).stat().st_size
     heard = note(420, 1.1, 5)[:, None]
-    assert abs(old.nearest(heard, RATE)[0] - new.nearest(heard, RATE)[0]) < 0.02
+    assert abs(old.nearest_recording(heard, RATE)[0] - new.nearest_recording(heard, RATE)[0]) < 0.02
 
 
 def test_faulty_takes_and_copies_come_last_and_say_why(
-    loaded: ClipSet, ear: Ear, reference: Reference
+    loaded: AudioDataset, ear: AudioClassifier, reference: MemorisationIndex
 ) -> None:
     good = Take(note(420, 1.1, 5)[:, None], RATE, 1)
     silent = Take(np.zeros((RATE, 1), np.float32), RATE, 2)
     broken = Take(np.full((RATE, 1), np.nan, np.float32), RATE, 3)
-    copy = Take(loaded.sound(3)[:, None], RATE, 4)
-    judged = rank.judge([silent, copy, broken, good], {"cat": 1.0}, ear, reference)
+    copy = Take(loaded.waveform(3)[:, None], RATE, 4)
+    judged = rank.rank_takes([silent, copy, broken, good], {"cat": 1.0}, ear, reference)
     assert judged[0].take.seed == 1
     assert not judged[0].flags
     flags = {one.take.seed: " ".join(one.flags) for one in judged[1:]}
@@ -428,14 +450,14 @@ def test_faulty_takes_and_copies_come_last_and_say_why(
 
 
 def test_scores_tell_real_recordings_from_noise(
-    loaded: ClipSet, ear: Ear, reference: Reference
+    loaded: AudioDataset, ear: AudioClassifier, reference: MemorisationIndex
 ) -> None:
     labels = loaded.labels[:20]
-    real = compare(
-        [loaded.sound(i)[:, None] for i in range(20)], RATE, labels, loaded, ear, reference, 0
+    real = score_calls(
+        [loaded.waveform(i)[:, None] for i in range(20)], RATE, labels, loaded, ear, reference, 0
     )
     source = np.random.default_rng(0)
-    noise = compare(
+    noise = score_calls(
         [source.standard_normal((RATE, 1)).astype(np.float32) for _ in range(20)],
         RATE,
         labels,
@@ -453,10 +475,12 @@ def test_scores_tell_real_recordings_from_noise(
 
 
 def test_an_ear_that_knows_more_animals_names_the_same(
-    loaded: ClipSet, ear: Ear, reference: Reference
+    loaded: AudioDataset, ear: AudioClassifier, reference: MemorisationIndex
 ) -> None:
     """Its answers are compared by name, not by the number of the class."""
-    wider = Ear(Classifier(5, 1, WIDTHS), ("aardvark", *loaded.classes, "zebu"), "wider")
+    wider = AudioClassifier(
+        Classifier(5, 1, WIDTHS), ("aardvark", *loaded.classes, "zebu"), "wider"
+    )
     head = wider._net.head[1]
     assert isinstance(head, torch.nn.Linear)
     weights = {
@@ -471,20 +495,23 @@ def test_an_ear_that_knows_more_animals_names_the_same(
         head.weight.zero_()
         head.bias.fill_(-1e4)
         head.weight[1:4], head.bias[1:4] = own.weight, own.bias
-    calls = [loaded.sound(i)[:, None] for i in range(20)]
+    calls = [loaded.waveform(i)[:, None] for i in range(20)]
     first, second = (
-        compare(calls, RATE, loaded.labels[:20], loaded, one, reference, 0) for one in (ear, wider)
+        score_calls(calls, RATE, loaded.labels[:20], loaded, one, reference, 0)
+        for one in (ear, wider)
     )
     assert dataclasses.replace(second, ear=first.ear) == first
 
 
 def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
-    loaded: ClipSet, ear: Ear, reference: Reference
+    loaded: AudioDataset, ear: AudioClassifier, reference: MemorisationIndex
 ) -> None:
-    """Recordings drawn from the recordings are as far from them as the floor says; near-duplicates are never on both sides."""
+    """Recordings drawn from the recordings are as far from them as the floor says; near-duplicates
+    are never on both sides.
+    """
     some = np.random.default_rng(1).permutation(len(loaded))[: len(loaded) // 2]
-    scores = compare(
-        [loaded.sound(i)[:, None] for i in some],
+    scores = score_calls(
+        [loaded.waveform(i)[:, None] for i in some],
         RATE,
         loaded.labels[some],
         loaded,
@@ -505,8 +532,8 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
     assert all(4 <= size <= len(loaded) - 4 for size in sizes)
     copies = dataclasses.replace(loaded, groups=np.zeros(len(loaded), np.int64))
     with pytest.raises(BadInput, match="copies of each other"):
-        compare(
-            [loaded.sound(i)[:, None] for i in some],
+        score_calls(
+            [loaded.waveform(i)[:, None] for i in some],
             RATE,
             loaded.labels[some],
             copies,
@@ -520,7 +547,7 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
 
 
 def test_an_album_is_mastered_tagged_and_complete(
-    tiny: Model, ear: Ear, reference: Reference, tmp_path: Path
+    tiny: Model, ear: AudioClassifier, reference: MemorisationIndex, tmp_path: Path
 ) -> None:
     wanted = [
         Wanted(
@@ -533,7 +560,7 @@ def test_an_album_is_mastered_tagged_and_complete(
     (tmp_path / "album" / "animal_sound_9.wav").write_bytes(b"old")
     done: list[int] = []
     calls = make_album(
-        EmbeddedMaker(tiny, FEW), wanted, tmp_path / "album", ear, reference, done.append
+        SpectrogramEngine(tiny, FEW), wanted, tmp_path / "album", ear, reference, done.append
     )
     assert sum(done) == 4
     stems = {path.name for path in (tmp_path / "album").iterdir()}
@@ -553,7 +580,7 @@ def test_an_album_is_mastered_tagged_and_complete(
         assert np.array_equal(wav, flac)
         audio = wav.astype(np.float32) / 32768
         assert true_peak(audio) <= -0.95
-        assert loudness(audio, rate)[0] == pytest.approx(call.loudness, abs=0.1)
+        assert integrated_loudness(audio, rate)[0] == pytest.approx(call.loudness, abs=0.1)
         with av.open((tmp_path / "album" / call.file).with_suffix(".opus")) as file:
             comment = {
                 key.lower(): value
@@ -562,15 +589,17 @@ def test_an_album_is_mastered_tagged_and_complete(
         assert comment["seed"] == str(call.seed)
         assert comment["source"].startswith("trainedAlgorithmicMedia")
         assert comment["model"] == "0" * 16
-    again = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path / "again", ear, reference)
+    again = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path / "again", ear, reference)
     assert [call.to_json() for call in again] == [call.to_json() for call in calls]
     for name in ("animal_sound_1.wav", "animal_sound_2.opus", "takes.png", "sounds.json"):
         assert (tmp_path / "album" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_a_wanted_length_survives_mastering(tiny: Model, ear: Ear, tmp_path: Path) -> None:
+def test_a_wanted_length_survives_mastering(
+    tiny: Model, ear: AudioClassifier, tmp_path: Path
+) -> None:
     wanted = [Wanted(Species(slug="", name="", seed=1), CallRequest(seed=1, seconds=2.25))]
-    [call] = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path, ear, None)
+    [call] = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path, ear, None)
     assert soundfile.info(tmp_path / call.file).frames == round(2.25 * 48_000)
     assert call.loop[1] <= round(2.25 * 48_000)
 
@@ -609,11 +638,13 @@ def test_the_faithful_recipe_is_written_as_it_is(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "sounds.json").read_text())["calls"]) == 2
 
 
-def test_creatures_speak_with_their_own_voice(tiny: Model, ear: Ear, tmp_path: Path) -> None:
+def test_creatures_speak_with_their_own_voice(
+    tiny: Model, ear: AudioClassifier, tmp_path: Path
+) -> None:
     wanted = [
         Wanted(Species(slug="", name="", seed=seed), CallRequest(seed=seed)) for seed in range(2)
     ]
-    calls = make_album(EmbeddedMaker(tiny, FEW), wanted, tmp_path, ear, None)
+    calls = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path, ear, None)
     files = speak(tmp_path, calls)
     assert files == ["animal_speech_1.wav", "animal_speech_2.wav"]
     first, second = (soundfile.read(tmp_path / file)[0] for file in files)
@@ -632,7 +663,9 @@ def test_spectrogram_pictures_put_low_notes_at_the_bottom() -> None:
     for rate in (RATE, 44_100, 48_000):  # at any rate the same heights: 8 kHz is the top
         t = np.arange(rate) / rate
         for hertz in (500, 2_000, 6_000):
-            view = picture(np.sin(2 * np.pi * hertz * t).astype(np.float32)[:, None], rate)
+            view = spectrogram_image(
+                np.sin(2 * np.pi * hertz * t).astype(np.float32)[:, None], rate
+            )
             assert view.shape == (HEIGHT, WIDTH, 3)
             assert int(view.sum(axis=(1, 2)).argmax()) == pytest.approx(
                 HEIGHT * (1 - hertz / 8_000), abs=2
@@ -645,4 +678,4 @@ def test_recipes_of_recordings_are_found_by_name() -> None:
         for recipe in CALL_RECIPES.values()
     )
     with pytest.raises(BadInput, match="for recordings"):
-        find("photo64", "recordings")
+        find_recipe("photo64", "recordings")

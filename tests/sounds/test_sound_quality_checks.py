@@ -1,4 +1,6 @@
-"""Bad takes are found and named, good ones left alone; the measures behind that against scipy and closed forms."""
+"""Bad takes are found and named, good ones left alone; the measures behind that against scipy and
+closed forms.
+"""
 
 import math
 from collections import Counter
@@ -12,8 +14,15 @@ from numpy.typing import NDArray
 from scipy import signal as scipy_signal
 
 from jungle.sounds import quality_checks
-from jungle.sounds.frames import decibels, frames, hann, levels, loudest_channel, power_spectra
-from jungle.sounds.quality_checks import Finding, examine
+from jungle.sounds.frames import (
+    frame_levels,
+    frames,
+    hann_window,
+    loudest_channel,
+    power_spectra,
+    power_to_db,
+)
+from jungle.sounds.quality_checks import Finding, check_quality
 
 CALLS = DATA / "calls"
 RATE = 16_000
@@ -27,7 +36,7 @@ def audio(samples: Samples) -> NDArray[np.float32]:
 
 
 def kinds(samples: Samples, rate: int = RATE) -> list[str]:
-    return [finding.kind for finding in examine(audio(samples), rate)]
+    return [finding.kind for finding in check_quality(audio(samples), rate)]
 
 
 def noise(seed: int = 0, count: int = 2 * RATE) -> Samples:
@@ -94,7 +103,7 @@ HUM = {
 @pytest.mark.parametrize(("kind", "takes"), [("hiss", HISS), ("tone", TONE), ("hum", HUM)])
 def test_takes_without_an_animal_are_found(kind: str, takes: dict[str, Samples]) -> None:
     for name, samples in takes.items():
-        found = examine(audio(samples), RATE)
+        found = check_quality(audio(samples), RATE)
         assert [finding.kind for finding in found if finding.fatal] == [kind], name
 
 
@@ -125,7 +134,7 @@ def test_numbers_that_are_none_are_found_first() -> None:
     broken = audio(call())
     broken[100] = np.nan
     broken[200] = np.inf
-    (found,) = examine(broken, RATE)
+    (found,) = check_quality(broken, RATE)
     assert (found.kind, found.fatal) == ("not finite", True)
     assert found.value == pytest.approx(2 / len(broken))
 
@@ -134,13 +143,13 @@ def test_silence_by_the_level_of_the_active_part() -> None:
     for samples in (np.zeros(RATE), np.zeros((0, 1)), 0.0005 * tone(300.0), np.full(RATE, 0.2)):
         assert kinds(samples)[0] == "silence"
     assert kinds(np.concatenate([np.zeros(RATE * 5 // 4), 0.02 * call()])) == ["dead air"]
-    (found,) = examine(audio(0.0005 * tone(300.0)), RATE)
+    (found,) = check_quality(audio(0.0005 * tone(300.0)), RATE)
     assert found.value == pytest.approx(20 * math.log10(0.0005 / math.sqrt(2)), abs=0.1)
 
 
 def test_clipping_counts_flat_tops_and_no_round_ones() -> None:
     clipped = np.clip(8 * call(), -0.9, 0.9)
-    (found,) = examine(audio(clipped), RATE)
+    (found,) = check_quality(audio(clipped), RATE)
     assert (found.kind, found.fatal) == ("clipping", False)
     assert found.value == pytest.approx(np.mean(np.abs(clipped) >= 0.9), rel=0.05)
     for quiet in (
@@ -148,9 +157,8 @@ def test_clipping_counts_flat_tops_and_no_round_ones() -> None:
         np.round(np.clip(8 * call(), -9, 0.5) * 32768) / 32768,
     ):
         assert "clipping" in kinds(quiet)  # one side; turned down afterwards; in 16 bit
-    slow = (
-        tone(30.0, 48_000, 48_000) * np.hanning(48_000) ** 0.1
-    )  # in 16 bit its tops are flat, but have no corners
+    # in 16 bit its tops are flat, but have no corners
+    slow = tone(30.0, 48_000, 48_000) * np.hanning(48_000) ** 0.1
     assert "clipping" not in kinds(np.round(slow * 32767) / 32768, 48_000)
     assert "clipping" in kinds(np.stack([call(), clipped], axis=1))
 
@@ -162,17 +170,17 @@ def test_dead_air_says_where() -> None:
         ([sound, pause], "ends with 1."),
         ([sound, pause, sound], "of dead air inside"),
     ):
-        (found,) = examine(audio(np.concatenate(pieces)), RATE)
+        (found,) = check_quality(audio(np.concatenate(pieces)), RATE)
         assert found.kind == "dead air"
         assert words in found.sentence
         assert found.value == pytest.approx(1.3, abs=0.15)
     click = np.concatenate([0.5 * call()[2000:4000], np.zeros(RATE // 2)])
-    (found,) = examine(audio(click), RATE)
+    (found,) = check_quality(audio(click), RATE)
     assert found.value == pytest.approx(0.8, abs=0.05)
 
 
 def test_an_offset_is_told_and_disturbs_nothing_else() -> None:
-    (found,) = examine(audio(call() + 0.05), RATE)
+    (found,) = check_quality(audio(call() + 0.05), RATE)
     assert found == Finding(
         "offset",
         "It is shifted off the middle by 5.0% of full scale (a DC offset).",
@@ -199,14 +207,16 @@ def test_the_rate_changes_no_verdict(rate: int) -> None:
 def test_every_finding_is_a_sentence_and_beyond_its_limit() -> None:
     for takes in (HISS, TONE, HUM):
         for samples in takes.values():
-            for found in examine(audio(samples), RATE):
+            for found in check_quality(audio(samples), RATE):
                 assert found.sentence.endswith(".")
                 assert found.sentence.startswith("It ")
                 assert found.value > found.limit
 
 
 def test_steadiness_has_its_theoretical_value() -> None:
-    """White noise through a window has exponentially distributed power, whose flatness is exp(-gamma)."""
+    """White noise through a window has exponentially distributed power, whose flatness is
+    exp(-gamma).
+    """
     power = power_spectra(frames(audio(noise(1, 40 * RATE))[:, 0], 512, 512))
     assert quality_checks._steadiness(power) == pytest.approx(math.exp(-np.euler_gamma), abs=0.01)
     assert quality_checks._steadiness(
@@ -224,7 +234,7 @@ def test_spectra_agree_with_scipy() -> None:
     )
     assert np.allclose(ours[1:-1], theirs[1:-1], rtol=1e-4)
     assert ours.sum() == pytest.approx(np.square(x).mean(), rel=0.02)
-    assert np.allclose(hann(512), scipy_signal.get_window("hann", 512), atol=1e-6)
+    assert np.allclose(hann_window(512), scipy_signal.get_window("hann", 512), atol=1e-6)
 
 
 def test_frames_hold_every_sample_and_levels_are_those_of_a_sine() -> None:
@@ -233,10 +243,10 @@ def test_frames_hold_every_sample_and_levels_are_those_of_a_sine() -> None:
         assert framed.shape[1] == 100
         assert set(framed.ravel()) - {0} == set(range(1, count + 1))
         assert not framed[1:, :50].size or framed[-1].any()
-    assert levels(frames(audio(0.1 * tone(1000.0))[:, 0], 1600, 800))[0] == pytest.approx(
+    assert frame_levels(frames(audio(0.1 * tone(1000.0))[:, 0], 1600, 800))[0] == pytest.approx(
         -20 - 3.01, abs=0.01
     )
-    assert decibels(np.zeros(1, np.float32)) == pytest.approx(-120)
+    assert power_to_db(np.zeros(1, np.float32)) == pytest.approx(-120)
     stereo = np.stack([audio(call())[:, 0], audio(2 * call())[:, 0]], axis=1)
     assert np.array_equal(loudest_channel(stereo), stereo[:, 1])
 

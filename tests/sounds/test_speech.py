@@ -1,4 +1,6 @@
-"""A creature speaks: planned against heard onsets and pitches, one sound for each syllable, plans that are refused."""
+"""A creature speaks: planned against heard onsets and pitches, one sound for each syllable, plans
+that are refused.
+"""
 
 import json
 import math
@@ -14,7 +16,7 @@ from jungle.errors import BadInput
 from jungle.prosody import Plan, Syllable
 from jungle.sounds import granular, speech
 from jungle.sounds.frames import frames
-from jungle.sounds.speech import babble, perform
+from jungle.sounds.speech import babble_plan, render_speech
 
 CALLS = DATA / "calls"
 RATE = 16_000
@@ -101,9 +103,11 @@ def strongest(samples: Audio, rate: int = RATE) -> float:
 
 
 def detect_onsets(audio: Audio, rate: int) -> NDArray[np.float64]:
-    """Seconds at which something begins, by spectral flux (Bello et al. 2005, section III-B.3) with peaks picked as in Dixon 2006.
+    """Seconds at which something begins, by spectral flux (Bello et al. 2005, section III-B.3) with
+    peaks picked as in Dixon 2006.
 
-    The flux is taken over 10 ms, from maxima over three bins, so that vibrato is no onset (Boeck and Widmer 2013).
+    The flux is taken over 10 ms, from maxima over three bins, so that vibrato is no onset (Boeck
+    and Widmer 2013).
     """
     hop, size = round(0.005 * rate), round(0.046 * rate)
     framed = frames(np.pad(audio[:, 0], (size // 2, 0)), size, hop)
@@ -128,7 +132,9 @@ def detect_onsets(audio: Audio, rate: int) -> NDArray[np.float64]:
 
 
 def matches(planned: NDArray[np.float64], heard: NDArray[np.float64]) -> int:
-    """Pairs within the tolerance; both in order, so taking the first that fits is a largest matching."""
+    """Pairs within the tolerance; both in order, so taking the first that fits is a largest
+    matching.
+    """
     count = i = j = 0
     while i < len(planned) and j < len(heard):
         if abs(planned[i] - heard[j]) <= TOLERANCE:
@@ -146,7 +152,7 @@ def onset_f1(calls: list[tuple[Audio, int]], plans: list[Plan]) -> float:
     for number, plan in enumerate(plans):
         call, rate = calls[number % len(calls)]
         planned = np.array([syllable.onset for syllable in plan.syllables])
-        heard = detect_onsets(perform(plan, call, rate, voice_seed=number), rate)
+        heard = detect_onsets(render_speech(plan, call, rate, voice_seed=number), rate)
         found, planned_count, heard_count = (
             found + matches(planned, heard),
             planned_count + len(planned),
@@ -180,7 +186,7 @@ def test_the_detector_hears_clicks_and_not_a_steady_tone() -> None:
         == len(detect_onsets(clicks, RATE))
         == 3
     )
-    shifted = perform(random_plan(0), sung(), RATE, 0)[1600:]
+    shifted = render_speech(random_plan(0), sung(), RATE, 0)[1600:]
     planned = np.array([s.onset for s in random_plan(0).syllables])
     assert matches(planned, detect_onsets(shifted, RATE)) < len(planned) / 2
 
@@ -188,7 +194,7 @@ def test_the_detector_hears_clicks_and_not_a_steady_tone() -> None:
 def test_a_phrase_lasts_as_long_as_planned() -> None:
     for seed in range(20):
         plan = random_plan(seed)
-        audio = perform(plan, sung(), RATE, seed)
+        audio = render_speech(plan, sung(), RATE, seed)
         assert (audio.shape, audio.dtype) == ((len(audio), 1), np.float32)
         heard = np.flatnonzero(np.abs(audio) > 0.01 * np.abs(audio).max())
         assert (heard[-1] - heard[0]) / RATE == pytest.approx(plan.seconds, rel=0.05)
@@ -201,7 +207,7 @@ def test_the_planned_pitch_is_sung() -> None:
         tuple(Syllable(f"s{i}", 0.5 * i, 0.4, pitch, False, 0.0) for i, pitch in enumerate(planned))
     )
     call = sung(300.0, partials=1, glide=0.0)
-    audio = perform(plan, call, RATE, 3)[:, 0]
+    audio = render_speech(plan, call, RATE, 3)[:, 0]
     heard = [
         12 * math.log2(strongest(audio[8000 * i : 8000 * i + 6400]) / 300)
         for i in range(len(planned))
@@ -212,7 +218,7 @@ def test_the_planned_pitch_is_sung() -> None:
 def test_grains_of_a_gliding_call_are_brought_to_one_pitch() -> None:
     """A plan's melody must not depend on where in the call a grain was found."""
     plan = Plan(tuple(Syllable(f"s{i}", 0.3 * i, 0.25, 0.0, False, 0.0) for i in range(8)))
-    audio = perform(plan, sung(200.0, partials=1, glide=0.6), RATE, 1)[:, 0]
+    audio = render_speech(plan, sung(200.0, partials=1, glide=0.6), RATE, 1)[:, 0]
     assert (
         np.ptp([12 * math.log2(strongest(audio[4800 * i : 4800 * i + 4000])) for i in range(8)])
         < 2.0
@@ -227,7 +233,7 @@ def test_noise_and_stress_are_heard() -> None:
             Syllable("a", 1.0, 0.4, 0, True, 0.0),
         )
     )
-    audio = perform(plan, sung(partials=3), RATE, 0)[:, 0]
+    audio = render_speech(plan, sung(partials=3), RATE, 0)[:, 0]
     clear, rough, stressed = (
         audio[round(start * RATE) :][: round(0.4 * RATE)] for start in (0, 0.5, 1.0)
     )
@@ -255,12 +261,15 @@ def test_the_same_syllable_has_the_same_samples_wherever_it_stands() -> None:
         return audio[start : start + round(0.2 * RATE)]
 
     call = sung(glide=0.8)
-    one, other = perform(three("aba"), call, RATE, 5), perform(three("cca", 0.123), call, RATE, 5)
+    one, other = (
+        render_speech(three("aba"), call, RATE, 5),
+        render_speech(three("cca", 0.123), call, RATE, 5),
+    )
     assert np.array_equal(cut(one, 0), cut(one, 2))
     assert np.array_equal(cut(one, 0), cut(other, 2, 0.123))
     assert not np.array_equal(cut(one, 0), cut(one, 1))
-    assert np.array_equal(one, perform(three("aba"), call, RATE, 5))
-    assert not np.array_equal(one, perform(three("aba"), call, RATE, 6))
+    assert np.array_equal(one, render_speech(three("aba"), call, RATE, 5))
+    assert not np.array_equal(one, render_speech(three("aba"), call, RATE, 6))
 
 
 def test_loud_calls_and_stress_never_leave_full_scale() -> None:
@@ -270,14 +279,14 @@ def test_loud_calls_and_stress_never_leave_full_scale() -> None:
         )
     )
     for call in SYNTHETIC.values():
-        assert np.abs(perform(plan, 30 * call, RATE, 0)).max() <= 1
+        assert np.abs(render_speech(plan, 30 * call, RATE, 0)).max() <= 1
 
 
 def test_any_rate_and_number_of_channels() -> None:
     for rate in (8000, 11_025, 48_000):
         call = sung(rate=rate)
-        audio = perform(random_plan(1), np.concatenate([0.1 * call, -call], axis=1), rate, 0)
-        assert np.array_equal(audio, perform(random_plan(1), -call, rate, 0))
+        audio = render_speech(random_plan(1), np.concatenate([0.1 * call, -call], axis=1), rate, 0)
+        assert np.array_equal(audio, render_speech(random_plan(1), -call, rate, 0))
 
 
 # The parts
@@ -286,25 +295,25 @@ def test_any_rate_and_number_of_channels() -> None:
 def test_the_pitch_of_a_saw_tooth_is_found() -> None:
     for pitch in (80.0, 220.0, 1000.0):
         wave = scipy_signal.sawtooth(2 * np.pi * pitch * np.arange(RATE) / RATE).astype(np.float32)
-        found, voicing = granular.pitches(frames(wave, 640, 160)[:50], RATE)
+        found, voicing = granular.estimate_pitches(frames(wave, 640, 160)[:50], RATE)
         assert np.median(found) == pytest.approx(pitch, rel=0.01)
         assert voicing.min() > 0.8
     noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
-    assert np.median(granular.pitches(frames(noise, 640, 160), RATE)[1]) < granular.VOICED
+    assert np.median(granular.estimate_pitches(frames(noise, 640, 160), RATE)[1]) < granular.VOICED
 
 
 def test_resampling_agrees_with_scipy() -> None:
     call = sung()[:8000, 0]
-    ours, theirs = granular.shift(call, 12.0), scipy_signal.resample_poly(call, 1, 2)
+    ours, theirs = granular.shift_pitch(call, 12.0), scipy_signal.resample_poly(call, 1, 2)
     assert np.corrcoef(ours[50:-50], theirs[50:-50])[0, 1] > 0.999
     assert len(ours) == 4000
 
 
 def test_stretching_keeps_the_pitch_and_at_the_same_length_everything() -> None:
     call = sung(glide=0.0, partials=1)[:3200, 0]
-    assert np.allclose(granular.stretch(call, 3200, RATE), call, atol=1e-3)
+    assert np.allclose(granular.stretch_time(call, 3200, RATE), call, atol=1e-3)
     for length in (900, 6400):
-        longer = granular.stretch(call, length, RATE)
+        longer = granular.stretch_time(call, length, RATE)
         assert (len(longer), strongest(longer)) == (length, pytest.approx(220, rel=0.02))
 
 
@@ -357,15 +366,15 @@ def test_a_call_that_cannot_speak_is_refused() -> None:
         (silent[:100], "under 50 ms"),
     ):
         with pytest.raises(BadInput, match=words):
-            perform(random_plan(0), call, RATE, 0)
+            render_speech(random_plan(0), call, RATE, 0)
 
 
 def test_babble_is_a_plan_of_the_length_asked_for() -> None:
     for seed in range(50):
         seconds = (0.2, 1.0, 2.0, 4.0)[seed % 4]
-        plan = babble(seed, seconds)
-        assert plan == babble(seed, seconds)
+        plan = babble_plan(seed, seconds)
+        assert plan == babble_plan(seed, seconds)
         assert 0 <= seconds - plan.seconds < 0.45
-    assert babble(1) != babble(2)
+    assert babble_plan(1) != babble_plan(2)
     with pytest.raises(BadInput):
-        babble(0, 9.0)
+        babble_plan(0, 9.0)

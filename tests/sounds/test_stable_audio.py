@@ -1,4 +1,6 @@
-"""Stable Audio: the real pipeline classes at toy size, a pipeline that misbehaves, and a hub that refuses."""
+"""Stable Audio: the real pipeline classes at toy size, a pipeline that misbehaves, and a hub that
+refuses.
+"""
 
 import ast
 import dataclasses
@@ -24,10 +26,10 @@ from jungle.sounds.stable_audio import engine, hub_access, prompts
 from jungle.sounds.stable_audio import pipeline as pipelines
 from jungle.sounds.stable_audio.engine import (
     FAITHFUL_NEGATIVE,
-    StableAudioMaker,
+    StableAudioEngine,
     faithful_requests,
-    fault,
-    with_headroom,
+    find_fault,
+    scale_to_headroom,
 )
 from jungle.sounds.stable_audio.hub_access import (
     STABLE_AUDIO,
@@ -35,10 +37,10 @@ from jungle.sounds.stable_audio.hub_access import (
     Token,
     check_access,
     find_token,
-    lacks,
+    missing_resources,
     model_page,
 )
-from jungle.sounds.stable_audio.pipeline import choose_compute, deterministic_solver, load
+from jungle.sounds.stable_audio.pipeline import choose_compute, deterministic_solver, load_pipeline
 from jungle.species.animals import animals
 
 TOY = runpy.run_path(str(REPOSITORY / "benchmarks" / "toy_stable_audio.py"))
@@ -47,7 +49,9 @@ RATE, WINDOW = TOY["RATE"], TOY["WINDOW"]
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the parts of Stable Audio Open, each the real class with toy numbers and random weights."""
+    """A folder with the parts of Stable Audio Open, each the real class with toy numbers and random
+    weights.
+    """
     for needed in ("diffusers", "transformers", "torchsde"):
         pytest.importorskip(needed)
     folder: Path = TOY["build"](tmp_path_factory.mktemp("toy") / "stable-audio")
@@ -69,26 +73,27 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def pipeline(toy: Path) -> Any:
-    return load(toy, choose_compute("cpu"))
+    return load_pipeline(toy, choose_compute("cpu"))
 
 
 @pytest.fixture
-def maker(pipeline: Any) -> StableAudioMaker:
-    return StableAudioMaker(pipeline, "toy", steps=4, batch=8)
+def maker(pipeline: Any) -> StableAudioEngine:
+    return StableAudioEngine(pipeline, "toy", steps=4, batch=8)
 
 
-def takes(maker: StableAudioMaker, requests: Sequence[CallRequest]) -> list[tuple[int, Take]]:
+def takes(maker: StableAudioEngine, requests: Sequence[CallRequest]) -> list[tuple[int, Take]]:
     return list(maker.make(requests))
 
 
-def one(maker: StableAudioMaker, **request: Any) -> Take:
+def one(maker: StableAudioEngine, **request: Any) -> Take:
     [(_, take)] = maker.make(
         [CallRequest(**{"seed": 1, "prompt": "a lion roars", "seconds": 0.5} | request)]
     )
     return take
 
 
-# ------------------------------------------------------------------------------------------------------------------- takes
+# -------------------------------------------------------------------------------------------------------------------
+# takes
 
 
 @pytest.mark.slow
@@ -101,7 +106,7 @@ def test_faithful_recipe_gives_four_wavs_of_exact_length(toy: Path, tmp_path: Pa
     ]
     assert [10 * request.seconds for request in requests] == [5, 10, 15, 20]
     assert len({request.seed for request in requests}) == 4
-    maker = StableAudioMaker.open(str(toy), "cpu", faithful=True, batch=4)
+    maker = StableAudioEngine.open(str(toy), "cpu", faithful=True, batch=4)
     assert (maker.steps, maker.guidance, maker.rate) == (200, 7.0, RATE)
     assert "float32" in maker.about
     for index, take in maker.make(requests):
@@ -111,20 +116,24 @@ def test_faithful_recipe_gives_four_wavs_of_exact_length(toy: Path, tmp_path: Pa
         assert soundfile.info(path).frames == round(requests[index].seconds * RATE)
 
 
-def test_a_take_is_what_a_direct_call_of_the_pipeline_gives(maker: StableAudioMaker) -> None:
+def test_a_take_is_what_a_direct_call_of_the_pipeline_gives(maker: StableAudioEngine) -> None:
     request = dataclasses.replace(faithful_requests()[3], prompt="a lion roars", seconds=2.0)
     [(_, take)] = maker.make([request])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Should have t[ab]", category=UserWarning)
         audios = maker.pipeline(
-            "a lion roars", negative_prompt=FAITHFUL_NEGATIVE, num_inference_steps=4, audio_end_in_s=2.0, output_type="np",
+            "a lion roars",
+            negative_prompt=FAITHFUL_NEGATIVE,
+            num_inference_steps=4,
+            audio_end_in_s=2.0,
+            output_type="np",
             generator=torch.Generator().manual_seed(request.seed),
-        ).audios  # fmt: skip
+        ).audios
     np.testing.assert_allclose(take.audio, audios[0].T, atol=1e-5)
 
 
 def test_a_mix_without_a_prompt_gets_one(
-    maker: StableAudioMaker, capfd: pytest.CaptureFixture[str]
+    maker: StableAudioEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     built = prompts.build_prompt({"frog": 1.0}, 7)
     take, same = (
@@ -136,7 +145,7 @@ def test_a_mix_without_a_prompt_gets_one(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioMaker) -> None:
+def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioEngine) -> None:
     """Also among other durations, other prompts, and takes with and without a negative prompt."""
     wanted = CallRequest(seed=5, prompt="a lion roars", negative="music", seconds=0.7, takes=2)
     others = [
@@ -158,7 +167,7 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioMaker) -> N
     )
     for alone in (
         takes(maker, [wanted]),
-        takes(StableAudioMaker(maker.pipeline, "toy", steps=4, batch=1), [wanted]),
+        takes(StableAudioEngine(maker.pipeline, "toy", steps=4, batch=1), [wanted]),
     ):
         for (_, left), (_, right) in zip(alone, together[1:3], strict=True):
             np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
@@ -167,8 +176,10 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioMaker) -> N
     np.testing.assert_allclose(plain.audio, together[3][1].audio, atol=1e-5)
 
 
-def test_the_network_hears_each_takes_own_duration(maker: StableAudioMaker) -> None:
-    """A shorter call is another call, not the beginning of a longer one; and the pipeline is left as it was."""
+def test_the_network_hears_each_takes_own_duration(maker: StableAudioEngine) -> None:
+    """A shorter call is another call, not the beginning of a longer one; and the pipeline is left
+    as it was.
+    """
     short, long = (one(maker, seconds=seconds).audio for seconds in (0.5, 2.0))
     assert np.abs(short - long[:4000]).max() > 1e-5
     assert "encode_duration" not in vars(maker.pipeline)
@@ -187,12 +198,12 @@ def test_the_network_hears_each_takes_own_duration(maker: StableAudioMaker) -> N
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_made(
-    maker: StableAudioMaker,
+    maker: StableAudioEngine,
     monkeypatch: pytest.MonkeyPatch,
     request_: dict[str, Any],
     sentence: str,
 ) -> None:
-    monkeypatch.setattr(StableAudioMaker, "_denoise", lambda *_: pytest.fail("made"))
+    monkeypatch.setattr(StableAudioEngine, "_denoise", lambda *_: pytest.fail("made"))
     good, bad = (CallRequest(**{"seed": 1, "prompt": "a frog"} | more) for more in ({}, request_))
     with pytest.raises(BadInput, match=sentence):
         maker.make([good, bad])
@@ -200,16 +211,16 @@ def test_what_cannot_be_made_is_refused_before_anything_is_made(
 
 def test_no_steps_and_no_such_guidance_are_refused(pipeline: Any) -> None:
     with pytest.raises(BadInput, match="would return noise"):
-        StableAudioMaker(pipeline, "toy", steps=0)
+        StableAudioEngine(pipeline, "toy", steps=0)
     with pytest.raises(BadInput, match=r"guidance=0\.5"):
-        StableAudioMaker(pipeline, "toy", guidance=0.5)
+        StableAudioEngine(pipeline, "toy", guidance=0.5)
     with pytest.raises(BadInput, match="would return noise"):
-        StableAudioMaker.open("somebody/never-fetched", "cpu", steps=0)
+        StableAudioEngine.open("somebody/never-fetched", "cpu", steps=0)
 
 
 def test_what_the_model_will_not_hear_is_told(pipeline: Any) -> None:
     done: list[tuple[int, int]] = []
-    maker = StableAudioMaker(
+    maker = StableAudioEngine(
         pipeline, "toy", steps=2, guidance=1, on_step=lambda *step: done.append(step)
     )
     note = one(maker, prompt="lion " * 40, negative="music").note
@@ -224,19 +235,18 @@ def test_without_torchsde_the_solver_is_replaced_with_the_same_noise_levels(
     toy: Path, pipeline: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchsde", None)
-    maker = StableAudioMaker.open(str(toy), "cpu", steps=4)
+    maker = StableAudioEngine.open(str(toy), "cpu", steps=4)
     assert "deterministic solver" in maker.about
     ours, own = maker.pipeline.scheduler, pipeline.scheduler
     for scheduler in (ours, own):
         scheduler.set_timesteps(50)
     assert type(ours) is not type(own)
     torch.testing.assert_close(ours.sigmas, own.sigmas)
-    torch.testing.assert_close(
-        ours.timesteps, own.timesteps
-    )  # what the network is told about the noise
+    # what the network is told about the noise
+    torch.testing.assert_close(ours.timesteps, own.timesteps)
     np.testing.assert_allclose(one(maker).audio, one(maker).audio, atol=1e-6)
     with pytest.raises(MissingExtra, match=r"torchsde.*jungle\[stable-audio\]"):
-        StableAudioMaker.open(str(toy), "cpu", faithful=True)
+        StableAudioEngine.open(str(toy), "cpu", faithful=True)
 
 
 def test_the_replacing_solver_solves(toy: Path) -> None:
@@ -248,22 +258,24 @@ def test_the_replacing_solver_solves(toy: Path) -> None:
         sigma = torch.tan(t * torch.pi / 2)
         scaled = solver.scale_model_input(x, t)
         assert abs(scaled - x / (sigma**2 + 1) ** 0.5) < 1e-3
-        v = (
-            (x / (sigma**2 + 1) - point) * (sigma**2 + 1) ** 0.5 / sigma
-        )  # point = c_skip x + c_out v
+        # point = c_skip x + c_out v
+        v = (x / (sigma**2 + 1) - point) * (sigma**2 + 1) ** 0.5 / sigma
         x = solver.step(v, t, x).prev_sample
     torch.testing.assert_close(x, point, atol=1e-3, rtol=0)
 
 
-# ----------------------------------------------------------------------------------------------------- a pipeline that misbehaves
+# -----------------------------------------------------------------------------------------------------
+# a pipeline that misbehaves
 
 Spoil = Callable[[Any, list[int], torch.dtype], Any]
 
 
 def spoiled(
     pipeline: Any, spoil: Spoil, **options: Any
-) -> tuple[StableAudioMaker, list[tuple[list[int], torch.dtype]]]:
-    """A maker whose real pipeline passes its sound (B, 2, N) with its seeds and dtype through ``spoil``; and the list of its calls."""
+) -> tuple[StableAudioEngine, list[tuple[list[int], torch.dtype]]]:
+    """A maker whose real pipeline passes its sound (B, 2, N) with its seeds and dtype through
+    ``spoil``; and the list of its calls.
+    """
     calls: list[tuple[list[int], torch.dtype]] = []
 
     class Spoiled(type(pipeline)):  # type: ignore[misc]
@@ -275,12 +287,12 @@ def spoiled(
             return answer
 
     parts = dict(pipeline.components)
-    return StableAudioMaker(Spoiled(**parts), "toy", **{"steps": 2, "batch": 2} | options), calls
+    return StableAudioEngine(Spoiled(**parts), "toy", **{"steps": 2, "batch": 2} | options), calls
 
 
 @pytest.fixture
 def half(toy: Path) -> Any:
-    return load(toy, choose_compute("cpu:bfloat16"))
+    return load_pipeline(toy, choose_compute("cpu:bfloat16"))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +319,7 @@ def test_a_broken_take_is_repeated_in_float32_with_its_seed(
     assert second.seed == 2
     assert problem in second.note
     assert "from seed 2 in bfloat16: repeated in float32" in second.note
-    assert fault(second.audio, RATE) == ""
+    assert find_fault(second.audio, RATE) == ""
     assert {weight.dtype for weight in half.transformer.parameters()} == {torch.bfloat16}
     again = next(maker.make([CallRequest(seed=1, prompt="a frog", seconds=1.0)]))[1]
     np.testing.assert_allclose(again.audio, first.audio, atol=0.02)
@@ -325,13 +337,15 @@ def test_a_take_that_stays_broken_gets_another_seed_and_then_an_error(pipeline: 
     assert take.seed == spare[1]
     assert take.note == f"silence from seed 7 in float32: repeated in float32 with seed {spare[1]}"
     np.testing.assert_allclose(
-        take.audio, one(StableAudioMaker(pipeline, "toy", steps=2), seed=spare[1]).audio, atol=1e-5
+        take.audio, one(StableAudioEngine(pipeline, "toy", steps=2), seed=spare[1]).audio, atol=1e-5
     )
 
     maker, _ = spoiled(pipeline, lambda audio, *_: audio * np.nan)
     with pytest.raises(
         JungleError,
-        match=r"toy gave values that are not numbers for 'a lion roars' with seed 7 and in 2 repeats",
+        match=(
+            r"toy gave values that are not numbers for 'a lion roars' with seed 7 and in 2 repeats"
+        ),
     ) as caught:
         one(maker, seed=7)
     assert "\n" not in str(caught.value)
@@ -342,7 +356,7 @@ def test_a_take_that_stays_broken_gets_another_seed_and_then_an_error(pipeline: 
 )
 def test_half_precision_is_converted_and_told(pipeline: Any, convert: Callable[[Any], Any]) -> None:
     maker, _ = spoiled(pipeline, lambda audio, *_: convert(audio))
-    plain = one(StableAudioMaker(pipeline, "toy", steps=2))
+    plain = one(StableAudioEngine(pipeline, "toy", steps=2))
     take = one(maker)
     assert take.audio.dtype == np.float32
     assert ("converted to float32" in take.note) == (convert is not torch.tensor)
@@ -350,7 +364,7 @@ def test_half_precision_is_converted_and_told(pipeline: Any, convert: Callable[[
 
 
 def test_a_loud_take_is_scaled_never_clipped(pipeline: Any) -> None:
-    plain = one(StableAudioMaker(pipeline, "toy", steps=2)).audio
+    plain = one(StableAudioEngine(pipeline, "toy", steps=2)).audio
     maker, _ = spoiled(pipeline, lambda audio, *_: audio * 10)
     take = one(maker)
     assert np.abs(take.audio).max() == pytest.approx(10 ** (-1 / 20), abs=1e-6)
@@ -358,7 +372,7 @@ def test_a_loud_take_is_scaled_never_clipped(pipeline: Any) -> None:
     np.testing.assert_allclose(
         take.audio / np.abs(take.audio).max(), plain / np.abs(plain).max(), atol=1e-5
     )
-    assert with_headroom(np.full((4, 2), 0.98, np.float32))[1] == ""
+    assert scale_to_headroom(np.full((4, 2), 0.98, np.float32))[1] == ""
 
 
 def test_too_few_samples_are_no_take(pipeline: Any) -> None:
@@ -384,29 +398,30 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(pipeline: Any) -> No
     got = takes(maker, requests)
     assert sizes == [5, 2, 3, 1, 2, 1]
     for (_, left), (_, right) in zip(
-        got, StableAudioMaker(pipeline, "toy", steps=2, batch=6).make(requests), strict=True
+        got, StableAudioEngine(pipeline, "toy", steps=2, batch=6).make(requests), strict=True
     ):
         np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
     with pytest.raises(JungleError, match="not enough memory on 'cpu' for one take of toy"):
         takes(spoiled(pipeline, tight(0), batch=2)[0], requests)
 
 
-# ------------------------------------------------------------------------------------------------------------------- opening
+# -------------------------------------------------------------------------------------------------------------------
+# opening
 
 
 def test_a_folder_is_opened_offline_and_named_by_its_content(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
-    maker = StableAudioMaker.open(str(toy), "cpu")
+    maker = StableAudioEngine.open(str(toy), "cpu")
     assert (maker.name, maker.steps, len(maker.model)) == ("stable-audio", 100, 32)
     assert maker.longest == pytest.approx(2.048)
     other = tmp_path / "other"
     subprocess.run(["cp", "-r", toy, other], check=True)
-    assert StableAudioMaker.open(str(other), "cpu").model == maker.model
+    assert StableAudioEngine.open(str(other), "cpu").model == maker.model
     with (other / "scheduler" / "scheduler_config.json").open("a") as file:
         file.write("\n")
-    assert StableAudioMaker.open(str(other), "cpu").model != maker.model
+    assert StableAudioEngine.open(str(other), "cpu").model != maker.model
 
 
 def test_what_is_no_model_is_one_sentence(toy: Path, tmp_path: Path) -> None:
@@ -422,17 +437,17 @@ def test_what_is_no_model_is_one_sentence(toy: Path, tmp_path: Path) -> None:
         ("cut", "no Stable Audio model"),
     ):
         with pytest.raises(BadCheckpoint, match=sentence) as caught:
-            StableAudioMaker.open(str(tmp_path / name), "cpu")
+            StableAudioEngine.open(str(tmp_path / name), "cpu")
         assert "\n" not in str(caught.value)
     for source in ("./nowhere", "nowhere"):
         with pytest.raises(BadInput, match=f"There is no folder '{source}'"):
-            StableAudioMaker.open(source, "cpu")
+            StableAudioEngine.open(source, "cpu")
 
 
 def test_missing_libraries_name_their_command(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtra, match=r"'transformers'.*pip install 'jungle\[stable-audio\]'"):
-        StableAudioMaker.open(str(toy), "cpu")
+    with pytest.raises(MissingExtra, match=r"'transformers'.*pip install"):
+        StableAudioEngine.open(str(toy), "cpu")
 
 
 def test_half_precision_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,11 +461,14 @@ def test_half_precision_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_compute("cuda:bfloat16", faithful=True).dtype == torch.float16
 
 
-# ------------------------------------------------------------------------------------------------------------------- the hub
+# -------------------------------------------------------------------------------------------------------------------
+# the hub
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As huggingface.co answers for a gated model: no token and unknown ones 401, an account without the licence 403."""
+    """As huggingface.co answers for a gated model: no token and unknown ones 401, an account
+    without the licence 403.
+    """
 
     asked: list[str]
 
@@ -467,7 +485,8 @@ class Hub(BaseHTTPRequestHandler):
             "hf_narrow": (
                 403,
                 "",
-                "Please enable access to public gated repositories in your fine-grained token settings.",
+                "Please enable access to public gated repositories in your fine-grained token "
+                "settings.",
             ),
             "hf_wrong": (401, "", "Invalid credentials in Authorization header"),
             "hf_busy": (500, "", ""),
@@ -507,9 +526,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
         Mine.address + "/{repo_id}/resolve/{revision}/{filename}",
     )  # type: ignore[attr-defined]
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    # what else it writes
     monkeypatch.setattr(
         constants, "AGENT_HARNESSES_PATH", str(tmp_path / "harnesses.json"), raising=False
-    )  # what else it writes
+    )
     yield Mine
     server.shutdown()
     thread.join()
@@ -535,7 +555,7 @@ def test_no_access_is_one_sentence_with_the_pages_and_nothing_is_downloaded(
     token = Token(value, "the environment (HF_TOKEN)") if value else None
     for attempt in (
         lambda: check_access(STABLE_AUDIO, token, hub.address),
-        lambda: StableAudioMaker.open(device="cpu", token=token),
+        lambda: StableAudioEngine.open(device="cpu", token=token),
     ):  # type: ignore[attr-defined]
         with pytest.raises(BadInput, match=sentence) as caught:
             attempt()
@@ -576,9 +596,9 @@ def test_a_full_disk_is_noticed_before_the_download(
     with pytest.raises(
         BadInput, match=r"3.0 GiB left and stabilityai/stable-audio-open-1.0 needs 10"
     ):
-        StableAudioMaker.open(device="cpu", token=Token("hf_good", "test"))
-    assert lacks(20, 16) == lacks(20, None) == []
-    assert len(lacks(3, 2)) == 2
+        StableAudioEngine.open(device="cpu", token=Token("hf_good", "test"))
+    assert missing_resources(20, 16) == missing_resources(20, None) == []
+    assert len(missing_resources(3, 2)) == 2
 
 
 def test_a_token_is_found_where_the_tools_of_the_hub_keep_it(tmp_path: Path) -> None:
@@ -615,10 +635,10 @@ def test_a_token_is_found_where_the_tools_of_the_hub_keep_it(tmp_path: Path) -> 
 def test_doctor_tells_what_stable_audio_wants_without_the_network(
     hub: type[Hub], tmp_path: Path
 ) -> None:
-    def finding(ask: bool = False, **environment: str) -> doctor.Finding:
+    def finding(ask: bool = False, **environment: str) -> doctor.CheckResult:
         [found] = [
             one
-            for one in doctor.examine(tmp_path, "cpu", environment, tmp_path, ask)
+            for one in doctor.check_machine(tmp_path, "cpu", environment, tmp_path, ask)
             if one.topic == "Stable Audio"
         ]
         return found
@@ -627,7 +647,7 @@ def test_doctor_tells_what_stable_audio_wants_without_the_network(
     assert model_page(STABLE_AUDIO) in finding(HF_TOKEN="hf_good").text
     assert hub.asked == []
     assert "hf_good" not in doctor.to_text(
-        doctor.examine(tmp_path, "cpu", {"HF_TOKEN": "hf_good"}, tmp_path)
+        doctor.check_machine(tmp_path, "cpu", {"HF_TOKEN": "hf_good"}, tmp_path)
     )
     assert "licence is accepted" in finding(ask=True, HF_TOKEN="hf_good").text
     assert "is not accepted" in finding(ask=True, HF_TOKEN="hf_stranger").text
@@ -645,7 +665,8 @@ def test_heavy_libraries_are_imported_only_inside_functions() -> None:
         }
 
 
-# ------------------------------------------------------------------------------------------------------------------- prompts
+# -------------------------------------------------------------------------------------------------------------------
+# prompts
 
 
 def test_prompts_are_short_varied_and_the_same_on_any_machine() -> None:

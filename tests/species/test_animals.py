@@ -1,4 +1,6 @@
-"""animals.toml: every row is whole, every kind that we have photos or recordings of is there, and old kinds are what they were."""
+"""animals.toml: every row is whole, every kind that we have photos or recordings of is there, and
+old kinds are what they were.
+"""
 
 import dataclasses
 import hashlib
@@ -11,16 +13,18 @@ from jungle.diffusion import checkpoint
 from jungle.language.phonology.vocal_tract import VOICES
 from jungle.postcards.captions import HABITATS, describe
 from jungle.records import Species
-from jungle.sounds.classifier import Ear
+from jungle.sounds.classifier import AudioClassifier
 from jungle.sounds.stable_audio import prompts
 from jungle.species import select as casting
 from jungle.species.animals import animals, bodies, english_names, voice_among
 from jungle.weights import shipped
 
 FIRST_PAINTED = (
-    "ape", "bear", "bison", "butterfly", "cat", "chicken", "cougar", "cow", "crab", "crocodile", "deer", "dog", "dolphin", "duck", "eagle",
-    "elephant", "fish", "flamingo", "giraffe", "horse", "ibis", "kangaroo", "leopard", "lion", "llama", "lobster", "panda", "pig", "rabbit",
-    "scorpion", "sea_turtle", "shark", "snake", "spider", "starfish", "trilobite", "turkey", "wolf",
+    "ape", "bear", "bison", "butterfly", "cat", "chicken", "cougar", "cow", "crab", "crocodile",
+    "deer", "dog", "dolphin", "duck", "eagle", "elephant", "fish", "flamingo", "giraffe", "horse",
+    "ibis", "kangaroo", "leopard", "lion", "llama", "lobster", "panda", "pig", "rabbit",
+    "scorpion", "sea_turtle", "shark", "snake", "spider", "starfish", "trilobite", "turkey",
+    "wolf",
 )  # fmt: skip
 RECORDED = ("bird", "cat", "chicken", "cow", "dog", "donkey", "frog", "lion", "monkey", "sheep")
 OF_THE_SCIENCE = (
@@ -77,7 +81,7 @@ def test_every_kind_of_the_shipped_models_has_a_row() -> None:
 
 def test_the_shipped_voices_are_heard_and_used() -> None:
     kinds = recorded()
-    assert set(RECORDED) < set(kinds) <= set(Ear.shipped().classes)
+    assert set(RECORDED) < set(kinds) <= set(AudioClassifier.shipped().classes)
     assert all(casting.voices({kind: 1.0}, kinds) == {kind: 1.0} for kind in kinds)
     assert casting.voices({"bat": 0.5, "zebra": 0.5}, kinds) == {"bat": 0.5, "donkey": 0.5}
 
@@ -123,7 +127,9 @@ def test_new_kinds_have_a_body_of_their_own() -> None:
 
 
 def test_old_kinds_are_what_they_were() -> None:
-    """What the six tables before animals.toml made of the kinds that ship, for several seeds: written down with that version."""
+    """What the six tables before animals.toml made of the kinds that ship, for several seeds:
+    written down with that version.
+    """
     kinds = sorted({*FIRST_PAINTED, *RECORDED})
     lines: list[object] = []
     for index, kind in enumerate(kinds):
@@ -141,5 +147,8 @@ def test_old_kinds_are_what_they_were() -> None:
 
 
 def test_prompts_without_a_mix_are_about_the_same_kinds_as_before() -> None:
-    kinds = "bird butterfly cat chicken cow dog donkey elephant frog horse lion monkey sheep spider squirrel"
+    kinds = (
+        "bird butterfly cat chicken cow dog donkey elephant frog horse lion monkey sheep spider "
+        "squirrel"
+    )
     assert prompts.subjects() == tuple(kinds.split())

@@ -1,4 +1,6 @@
-"""Which kinds animals are invented from: the file that evaluate writes, and the rule that reads it."""
+"""Which kinds animals are invented from: the file that evaluate writes, and the rule that reads
+it.
+"""
 
 from pathlib import Path
 
@@ -26,9 +28,8 @@ def test_the_better_half_is_invented_from() -> None:
     shares = many(24)
     chosen = to_invent_from(tuple(shares), report(**shares))
     assert chosen == tuple(shares)[:12]
-    assert to_invent_from(tuple(reversed(shares)), report(**shares)) == tuple(
-        reversed(chosen)
-    )  # the order is the model's
+    # the order is the model's
+    assert to_invent_from(tuple(reversed(shares)), report(**shares)) == tuple(reversed(chosen))
 
 
 def test_kinds_that_are_hardly_ever_named_are_left_out_while_enough_remain() -> None:
@@ -50,11 +51,12 @@ def test_a_model_without_a_report_invents_from_all_its_kinds() -> None:
     assert to_invent_from(("cat", "dog"), KindReport()) == ("cat", "dog")
     assert to_invent_from((), KindReport()) == ()
     assert to_invent_from(("cat", "dog"), report(cat=1.0)) == ("cat", "dog")
+    # fewer than FEWEST: all of them
     assert to_invent_from(("a", "b", "c"), report(a=0.0, b=1.0, c=0.5)) == (
         "a",
         "b",
         "c",
-    )  # fewer than FEWEST: all of them
+    )
 
 
 def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -110,12 +112,10 @@ def test_parents_are_of_one_build_where_they_can_be() -> None:
     kinds = ("ape", "bear", "butterfly", "eagle", "ibis", "shark", "zebra", "unheard")
     assert partners("ape", kinds) == ["bear", "zebra"]
     assert partners("ibis", kinds) == ["eagle"]
-    assert partners("shark", kinds) == [
-        name for name in kinds if name != "shark"
-    ]  # the only one that swims
-    assert partners("first", ("first", "second", "zebra")) == [
-        "second"
-    ]  # nothing is known of either
+    # the only one that swims
+    assert partners("shark", kinds) == [name for name in kinds if name != "shark"]
+    # nothing is known of either
+    assert partners("first", ("first", "second", "zebra")) == ["second"]
 
     pairs = [
         set(parents_of(species.mix)) for species in invent(("ape", "bear", "eagle", "ibis"), 6, 0)

@@ -163,7 +163,7 @@ def _config(settings: CardSettings) -> Config:
 def _studio(painter: ImageModel, singer: SoundModel, config: Config) -> pipeline.Studio:
     loaded = painter.model
     drawing = override(singer.engine.recipe, _as_text(config.sounds))
-    engine = singer.engine.drawing(drawing)
+    engine = singer.engine.with_sampling(drawing)
     return pipeline.Studio(
         loaded,
         override(loaded.recipe.sample, pipeline.portrait(loaded) | _as_text(config.images)),

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..config.recipes import Media, SampleRecipe, Solver, override
+from ..config.recipes import Medium, SampleRecipe, Solver, override
 from ..diffusion import batched_sampling, checkpoint, device, model, sampler
 from ..errors import BadInput
 from ..images import sampling
 from ..mastering import chain
 from ..sounds import rank
-from ..sounds.classifier import Ear
+from ..sounds.classifier import AudioClassifier
 from ..sounds.engine import CallRequest
-from ..sounds.generate import EmbeddedMaker
-from ..sounds.memorisation import Reference
+from ..sounds.generate import SpectrogramEngine
+from ..sounds.memorisation import MemorisationIndex
 from ..species import kinds, select
 from ..weights import shipped
 
@@ -210,7 +210,9 @@ class SoundModel:
     On one device with one number of threads, a call depends on its arguments alone.
     """
 
-    def __init__(self, engine: EmbeddedMaker, reference: Reference | None = None) -> None:
+    def __init__(
+        self, engine: SpectrogramEngine, reference: MemorisationIndex | None = None
+    ) -> None:
         """Wrap an engine; ``reference`` tells copies of the recordings it learned from."""
         self.engine = engine
         self.reference = reference
@@ -228,8 +230,8 @@ class SoundModel:
         """
         path = _model_path(name)
         loaded = _open_model(path, "recordings", device)
-        reference = Reference.load(path.with_suffix(".reference"))
-        return cls(EmbeddedMaker(loaded, loaded.recipe.sample), reference)
+        reference = MemorisationIndex.load(path.with_suffix(".reference"))
+        return cls(SpectrogramEngine(loaded, loaded.recipe.sample), reference)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -262,17 +264,19 @@ class SoundModel:
         """
         changes = {"steps": steps, "guidance": guidance}
         given = {key: str(value) for key, value in changes.items() if value is not None}
-        engine = self.engine.drawing(override(self.engine.recipe, given))
+        engine = self.engine.with_sampling(override(self.engine.recipe, given))
         if not 1 <= takes <= select.MOST:
             raise BadInput(f"takes={takes}: use 1 or more takes of a call.")
 
         # An unknown class is refused; what is left is told to the engine as the commands tell it.
-        engine.check(dict(weights or {}))
+        engine.check_mix(dict(weights or {}))
         mix = select.voices(weights or {}, engine.classes)
         request = CallRequest(seed=_checked(seed), mix=mix, seconds=seconds, takes=takes)
         results = [take for _, take in engine.make([request])]
         if takes > 1:
-            results = [rank.judge(results, mix, Ear.shipped(), self.reference)[0].take]
+            results = [
+                rank.rank_takes(results, mix, AudioClassifier.shipped(), self.reference)[0].take
+            ]
         return Sound(results[0].audio, results[0].rate)
 
 
@@ -294,7 +298,7 @@ def master(
     """
     samples, rate = sound
     clip = np.asarray(samples, dtype=np.float32)
-    return chain.master([clip[:, None] if clip.ndim == 1 else clip], rate, settings)[0]
+    return chain.master_clips([clip[:, None] if clip.ndim == 1 else clip], rate, settings)[0]
 
 
 def _model_path(name: str | Path) -> Path:
@@ -306,7 +310,7 @@ def _model_path(name: str | Path) -> Path:
 
 
 def _open_model(
-    path: Path, media: Media, device_name: str, options: Mapping[str, object] | None = None
+    path: Path, media: Medium, device_name: str, options: Mapping[str, object] | None = None
 ) -> model.Model:
     hints = {key: str(value) for key, value in (options or {}).items()}
     loaded = model.load(path, device.choose(device_name), hints)

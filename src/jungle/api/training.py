@@ -10,7 +10,8 @@ from typing import Any
 
 import platformdirs
 
-from ..config.recipes import Recipe, find, override
+from ..config.recipe_table import find_recipe
+from ..config.recipes import Recipe, override
 from ..data import folders, sources
 from ..data.formats import PHOTOS
 from ..diffusion import checkpoint, device
@@ -22,7 +23,6 @@ from ..images.evaluate import Scores
 from ..images.training import PhotoRun
 from ..sounds import dataset as sound_dataset
 from ..sounds import evaluate as sound_evaluate
-from ..sounds.classifier import Ear
 from ..sounds.evaluate import CallScores
 from ..sounds.training import CallRun
 from .models import ImageModel, SoundModel
@@ -128,9 +128,9 @@ def evaluate(
             model.model, photos, model.model.recipe.sample, order, lambda painted: None
         )
 
-    clips = sound_dataset.load(folder, find("call", "recordings"), cache)
+    clips = sound_dataset.load_audio_dataset(folder, find_recipe("call", "recordings"), cache)
     return sound_evaluate.evaluate(
-        model.engine, clips, Ear.shipped(), _CALLS if count is None else count, seed, Path(out)
+        model.engine, clips, _CALLS if count is None else count, seed, out=Path(out)
     )
 
 
@@ -153,7 +153,8 @@ def _open_run(
     # Opening a folder that holds the same run goes on with it; the data decide part of "the same".
     photos = medium is PHOTOS
     chosen = _recipe(recipe, photos, options)
-    data: Any = (image_dataset if photos else sound_dataset).load(files, chosen, cache)
+    load = image_dataset.load if photos else sound_dataset.load_audio_dataset
+    data: Any = load(files, chosen, cache)
     kind: Any = PhotoRun if photos else CallRun
     run: Run[Any] = kind(out, data, chosen, compute, minutes, time.monotonic, started, cache)
     run.list_skipped()  # writes skipped.txt
@@ -161,7 +162,7 @@ def _open_run(
 
 
 def _recipe(name: str, photos: bool, options: Mapping[str, object]) -> Recipe:
-    named = find(name, "photos" if photos else "recordings")
+    named = find_recipe(name, "photos" if photos else "recordings")
     recipe = override(named, {key: str(value) for key, value in options.items()})
     if recipe.adversarial_share == 1:
         raise BadInput(

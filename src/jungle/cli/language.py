@@ -1,31 +1,44 @@
-"""``jungle language``: phrases by the embedded engine, or by a language model inside the same language."""
+"""``jungle language``: phrases of the embedded engine, or of a language model in that language."""
 
 import os
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from ..config.jungle_toml import CHOICES, Config, JungleFolder
+from ..config.paths import cache_folder
 from ..errors import BadInput
-from .options import Shared, answer, common, say
+from ..language import export
+from ..language.family import family_of
+from ..language.language import Language
+from ..language.llm.converse import Conversation, converse, write_conversation
+from ..language.llm.session import MODES, LlmWishes
+from ..language.phonology.vocal_tract import voice_named
+from ..storage.atomic import check_place
+from .options import CommonOptions, common_options, log, print_result
 
-if TYPE_CHECKING:
-    from ..config.jungle_toml import Config
-    from ..language.family import Family
-    from ..language.language import Language
-    from ..language.llm.converse import Conversation
-    from ..language.llm.session import LlmWishes
-
-SHOWN = 16  # phrases on the screen
-OF_A_MODEL = ("base_url", "model", "theme", "faithful", "require_llm", "mode", "deadline")
+_SHOWN = 16  # phrases on the screen
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class LanguageResult:
+    """Phrases and the files they are in: the phrases' own first, the grammar last."""
+
+    name: str  # of the language
+    files: Sequence[Path]
+    lines: Sequence[tuple[str, str]]  # phrase, and its English, or "" where it is not known
+    extra: Mapping[str, Any] = field(default_factory=dict)  # more for --json
+
+
+@click.command("language")
 @click.option(
     "--engine",
     default="embedded",
-    type=click.Choice(["embedded", "openai"]),
+    type=click.Choice(CHOICES["phrases_by"]),
     help="Ours, or any server of OpenAI's protocol.",
 )
 @click.option("-n", "--count", default=16, help="How many phrases.")
@@ -55,7 +68,7 @@ OF_A_MODEL = ("base_url", "model", "theme", "faithful", "require_llm", "mode", "
 @click.option(
     "--mode",
     default=None,
-    type=click.Choice(["auto", "list", "plan", "grammar"]),
+    type=click.Choice(MODES),
     help="How openai is asked.",
 )
 @click.option(
@@ -77,109 +90,113 @@ OF_A_MODEL = ("base_url", "model", "theme", "faithful", "require_llm", "mode", "
     default=None,
     help="Fail, with exit code 3, where openai delivers too few phrases.",
 )
-@common
-def language(
-    shared: Shared, engine: str, count: int, seed: int | None, voice: str, out: str, **wishes: Any
+@common_options
+def language_command(
+    common: CommonOptions, engine: str, count: int, out: str, **arguments: Any
 ) -> None:
-    """Phrases of a language that exists: animal_language.txt, with their meaning, a dictionary and a grammar beside it."""
-    from ..config import jungle_toml
-    from ..language import export
-    from ..language.phonology.vocal_tract import voice_named
-    from ..storage.atomic import check_place
-
-    check_place(Path(out))
-    if shared.options:
+    """Phrases of a language that exists: animal_language.txt, with their meaning,
+    a dictionary and a grammar beside it.
+    """
+    folder = Path(out)
+    check_place(folder)
+    if common.options:
         raise BadInput(
-            f"-o {next(iter(shared.options))}: a language has no such option; leave -o out."
+            f"-o {next(iter(common.options))}: a language has no such option; leave -o out."
         )
-    known = jungle_toml.read(Path())
-    family = _family(known.language, known.seed if seed is None else seed, voice)
-    voice_named(family.voice)
+    config = JungleFolder.open(Path()).config
+    seed, voice = arguments.pop("seed"), arguments.pop("voice")
+    language = _open_language(config, config.seed if seed is None else seed, voice)
+
+    # What is left of the arguments are the wishes for a language model.
     if engine == "openai":
-        talk = ask_model(shared, family.language, count, model_wishes(known, wishes))
-        files, lines = (
-            _write(Path(out), talk),
-            [(line.text, line.phrase.english if line.phrase else "") for line in talk.lines],
-        )
-        name = talk.tongue.name
-        extra = {
-            "provenance": [line.provenance for line in talk.lines],
-            "warnings": list(talk.warnings),
-        }
+        result = _write_asked(common, language, count, llm_wishes(config, arguments), folder)
     else:
-        for key in OF_A_MODEL:
-            if wishes[key] is not None:
-                raise BadInput(
-                    f"--{key.replace('_', '-')} belongs to --engine openai: add it, or leave --{key.replace('_', '-')} out."
-                )
-        if not 1 <= count <= export.MOST:
-            raise BadInput(f"Cannot say {count} phrases: ask for 1 to {export.MOST}.")
-        phrases = list(family.language.phrases(count))
-        files = export.write_language(Path(out), family.language, phrases)
-        lines, name, extra = (
-            [(phrase.text, phrase.english) for phrase in phrases],
-            family.language.name,
-            {},
-        )
-    told_lines = "\n".join("   ".join(filter(None, line)) for line in lines[:SHOWN])
-    more = f"\n... and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    text = f"{told_lines}{more}\n{len(lines)} phrases of {name} in {files[0]}; how it works: {files[-1]}"
-    answer(
-        shared.as_json,
-        text,
+        _refuse_llm_options(arguments)
+        result = _write_embedded(language, count, folder)
+    _print_language(common, result)
+
+
+def _open_language(config: Config, seed: int, voice: str) -> Language:
+    """The language of a family; the command line's ``voice`` wins over that of [language].
+
+    Raises:
+        BadInput: there is no such voice.
+    """
+    family = family_of(seed, {"voice": "songbird"} | config.language, voice)
+    voice_named(family.voice)
+    return family.language
+
+
+def _refuse_llm_options(given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if value is not None:
+            flag = f"--{key.replace('_', '-')}"
+            raise BadInput(f"{flag} belongs to --engine openai: add it, or leave {flag} out.")
+
+
+def _write_embedded(language: Language, count: int, out: Path) -> LanguageResult:
+    if not 1 <= count <= export.MOST:
+        raise BadInput(f"Cannot say {count} phrases: ask for 1 to {export.MOST}.")
+    phrases = list(language.phrases(count))
+    files = export.write_language(out, language, phrases)
+    lines = [(phrase.text, phrase.english) for phrase in phrases]
+    return LanguageResult(language.name, files, lines)
+
+
+def _write_asked(
+    common: CommonOptions, language: Language, count: int, wishes: LlmWishes, out: Path
+) -> LanguageResult:
+    talk = ask_model(common, language, count, wishes)
+    files = write_conversation(out, talk)
+    lines = [(line.text, line.phrase.english if line.phrase else "") for line in talk.lines]
+    extra = {
+        "provenance": [line.provenance for line in talk.lines],
+        "warnings": list(talk.warnings),
+    }
+    return LanguageResult(talk.tongue.name, files, lines, extra)
+
+
+def _print_language(common: CommonOptions, result: LanguageResult) -> None:
+    count, files = len(result.lines), result.files
+    shown = "\n".join("   ".join(filter(None, line)) for line in result.lines[:_SHOWN])
+    more = f"\n... and {count - _SHOWN} more" if count > _SHOWN else ""
+    places = f"{count} phrases of {result.name} in {files[0]}; how it works: {files[-1]}"
+    print_result(
+        common.as_json,
+        f"{shown}{more}\n{places}",
         files=files,
-        language=name,
-        phrases=[line[0] for line in lines],
-        **extra,
+        language=result.name,
+        phrases=[phrase for phrase, _ in result.lines],
+        **result.extra,
     )
 
 
-def _family(table: dict[str, Any], seed: int, voice: str) -> "Family":
-    from ..language.family import family_of
+def llm_wishes(config: Config, given: Mapping[str, Any]) -> LlmWishes:
+    """What is wanted of a language model: jungle.toml, changed by the options that were given."""
+    wishes: dict[str, Any] = {"world": config.world}
+    for key in ("base_url", "model", "theme", "mode"):
+        if config.language.get(key):
+            wishes[key] = config.language[key]
+    wishes |= {key: value for key, value in given.items() if value is not None}
 
-    return family_of(seed, {"voice": "songbird"} | table, voice)
-
-
-def model_wishes(known: "Config", given: dict[str, Any]) -> "LlmWishes":
-    """What is wanted of a language model: jungle.toml, and what was ``given`` on the command line, which wins."""
-    from ..language.llm.session import LlmWishes
-
-    told = {
-        key: known.language[key]
-        for key in ("base_url", "model", "theme", "mode")
-        if known.language.get(key)
-    }
-    wishes = {
-        "world": known.world,
-        **told,
-        **{key: value for key, value in given.items() if value is not None},
-    }
-    wishes["require"] = wishes.pop("require_llm", False)
-    return LlmWishes(**wishes)
+    # --require-llm says whose it is; the wishes are a language model's anyway.
+    require = wishes.pop("require_llm", False)
+    return LlmWishes(**wishes, require=require)
 
 
 def ask_model(
-    shared: Shared, tongue: "Language", count: int, wishes: "LlmWishes"
-) -> "Conversation":
-    """Phrases by a language model; what it does on the way and its warnings are said on stderr."""
-    from ..language.llm.converse import converse
-    from .models import cache
-
+    common: CommonOptions, language: Language, count: int, wishes: LlmWishes
+) -> Conversation:
+    """Phrases by a language model; what it does on the way and its warnings go to stderr."""
     talk = converse(
-        tongue,
+        language,
         count,
         wishes,
         os.environ,
-        cache(),
+        cache_folder(),
         time.monotonic,
-        lambda sentence: say(sentence, shared.quiet),
+        lambda sentence: log(sentence, common.quiet),
     )
     for warning in talk.warnings:
-        say(warning, shared.quiet)
+        log(warning, common.quiet)
     return talk
-
-
-def _write(out: Path, talk: "Conversation") -> list[Path]:
-    from ..language.llm.converse import write_conversation
-
-    return write_conversation(out, talk)

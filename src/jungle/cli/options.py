@@ -1,20 +1,33 @@
-"""What every command shares: options, log, result, progress bar, stopping, and the way an error is shown."""
+"""What every command shares: its options, log, result, progress bars, and how it is stopped."""
 
 import functools
 import json
 import os
 import signal
 import sys
-import traceback
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
+from tqdm import tqdm
 
 from ..errors import BadInput
+from .invocation import Invocation
 
 Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CommonOptions:
+    """The options that every command has, but -C and --debug, which are obeyed before it runs."""
+
+    device: str = ""
+    options: dict[str, str] = field(default_factory=dict)  # of -o
+    quiet: bool = True
+    as_json: bool = False
+    started: float = field(default_factory=time.monotonic)  # see Invocation
 
 
 def option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -28,18 +41,15 @@ def option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...])
     return pairs
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """The options that every command has."""
-
-    device: str
-    options: dict[str, str]  # of -o
-    quiet: bool
-    as_json: bool
+def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Keep ``--debug`` for the error that ends the command."""
+    invocation = context.find_object(Invocation)
+    if invocation is not None:
+        invocation.debug = value
 
 
-def common(command: Command) -> Command:
-    """Give a command the shared options, as its first argument, and work in the folder of ``-C``."""
+def common_options(command: Command) -> Command:
+    """Give a command the common options as its first argument, and work in the folder of -C."""
     decorators = [
         click.option("-C", "folder", default=".", metavar="DIR", help="Work in this folder."),
         click.option(
@@ -58,72 +68,80 @@ def common(command: Command) -> Command:
         ),
         click.option("--quiet", is_flag=True, help="No progress, no log."),
         click.option("--json", "as_json", is_flag=True, help="One JSON summary on stdout."),
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        click.option(
+            "--debug",
+            is_flag=True,
+            is_eager=True,  # known before another option is refused
+            expose_value=False,
+            callback=_remember_debug,
+            help="Show the traceback of an error.",
+        ),
     ]
 
+    # -C and --debug end here: a command sees the folder it works in, and nothing of tracebacks.
+    @click.pass_context
     @functools.wraps(command)
     def wrapped(
-        *,
-        folder: str,
-        debug: bool,
-        device: str,
-        options: dict[str, str],
-        quiet: bool,
-        as_json: bool,
-        **arguments: Any,
+        context: click.Context, /, folder: str, device: str, options: dict[str, str], **rest: Any
     ) -> Any:
-        try:
-            os.chdir(folder)
-        except OSError as error:
-            raise BadInput(
-                f"-C {folder}: cannot work there ({error.strerror}); name a folder that exists."
-            ) from None
-        return command(Shared(device, options, quiet, as_json), **arguments)
+        _work_in(folder)
+        quiet, as_json = rest.pop("quiet"), rest.pop("as_json")
+        invocation = context.find_object(Invocation) or Invocation(time.monotonic())
+        common = CommonOptions(device, options, quiet, as_json, invocation.started)
+        return command(common, **rest)
 
     return functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), wrapped)
 
 
-def say(text: str, quiet: bool) -> None:
+def _work_in(folder: str) -> None:
+    """Obey ``-C``, as make and git do.
+
+    The only place that changes the working folder of the process, which belongs to the command
+    line: every path that a person wrote, and every path that is printed, is relative to it, and
+    code below ``cli/`` gets its folders as arguments.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise BadInput(
+            f"-C {folder}: cannot work there ({error.strerror}); name a folder that exists."
+        ) from None
+
+
+def log(text: str, quiet: bool) -> None:
     """A line of log on stderr."""
     if not quiet:
         click.echo(text, err=True)
 
 
-def answer(as_json: bool, text: str, **values: Any) -> None:
+def print_result(as_json: bool, text: str, **values: Any) -> None:
     """The result on stdout: plain text, or one JSON object."""
     click.echo(json.dumps(values, default=str, ensure_ascii=False) if as_json else text)
 
 
-def bar(total: int, unit: str, quiet: bool) -> Any:
+def _interval() -> float:
+    """Seconds between two drawings of a bar: a log file keeps every one of them."""
+    return 0.5 if sys.stderr.isatty() else 20.0
+
+
+def progress_bar(total: int, unit: str, quiet: bool) -> Any:
     """A progress bar with an estimate on stderr."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=total,
-        unit=unit,
-        disable=quiet,
-        dynamic_ncols=True,
-        mininterval=0.5 if sys.stderr.isatty() else 20.0,
-    )
+    return tqdm(total=total, unit=unit, disable=quiet, dynamic_ncols=True, mininterval=_interval())
 
 
-def work_bar(done: float, quiet: bool) -> Any:
-    """A progress bar with an estimate on stderr, in shares of the work, of which ``done`` was done before."""
-    from tqdm import tqdm
-
-    form = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
-    interval = 0.5 if sys.stderr.isatty() else 20.0
+def training_bar(done: float, quiet: bool) -> Any:
+    """A progress bar on stderr in shares of the work, of which ``done`` was done before."""
     return tqdm(
         total=1.0,
         initial=done,
-        bar_format=form,
+        bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}",
         disable=quiet,
         dynamic_ncols=True,
-        mininterval=interval,
+        mininterval=_interval(),
     )
 
 
-def follow(progress: Any) -> Callable[[int, int], None]:
+def progress_callback(progress: Any) -> Callable[[int, int], None]:
     """``report(done, total)`` that moves a progress bar; a total of 0 is not known yet."""
 
     def report(done: int, total: int) -> None:
@@ -133,30 +151,22 @@ def follow(progress: Any) -> Callable[[int, int], None]:
     return report
 
 
-class Stop:
+class GracefulStop:
     """Ctrl-C and SIGTERM ask for a stop between two updates; a second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.asked = False
         self._before = {
-            number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)
+            signum: signal.signal(signum, self) for signum in (signal.SIGINT, signal.SIGTERM)
         }
 
     def end(self) -> None:
         """Let the signals do again what they did before."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
 
-    def __call__(self, number: int, frame: object) -> None:
+    def __call__(self, signum: int, frame: object) -> None:
         """Handle the signal."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-
-
-def fail(sentence: str, code: int) -> None:
-    """Say what is wrong and leave; with ``--debug`` the traceback comes first."""
-    if "--debug" in sys.argv:
-        traceback.print_exc()
-    click.echo(f"jungle: {' '.join(sentence.split())}", err=True)
-    sys.exit(code)

@@ -1,4 +1,6 @@
-"""Opening many files: two at a time, in order, and what cannot be used comes back with its reason; and what was decoded, item by item."""
+"""Opening many files: two at a time, in order, and what cannot be used comes back with its reason;
+and what was decoded, item by item.
+"""
 
 import mmap
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +30,9 @@ class Unreadable(BadInput):
 
 
 def decode_all(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator[Any]:
-    """``decode`` of each path in order, two at a time; an :class:`Unreadable` is returned in its place."""
+    """``decode`` of each path in order, two at a time; an :class:`Unreadable` is returned in its
+    place.
+    """
 
     def attempt(path: Path) -> Any:
         try:
@@ -45,8 +49,8 @@ def decode_all(paths: Iterable[Path], decode: Callable[[Path], Any]) -> Iterator
 def mapped(path: Path) -> np.ndarray:
     """The array in an ``.npy`` file, read from the disk where it is touched.
 
-    Training touches items at random: without this advice the system reads far ahead of each, which from a million photos took
-    400 times as long (docs/LOG.md).
+    Training touches items at random: without this advice the system reads far ahead of each, which
+    from a million photos took 400 times as long (docs/LOG.md).
 
     Raises:
         OSError, ValueError: there is no such file, or it holds no array.

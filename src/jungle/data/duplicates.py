@@ -9,7 +9,8 @@ Indices = NDArray[np.intp]
 
 
 def components(left: Indices, right: Indices, count: int) -> NDArray[np.int64]:
-    """For each of ``count`` items the number of its group: items joined by pairs (``left[i]``, ``right[i]``) share one.
+    """For each of ``count`` items the number of its group: items joined by pairs (``left[i]``,
+    ``right[i]``) share one.
 
     Groups are numbered in the order of their first item.
     """

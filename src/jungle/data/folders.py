@@ -1,9 +1,10 @@
-"""Which files of a folder are photos or recordings, which class each belongs to, and which of them a limit keeps.
+"""Which files of a folder are photos or recordings, which class each belongs to, and which of them
+a limit keeps.
 
-The rule:
-1. Hidden files, ``__MACOSX`` and everything that is not of the wanted medium are passed over.
-2. Start at the deepest folder that holds all files. If all its sub-folders are called train, val or test, they count as one.
-3. Two or more sub-folders with files are classes; whatever is nested inside one belongs to it. Files lying
+The rule: 1. Hidden files, ``__MACOSX`` and everything that is not of the wanted medium are passed
+over. 2. Start at the deepest folder that holds all files. If all its sub-folders are called train,
+val or test, they count as one. 3. Two or more sub-folders with files are classes; whatever is
+nested inside one belongs to it. Files lying
    beside them have no class and are listed as skipped.
 4. Otherwise there is one class, named by the folder.
 """
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..config.recipes import Order
+from ..config.recipes import LimitOrder
 from ..errors import BadInput
 from ..species.animals import english_names
 from .formats import HEAD, MEDIA, PHOTOS, Media, media_of
@@ -46,7 +47,9 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """The files of a folder in path order: class folders sorted by their own (Italian) names, then files by name."""
+    """The files of a folder in path order: class folders sorted by their own (Italian) names, then
+    files by name.
+    """
 
     root: Path  # paths are relative to it
     files: list[File]
@@ -67,10 +70,14 @@ def _head(path: str) -> bytes:
 
 
 def _walk(root: str) -> dict[str, dict[str, Media]]:
-    """Relative folder -> its photos and recordings, sorted. Links to folders are followed, each folder once."""
+    """Relative folder -> its photos and recordings, sorted. Links to folders are followed, each
+    folder once.
+    """
     result: dict[str, dict[str, Media]] = {}
     seen: set[str] = set()
+
     for here, folders, names in os.walk(root, followlinks=True):
+        # A link may lead back up: each real folder is entered once.
         real = os.path.realpath(here)
         if real in seen:
             folders.clear()
@@ -83,6 +90,7 @@ def _walk(root: str) -> dict[str, dict[str, Media]]:
             path = os.path.join(here, name)
             if media := media_of(name, partial(_head, path)):
                 found[name] = media
+
     return result
 
 
@@ -97,6 +105,9 @@ def _own_name(folder: Path) -> str:
 def _classes(folders: list[str], own_name: str) -> dict[str, str | None]:
     """Relative folder -> class name; None where files lie beside the class folders."""
     parts = {folder: folder.split("/") if folder else [] for folder in folders}
+
+    # :Folders such as train and val are taken out of the path wherever all paths have one at that
+    # depth.
     while True:
         depth = sum(
             1
@@ -108,14 +119,18 @@ def _classes(folders: list[str], own_name: str) -> dict[str, str | None]:
         if not heads or any(head.lower() not in SPLITS for head in heads):
             break
         parts = {folder: p[:depth] + p[depth + 1 :] for folder, p in parts.items()}
+
     if len(heads) > 1:
         return {folder: p[depth] if len(p) > depth else None for folder, p in parts.items()}
     shared = [part for part in next(iter(parts.values()))[:depth] if part.lower() not in SPLITS]
+
     return dict.fromkeys(folders, shared[-1] if shared else own_name)
 
 
 def scan(folder: Path, media: Media = PHOTOS) -> Found:
-    """Find the files of one medium in a folder, by the rule at the top of this file. Nothing is decoded."""
+    """Find the files of one medium in a folder, by the rule at the top of this file. Nothing is
+    decoded.
+    """
     walked = {
         relative: [name for name, kind in names.items() if kind is media]
         for relative, names in _walk(str(folder)).items()
@@ -126,9 +141,12 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
     classes = _classes(list(names), _own_name(folder))
     files: list[File] = []
     skipped: list[Skipped] = []
+
     for relative in sorted(names, key=lambda f: (classes[f] or "", f)):
         name = classes[relative]
         paths = (f"{relative}/{file}" if relative else file for file in names[relative])
+
+        # :Their class cannot be known; dropping them without a word would be worse.
         if name is None:
             skipped += [
                 Skipped(path, "lies beside the class folders, so its class is unknown")
@@ -136,6 +154,7 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
             ]
         else:
             files += [File(path, english_names().get(name.lower(), name)) for path in paths]
+
     return Found(folder, files, skipped)
 
 
@@ -143,11 +162,13 @@ def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -
     """The files of one medium in one or several folders; classes of the same name are one class.
 
     Args:
-        folders: one or more. Of one, paths are relative to it, of several to the folder that holds them all.
+        folders: one or more. Of one, paths are relative to it, of several to the folder that holds
+            them all.
         exclude: a list of files to leave out (:func:`read_list`).
 
     Raises:
-        BadInput: the list cannot be read or names none of the files; or the folders lie on different disks of Windows.
+        BadInput: the list cannot be read or names none of the files; or the folders lie on
+            different disks of Windows.
     """
     scans = [scan(folder, media) for folder in folders]
     if exclude:
@@ -159,6 +180,8 @@ def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -
         root = Path(os.path.commonpath([folder.absolute() for folder in folders]))
     except ValueError:
         raise BadInput("The folders lie on different disks: copy them into one folder.") from None
+
+    # Paths relative to one root keep files of the same name in two folders apart.
     prefixes = [folder.absolute().relative_to(root).as_posix() for folder in folders]
     files: dict[str, File] = {}  # by path: a folder may lie inside another one
     skipped: list[Skipped] = []
@@ -174,7 +197,8 @@ def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -
 
 
 def read_list(path: Path) -> frozenset[str]:
-    """A list of files: one path a line, relative to their folder (``cat/1.jpg``) or to the one above it (``photos/cat/1.jpg``).
+    """A list of files: one path a line, relative to their folder (``cat/1.jpg``) or to the one
+    above it (``photos/cat/1.jpg``).
 
     Raises:
         BadInput: it cannot be read as text.
@@ -208,11 +232,13 @@ def _without(scans: Sequence[Found], exclude: Path) -> list[Found]:
             )
         )
 
-    # A list that fits no file is a mistake, and would let a model train on what it is to be judged by.
+    # A list that fits no file is a mistake, and would let a model train on what it is to be judged
+    # by.
     if all(len(new.files) == len(old.files) for new, old in zip(results, scans, strict=True)):
         names = " and ".join(f"'{found.root}'" for found in scans)
         raise BadInput(
-            f"No line of {exclude} names a file in {names}: write paths relative to the folder, for example cat/1.jpg."
+            f"No line of {exclude} names a file in {names}: write paths relative to the folder, "
+            "for example cat/1.jpg."
         )
     return results
 
@@ -230,7 +256,9 @@ def kind_of(folder: Path) -> Media:
 
 
 def holds_none(place: str, part: str, *wanted: Media) -> str:
-    """The sentence for a place without files of the wanted media (none given: of any); ``part`` is what a class lies in."""
+    """The sentence for a place without files of the wanted media (none given: of any); ``part`` is
+    what a class lies in.
+    """
     media = wanted or MEDIA
     words = " and no ".join(f"{one.word}s" for one in media)
     forms = ", or ".join(f"{one.forms} files" for one in media)
@@ -252,17 +280,18 @@ def require_enough(folder: Path, usable: int, skipped: Sequence[Skipped], media:
     )
     told = f" ({len(skipped)} skipped: {reasons})" if skipped else ""
     raise BadInput(
-        f"The folder '{folder}' has {usable} usable {media.word}{'s' * (usable != 1)}, at least {FEWEST} are needed{told}."
+        f"The folder '{folder}' has {usable} usable {media.word}{'s' * (usable != 1)}, at least "
+        f"{FEWEST} are needed{told}."
     )
 
 
-def choose(names: Sequence[str], limit: int, order: Order, seed: int) -> list[int]:
+def choose(names: Sequence[str], limit: int, order: LimitOrder, seed: int) -> list[int]:
     """Which files a limit keeps, as indices into ``names``, the class of each file in path order.
 
     Args:
         limit: how many at most; 0 = all, in path order.
-        order: ``path`` keeps the first; ``balanced`` takes one of each class in turn, each class in path order;
-            ``shuffled`` draws by ``seed``.
+        order: ``path`` keeps the first; ``balanced`` takes one of each class in turn, each class in
+            path order; ``shuffled`` draws by ``seed``.
     """
     count = len(names)
     if limit == 0 or limit >= count:

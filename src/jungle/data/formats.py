@@ -1,4 +1,6 @@
-"""The two kinds of files that jungle learns from, photos and recordings, and how one is told from anything else."""
+"""The two kinds of files that jungle learns from, photos and recordings, and how one is told from
+anything else.
+"""
 
 import os
 from collections.abc import Callable
@@ -18,7 +20,9 @@ class Media:
 
 
 def is_picture_data(head: bytes) -> bool:
-    """Whether the first :data:`HEAD` bytes of a file are those of a JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF."""
+    """Whether the first :data:`HEAD` bytes of a file are those of a JPEG, PNG, GIF, WebP, AVIF,
+    HEIC or TIFF.
+    """
     return (
         head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*"))
         or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
@@ -27,7 +31,9 @@ def is_picture_data(head: bytes) -> bool:
 
 
 def is_sound_data(head: bytes) -> bool:
-    """Whether the first :data:`HEAD` bytes of a file are those of a WAV, FLAC, Ogg, MP3, AAC, AIFF, AU, CAF or M4A."""
+    """Whether the first :data:`HEAD` bytes of a file are those of a WAV, FLAC, Ogg, MP3, AAC, AIFF,
+    AU, CAF or M4A.
+    """
     return (
         head.startswith((b"fLaC", b"OggS", b".snd", b"caff"))
         or (head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE")
@@ -38,7 +44,9 @@ def is_sound_data(head: bytes) -> bool:
 
 
 def is_mpeg_audio(head: bytes) -> bool:
-    """Whether they are an ID3 tag, an MP2 or MP3 frame (ISO/IEC 11172-3, 2.4.2.3) or an AAC frame in ADTS, not text in UTF-16."""
+    """Whether they are an ID3 tag, an MP2 or MP3 frame (ISO/IEC 11172-3, 2.4.2.3) or an AAC frame
+    in ADTS, not text in UTF-16.
+    """
     if head.startswith(b"ID3"):
         return True
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
@@ -51,19 +59,27 @@ def is_mpeg_audio(head: bytes) -> bool:
 
 PHOTOS = Media(
     "photo", "JPEG, PNG or WebP",
-    frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif"}),
+    frozenset({
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif",
+        ".tiff", ".heic", ".heif",
+    }),
     is_picture_data,
 )  # fmt: skip
 RECORDINGS = Media(
     "recording", "WAV, FLAC or MP3",
-    frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".au", ".wma", ".caf", ".w64"}),
+    frozenset({
+        ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".au",
+        ".wma", ".caf", ".w64",
+    }),
     is_sound_data,
 )  # fmt: skip
 MEDIA = (PHOTOS, RECORDINGS)
 
 
 def media_of(name: str, head: Callable[[], bytes]) -> Media | None:
-    """What a file is, by its suffix, else by its first bytes, which are only then asked for; None = neither."""
+    """What a file is, by its suffix, else by its first bytes, which are only then asked for; None =
+    neither.
+    """
     suffix = os.path.splitext(name)[1].lower()
     for media in MEDIA:
         if suffix in media.suffixes:

@@ -57,8 +57,11 @@ Groups = Sequence[Sequence[str]]
 
 
 def twins(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]:
-    """Groups of files that are the same or almost the same, and those among them that lie in different classes."""
+    """Groups of files that are the same or almost the same, and those among them that lie in
+    different classes.
+    """
     lines: list[str] = []
+
     for title, groups in (("Exact duplicates", exact), ("Near duplicates", near)):
         extra = sum(len(group) - 1 for group in groups)
         lines.append(
@@ -69,9 +72,13 @@ def twins(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]
         lines += examples(
             [" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups]
         )
+
+    # :Only a person can decide these.
     if disputed:
         lines.append(
-            f"The same {word} in different classes: {len(disputed):,} groups. Decide which class is right."
+            f"The same {word} in different classes: {len(disputed):,} groups. Decide which class "
+            "is right."
         )
         lines += examples([" = ".join(group[:3]) for group in disputed])
+
     return lines

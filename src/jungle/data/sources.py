@@ -1,9 +1,8 @@
 """From what a user writes after ``jungle train`` to a local folder of photos or recordings.
 
-my-photos/              a folder, used where it lies
-my-photos.zip           unpacked once, into the cache
-kaggle:OWNER/NAME       downloaded by ``kagglehub``, which keeps its own cache
-hf:OWNER/NAME           downloaded by ``huggingface_hub``: folders of files, one zip, or parquet files (by ``datasets``)
+my-photos/              a folder, used where it lies my-photos.zip           unpacked once, into the
+cache kaggle:OWNER/NAME       downloaded by ``kagglehub``, which keeps its own cache hf:OWNER/NAME
+downloaded by ``huggingface_hub``: folders of files, one zip, or parquet files (by ``datasets``)
 """
 
 import contextlib
@@ -26,17 +25,19 @@ from ..storage.hashing import digest_file
 from .folders import holds_none, is_hidden, scan
 from .formats import HEAD, MEDIA, PHOTOS, RECORDINGS, Media, media_of
 
-MAX_FILE = (
-    512 << 20
-)  # bytes of one unpacked file; an hour of 16-bit stereo at 48 kHz is 700 MB, and far more than a call
-MAX_RATIO = 100  # unpacked size over the size of the zip; photos reach 1.1, recordings of silence 10, bombs a thousand and more
+# bytes of one unpacked file; an hour of 16-bit stereo at 48 kHz is 700 MB, and far more than a call
+MAX_FILE = 512 << 20
+# unpacked size over the size of the zip; photos reach 1.1, recordings of silence 10, bombs a
+# thousand and more
+MAX_RATIO = 100
 SMALL = 64 << 20  # unpacked bytes below which any ratio is harmless
 _HANDLE = r"[\w.-]+/[\w.-]+"
 _UNZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 def resolve(source: str, cache: Path, media: Media | None = None) -> Path:
-    """The local folder that ``source`` stands for; downloads and unpacks what is not there yet, photos and recordings alike.
+    """The local folder that ``source`` stands for; downloads and unpacks what is not there yet,
+    photos and recordings alike.
 
     Args:
         media: what is wanted, if that is known: a source without any of it is refused.
@@ -50,33 +51,43 @@ def resolve(source: str, cache: Path, media: Media | None = None) -> Path:
         return _kaggle(handle)
     if kind == "hf":
         return _hugging_face(handle, cache, media)
+
     if "://" in source:
         raise BadInput(
-            f"'{source}' is a web address: download it and give the folder or zip, or write kaggle:OWNER/NAME or hf:OWNER/NAME."
+            f"'{source}' is a web address: download it and give the folder or zip, or write "
+            "kaggle:OWNER/NAME or hf:OWNER/NAME."
         )
+
+    # What exists on this disk goes before what might be meant.
     path = Path(os.path.expanduser(source))
     if source and os.path.isdir(path):  # unlike Path.is_dir, no error for a name that is too long
         return path
     if source and os.path.isfile(path):
         return unzip(path, cache, media)
     raise BadInput(
-        f"There is no folder or zip '{source}': check the spelling, or write kaggle:OWNER/NAME or hf:OWNER/NAME."
+        f"There is no folder or zip '{source}': check the spelling, or write kaggle:OWNER/NAME or "
+        "hf:OWNER/NAME."
     )
 
 
 def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
-    """Unpack the photos and recordings of a zip into a folder of the cache named by its content; at once if that is there.
+    """Unpack the photos and recordings of a zip into a folder of the cache named by its content; at
+    once if that is there.
 
     Raises:
         BadInput: not a zip, damaged, locked, without files of ``media``, or dangerous.
     """
     if not zipfile.is_zipfile(path):
         raise BadInput(
-            f"'{path}' is neither a folder nor a zip: give the folder that holds the {_wanted(media)}."
+            f"'{path}' is neither a folder nor a zip: give the folder that holds the "
+            f"{_wanted(media)}."
         )
+
+    # By content: a zip that was changed is unpacked anew, the same one never twice.
     home = cache / "unzipped" / path.stem / digest_file(path)
     if home.is_dir():
         return home
+
     try:
         with zipfile.ZipFile(path) as archive:
             entries, word = _safe_entries(path, archive, media)
@@ -88,8 +99,10 @@ def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
         raise BadInput(f"The zip '{path}' is damaged ({problem}): download it again.") from problem
     except OSError as problem:
         raise BadInput(
-            f"The zip '{path}' cannot be unpacked into '{home}' ({problem.strerror or problem}): free some space."
+            f"The zip '{path}' cannot be unpacked into '{home}' ({problem.strerror or problem}): "
+            "free some space."
         ) from problem
+
     return home
 
 
@@ -100,36 +113,50 @@ def _wanted(media: Media | None) -> str:
 def _safe_entries(
     path: Path, archive: zipfile.ZipFile, wanted: Media | None
 ) -> tuple[list[zipfile.ZipInfo], str]:
-    """The photos and recordings of a zip, after all checks that need no unpacking, and which of the two most are.
+    """The photos and recordings of a zip, after all checks that need no unpacking, and which of the
+    two most are.
 
     Nothing else is ever written.
     """
     entries: list[zipfile.ZipInfo] = []
     counts: Counter[str] = Counter()
+
     for entry in archive.infolist():
         name = entry.filename.replace("\\", "/")
+
+        # Nothing may leave the folder it is unpacked into (zip slip).
         if name.startswith("/") or ":" in name.split("/")[0] or ".." in name.split("/"):
             raise BadInput(
-                f"The zip '{path}' wants to write outside its folder ('{entry.filename}'): nothing was unpacked."
+                f"The zip '{path}' wants to write outside its folder ('{entry.filename}'): nothing "
+                "was unpacked."
             )
+
         if entry.is_dir() or is_hidden(name) or stat.S_ISLNK(entry.external_attr >> 16):
             continue
+
         if entry.flag_bits & 1:
             raise BadInput(
-                f"The zip '{path}' is locked with a password: unpack it yourself and give the folder."
+                f"The zip '{path}' is locked with a password: unpack it yourself and give the "
+                "folder."
             )
+
         if media := media_of(name, partial(_head, archive, entry)):
             entries.append(entry)
             counts[f"{media.word}s"] += 1
+
     if not counts or (wanted and not counts[f"{wanted.word}s"]):
         raise BadInput(holds_none(f"The zip '{path}'", "folder", *([wanted] if wanted else [])))
     most, total = max(counts, key=counts.__getitem__), sum(entry.file_size for entry in entries)
+
+    # The sizes in the directory are promises: a small zip that promises very much is a bomb.
     if any(entry.file_size > MAX_FILE for entry in entries) or total > max(
         SMALL, MAX_RATIO * path.stat().st_size
     ):
         raise BadInput(
-            f"The zip '{path}' would unpack to {total / 1e9:.1f} GB, more than {most} can (a bomb?): nothing was unpacked."
+            f"The zip '{path}' would unpack to {total / 1e9:.1f} GB, more than {most} can (a "
+            "bomb?): nothing was unpacked."
         )
+
     return entries, most
 
 
@@ -141,10 +168,11 @@ def _head(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
     target = folder.joinpath(*PurePosixPath(entry.filename.replace("\\", "/")).parts)
     target.parent.mkdir(parents=True, exist_ok=True)
+    # reads file_size bytes at most, whatever the data says
     with (
         archive.open(entry) as packed,
         open(target, "wb") as file,
-    ):  # reads file_size bytes at most, whatever the data says
+    ):
         shutil.copyfileobj(packed, file)
 
 
@@ -158,23 +186,30 @@ def _require_handle(kind: str, handle: str, pattern: str) -> None:
 def _download_failed(site: str, handle: str, login: str, problem: BaseException) -> JungleError:
     """One sentence for whatever a download library raised."""
     status: int | None = None
+
     cause: BaseException | None = problem  # the answer of the site may lie some causes deep
     while status is None and cause is not None:
         status, cause = (
             getattr(getattr(cause, "response", None), "status_code", None),
             cause.__cause__,
         )
+
+    # The status tells what a person can do; the text of the library rarely does.
     if status in (401, 403):
         return BadInput(
-            f"{site} does not give out '{handle}' ({status}): check the name, accept its terms there, and log in ({login})."
+            f"{site} does not give out '{handle}' ({status}): check the name, accept its terms "
+            f"there, and log in ({login})."
         )
+
     if status == 404:
         return BadInput(f"{site} has no data set '{handle}': check the spelling of OWNER/NAME.")
     if status == 429:
         return BadInput(f"{site} asks to wait (429, too many requests): try again in some minutes.")
     detail = f"error {status}" if status else type(problem).__name__
+
     return BadInput(
-        f"'{handle}' could not be downloaded from {site} ({detail}): check the network, or get its zip by hand and give that."
+        f"'{handle}' could not be downloaded from {site} ({detail}): check the network, or get its "
+        "zip by hand and give that."
     )
 
 
@@ -185,9 +220,8 @@ def _kaggle(handle: str) -> Path:
     except ImportError:
         raise MissingExtra.library("kagglehub", "kaggle", "Downloading from Kaggle") from None
     try:
-        with contextlib.redirect_stdout(
-            sys.stderr
-        ):  # it prints; our standard output carries only results
+        # it prints; our standard output carries only results
+        with contextlib.redirect_stdout(sys.stderr):
             return Path(kagglehub.dataset_download(handle))
     except Exception as problem:  # the library raises its own, requests', and the disk's errors
         raise _download_failed(
@@ -197,27 +231,35 @@ def _kaggle(handle: str) -> Path:
 
 def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
     _require_handle("hf", handle, _HANDLE)
+
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise MissingExtra.library(
             "huggingface_hub", "hf", "Downloading from Hugging Face"
         ) from None
+
+    # Only what can be used is downloaded.
     suffixes = sorted(PHOTOS.suffixes | RECORDINGS.suffixes)
     wanted = [f"*{suffix}" for suffix in suffixes + [s.upper() for s in suffixes]] + [
         "*.parquet",
         "*.zip",
     ]
+
     try:
         snapshot = Path(snapshot_download(handle, repo_type="dataset", allow_patterns=wanted))
     except Exception as problem:  # the library raises its own, httpx', and the disk's errors
         raise _download_failed("Hugging Face", handle, "hf auth login", problem) from problem
+
     if any(scan(snapshot, one).files for one in ([media] if media else MEDIA)):
         return snapshot
+
     if parquet := sorted(str(file) for file in snapshot.rglob("*.parquet")):
         return from_parquet(
             parquet, handle, cache / "parquet" / handle.replace("/", "--") / snapshot.name, media
         )
+
+    # A data set may be files, parquet or one zip, tried in this order.
     zips = sorted(snapshot.rglob("*.zip"))
     if len(zips) == 1:
         return unzip(zips[0], cache, media)
@@ -229,10 +271,12 @@ def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
 
 
 def from_parquet(files: list[str], handle: str, home: Path, media: Media | None = None) -> Path:
-    """Write the pictures or recordings of parquet files into class folders under ``home``; at once if that is there.
+    """Write the pictures or recordings of parquet files into class folders under ``home``; at once
+    if that is there.
 
-    They are in the first ``Image`` or ``Audio`` feature; the class is in the first ``ClassLabel``, else in text called
-    label, class, species or animal. Rows without a label lie beside the class folders.
+    They are in the first ``Image`` or ``Audio`` feature; the class is in the first ``ClassLabel``,
+    else in text called label, class, species or animal. Rows without a label lie beside the class
+    folders.
 
     Raises:
         BadInput: no such column, or files that cannot be read.
@@ -240,12 +284,14 @@ def from_parquet(files: list[str], handle: str, home: Path, media: Media | None 
     """
     if home.is_dir():
         return home
+
     try:
         import datasets
     except ImportError:
         raise MissingExtra.library(
             "datasets", "hf", f"Reading the parquet files of hf:{handle}"
         ) from None
+
     try:
         rows = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
         features: dict[str, Any] = dict(rows.features)
@@ -256,6 +302,8 @@ def from_parquet(files: list[str], handle: str, home: Path, media: Media | None 
             for name in ("label", "class", "species", "animal")
             if name in features and name not in labels
         ]
+
+        # Bytes stay bytes: our own decoders read them and know their traps.
         if isinstance(features[column], datasets.Image | datasets.Audio):
             rows = rows.cast_column(column, type(features[column])(decode=False))
         with new_folder(home) as temporary:
@@ -264,15 +312,20 @@ def from_parquet(files: list[str], handle: str, home: Path, media: Media | None 
         raise
     except Exception as problem:  # datasets and pyarrow raise many kinds
         raise BadInput(
-            f"The parquet files of hf:{handle} cannot be read ({type(problem).__name__}): give a folder of {_wanted(media)}."
+            f"The parquet files of hf:{handle} cannot be read ({type(problem).__name__}): give a "
+            f"folder of {_wanted(media)}."
         ) from problem
+
     return home
 
 
 def _file_column(handle: str, features: dict[str, Any], media: Media | None) -> tuple[str, str]:
-    """The column that holds the files, and the suffix they get: it only marks their kind, as files are opened by content."""
+    """The column that holds the files, and the suffix they get: it only marks their kind, as files
+    are opened by content.
+    """
     import datasets
 
+    # The type of a column tells what it holds; its name is the second guess.
     marks = [(PHOTOS, datasets.Image, ".jpg"), (RECORDINGS, datasets.Audio, ".wav")]
     for one, kind, suffix in marks:
         for name, feature in features.items():
@@ -283,23 +336,27 @@ def _file_column(handle: str, features: dict[str, Any], media: Media | None) -> 
             return name, ".wav" if media is RECORDINGS or "audio" in name.lower() else ".jpg"
     none = {PHOTOS: "no picture", RECORDINGS: "no sound", None: "no sound and no picture"}[media]
     raise BadInput(
-        f"The data set hf:{handle} has {none} column (it has {', '.join(features)}): choose another data set."
+        f"The data set hf:{handle} has {none} column (it has {', '.join(features)}): choose "
+        "another data set."
     )
 
 
 def _write_rows(
-    rows: Iterable[dict[str, Any]], column: str, suffix: str, label: str | None, features: dict[str, Any], folder: Path
-) -> None:  # fmt: skip
+    rows: Iterable[dict[str, Any]],
+    column: str,
+    suffix: str,
+    label: str | None,
+    features: dict[str, Any],
+    folder: Path,
+) -> None:
     for number, row in enumerate(rows, 1):
         data = (row[column] or {}).get("bytes")
         value = row[label] if label else None
         if label and value is not None and hasattr(features[label], "int2str"):
-            value = (
-                features[label].int2str(value) if value >= 0 else None
-            )  # -1 marks an unlabelled row
+            # -1 marks an unlabelled row
+            value = features[label].int2str(value) if value >= 0 else None
         name = re.sub(r"[^\w .()+-]", "_", str(value)).strip(" .") if value is not None else ""
         target = folder / name
         target.mkdir(exist_ok=True)
-        (target / f"{number:08}{suffix}").write_bytes(
-            data or b""
-        )  # no data is listed as an empty file
+        # no data is listed as an empty file
+        (target / f"{number:08}{suffix}").write_bytes(data or b"")

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..config.recipes import Media, Recipe
+from ..config.recipes import Medium, Recipe
 from ..data import sources
 from ..data.folders import kind_of, scan
 from ..data.formats import HEAD, PHOTOS, RECORDINGS
@@ -22,176 +22,195 @@ from ..images.decode import Unreadable
 from ..postcards.captions import in_words
 from ..postcards.folder import MANIFEST, manifest_in, read_card
 from ..sounds import dataset_report as hearing
-from ..sounds.decode import Unreadable as Unheard
+from ..sounds.decode import UnreadableRecording as Unheard
 from ..sounds.decode import open_recording
-from ..sounds.quality_checks import examine
+from ..sounds.quality_checks import check_quality
 from ..storage.build_cache import file_digest
 
-MODELS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
+_MODEL_SUFFIXES = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
+
+_Report = tuple[str, dict[str, Any]]
+"""What is said of a file or folder: as text, and as plain values for JSON."""
 
 
-def inspect(
+def inspect_path(
     file: str,
     cache: Path,
     compute: Compute,
-    recipe: Callable[[Media], Recipe],
+    recipe: Callable[[Medium], Recipe],
     clock: Callable[[], float],
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[str, dict[str, Any]]:
-    """The report on ``file`` as text and as plain values.
+) -> _Report:
+    """The report on ``file``.
 
     Args:
-        recipe: what a folder of photos or recordings would be trained with; a few updates on nothing tell the time and memory.
+        recipe: what a folder of photos or recordings would be trained with; a few updates on
+            nothing tell the time and memory.
+        clock: seconds, monotonic.
 
     Raises:
-        BadInput: there is no such file or it is none of the things that jungle knows.
+        BadInput: there is no such file, or it is none of the things that jungle knows.
     """
     path = Path(file)
-    if path.suffix.lower() in MODELS:
+    if path.suffix.lower() in _MODEL_SUFFIXES:
         return _model(path, compute)
     if path.is_file() and path.suffix.lower() != ".zip":
-        try:
-            with path.open("rb") as opened:
-                head = opened.read(HEAD)
-        except OSError as error:
-            raise BadInput(
-                f"{path} cannot be read ({error.strerror}): change its permissions, or copy it again."
-            ) from None
-        return (
-            _sound(path)
-            if path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(head)
-            else _picture(path)
-        )
+        return _sound(path) if _is_sound(path) else _picture(path)
+
+    # A postcard and a jungle are folders too, and what they hold is known better than "photos".
     if (path / MANIFEST).is_file() and (path / "record.json").is_file():
         return _postcard(path)
     if (path / "jungle.toml").is_file() and (path / "postcards").is_dir():
-        cards = [
-            read_card(found.parent) for found in sorted((path / "postcards").glob(f"*/{MANIFEST}"))
-        ]
-        lines = [
-            f"A jungle of {len(cards)} postcards:",
-            *(f"  {card.species.slug}: {card.species.name}" for card in cards),
-        ]
-        names = [card.species.slug for card in cards]
-        return "\n".join(provenance.cleaned(line) for line in lines), {
-            "file": str(path),
-            "kind": "jungle",
-            "postcards": names,
-        }
+        return _jungle(path)
+
     folder = sources.resolve(file, cache)
-    media: Media = "recordings" if kind_of(folder) is RECORDINGS else "photos"
-    wanted = recipe(media)
-    classes = len(
-        {one.name for one in scan(folder, RECORDINGS if media == "recordings" else PHOTOS).files}
-    )
-    speed, memory = trial(wanted, classes, compute, clock) if classes else (None, None)
-    report: dataset_report.Report | hearing.Report
-    if media == "recordings":
-        report = hearing.inspect(folder, wanted, cache, speed, memory, progress)
-    else:
-        report = dataset_report.inspect(folder, wanted, cache, speed, memory, progress)
+    media: Medium = "recordings" if kind_of(folder) is RECORDINGS else "photos"
+    training = recipe(media)
+    files = scan(folder, RECORDINGS if media == "recordings" else PHOTOS).files
+    classes = len({item.name for item in files})
+    speed, memory = trial(training, classes, compute, clock) if classes else (None, None)
+    inspect_folder = hearing.inspect if media == "recordings" else dataset_report.inspect
+    report = inspect_folder(folder, training, cache, speed, memory, progress)
     return report.to_text(), json.loads(report.to_json())
 
 
-def told_by(path: Path) -> list[str]:
+def _is_sound(path: Path) -> bool:
+    """By suffix, or by content: recordings come without a suffix, or with a wrong one."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read ({error.strerror}): change its permissions, or copy it again."
+        ) from None
+    return path.suffix.lower() in RECORDINGS.suffixes or RECORDINGS.is_data(head)
+
+
+def _origin(path: Path) -> list[str]:
     """What a picture or a sound tells of its origin, one line a fact."""
     try:
-        return [
-            f"{name}: {value}" for name, value in provenance.read(path.read_bytes()).told().items()
-        ]
+        facts = provenance.read(path.read_bytes()).told()
     except BadInput:
         return []  # another format than those that we write
+    return [f"{name}: {value}" for name, value in facts.items()]
 
 
-def _postcard(path: Path) -> tuple[str, dict[str, Any]]:
+def _jungle(path: Path) -> _Report:
+    """The folder of a jungle: its postcards."""
+    manifests = sorted((path / "postcards").glob(f"*/{MANIFEST}"))
+    cards = [read_card(manifest.parent) for manifest in manifests]
+    lines = [f"A jungle of {len(cards)} postcards:"]
+    lines += [f"  {card.species.slug}: {card.species.name}" for card in cards]
+    slugs = [card.species.slug for card in cards]
+    values = {"file": str(path), "kind": "jungle", "postcards": slugs}
+    return _clean_lines(lines), values
+
+
+def _postcard(path: Path) -> _Report:
     """The folder of a postcard: who it is, and which of its files are no longer what they were."""
     card, manifest = read_card(path), manifest_in(path)
     changed = sorted(
-        name for name, known in manifest["files"].items() if file_digest(path / name) != known
+        name for name, digest in manifest["files"].items() if file_digest(path / name) != digest
     )
+
     species = card.species
     lines = [
-        f"A postcard of the {species.name.lower()} ({species.binomial}), {in_words(species.mix)}; it calls itself {card.own_name}.",
+        f"A postcard of the {species.name.lower()} ({species.binomial}), "
+        f"{in_words(species.mix)}; it calls itself {card.own_name}.",
         card.notes,
-        *(f"  {phrase.text}  -  {phrase.english}" for phrase in card.phrases),
-        f"Seed {species.seed}, picture model {card.picture.model}, calls by {card.call.engine} ({card.call.model}).",
+    ]
+    lines += [f"  {phrase.text}  -  {phrase.english}" for phrase in card.phrases]
+    lines.append(
+        f"Seed {species.seed}, picture model {card.picture.model}, "
+        f"calls by {card.call.engine} ({card.call.model})."
+    )
+    lines.append(
         f"Changed since it was made: {', '.join(changed)}."
         if changed
-        else "All files are as they were made.",
-    ]
-    return "\n".join(provenance.cleaned(line) for line in lines), {
-        "file": str(path),
-        "kind": "postcard",
-        "record": card.to_json(),
-        "changed": changed,
-    }
+        else "All files are as they were made."
+    )
+
+    # The record may come from anybody: what it says is cleaned before it reaches a terminal.
+    record = card.to_json()
+    values = {"file": str(path), "kind": "postcard", "record": record, "changed": changed}
+    return _clean_lines(lines), values
 
 
-def _sound(path: Path) -> tuple[str, dict[str, Any]]:
+def _clean_lines(lines: list[str]) -> str:
+    return "\n".join(provenance.cleaned(line) for line in lines)
+
+
+def _sound(path: Path) -> _Report:
     try:
         audio, rate, facts = open_recording(path)
     except Unheard as error:
         raise BadInput(
             f"{path} cannot be heard ({error.reason}): give a WAV, FLAC or MP3 file."
         ) from None
-    findings = examine(audio, rate)
+    findings = check_quality(audio, rate)
+
     channels = "mono" if facts.channels == 1 else f"{facts.channels} channels"
     lines = [f"A sound: {facts.encoding}, {facts.rate} Hz, {channels}, {facts.seconds:.2f} s."]
     lines += [finding.sentence for finding in findings] or ["No faults found."]
-    lines += told_by(path)
-    faults = [dataclasses.asdict(finding) for finding in findings]
-    return "\n".join(lines), {
+    lines += _origin(path)
+
+    # The keys of JSON are the names of the fields of both records.
+    values = {"file": str(path), "kind": "sound"} | dataclasses.asdict(facts)
+    values["findings"] = [dataclasses.asdict(finding) for finding in findings]
+    return "\n".join(lines), values
+
+
+def _model(path: Path, compute: Compute) -> _Report:
+    loaded = model.load(path, compute)
+    parameters = sum(p.numel() for p in loaded.denoiser.net.parameters())
+    height, width = loaded.size
+    values = {
         "file": str(path),
-        "kind": "sound",
-        **dataclasses.asdict(facts),
-        "findings": faults,
+        "kind": "model",
+        "recipe": loaded.recipe.name,
+        "width": width,
+        "height": height,
+        "classes": list(loaded.classes),
+        "updates": loaded.step,
+        "parameters": parameters,
+        "hash": loaded.hash,
+        "note": loaded.note,
     }
 
-
-def _model(path: Path, compute: Compute) -> tuple[str, dict[str, Any]]:
-    found = model.load(path, compute)
-    parameters = sum(p.numel() for p in found.denoiser.net.parameters())
-    high, wide = found.size
-    facts = {
-        "file": str(path), "kind": "model", "recipe": found.recipe.name, "width": wide, "height": high, "classes": list(found.classes),
-        "updates": found.step, "parameters": parameters, "hash": found.hash, "note": found.note,
-    }  # fmt: skip
-    does = "makes calls" if found.recipe.media == "recordings" else f"paints {wide}x{high}"
-    text = f"A model of the recipe '{found.recipe.name}': {does}, {parameters / 1e6:.1f} million parameters, "
-    text += "guided away from a weaker network, " if found.weak else ""
-    text += (
-        f"{found.step:,} updates, weights {found.hash}.\n"
-        if found.step
-        else f"weights {found.hash}.\n"
-    )
-    text += (
-        f"Its animals: {', '.join(found.classes)}."
-        if found.classes
+    # Files of other projects say nothing of updates, and those without classes nothing of animals.
+    task = "makes calls" if loaded.recipe.media == "recordings" else f"paints {width}x{height}"
+    size = f"{parameters / 1e6:.1f} million parameters"
+    guided = "guided away from a weaker network, " if loaded.weak else ""
+    updates = f"{loaded.step:,} updates, " if loaded.step else ""
+    animals = (
+        f"Its animals: {', '.join(loaded.classes)}."
+        if loaded.classes
         else "It was trained without classes."
     )
-    return f"{text}\n{found.note}".strip(), facts
+    text = f"A model of the recipe '{loaded.recipe.name}': {task}, {size}, {guided}{updates}"
+    return f"{text}weights {loaded.hash}.\n{animals}\n{loaded.note}".strip(), values
 
 
-def _picture(path: Path) -> tuple[str, dict[str, Any]]:
+def _picture(path: Path) -> _Report:
     try:
+        # Decoded whole first, as training does: Image.open alone takes a file that is cut off.
         dataset.open_photo(path, (64, 64))
         with Image.open(path) as picture:
-            facts = {
-                "file": str(path),
-                "kind": "picture",
-                "format": picture.format,
-                "width": picture.width,
-                "height": picture.height,
-            }
-            notes = {
-                str(key): str(value)
-                for key, value in picture.info.items()
-                if isinstance(value, str)
-            }
+            kind, (width, height), info = picture.format, picture.size, picture.info
     except Unreadable as error:
         raise BadInput(
             f"{path} is neither a picture, a model nor a folder of photos ({error.reason})."
         ) from None
-    lines = [f"A picture: {facts['format']}, {facts['width']}x{facts['height']}."]
-    lines += told_by(path) or [f"{key}: {value}" for key, value in sorted(notes.items())]
-    return "\n".join(lines), json.loads(json.dumps(facts | {"notes": notes}))
+
+    notes = {str(key): str(value) for key, value in info.items() if isinstance(value, str)}
+    lines = [f"A picture: {kind}, {width}x{height}."]
+    lines += _origin(path) or [f"{key}: {value}" for key, value in sorted(notes.items())]
+    values = {
+        "file": str(path),
+        "kind": "picture",
+        "format": kind,
+        "width": width,
+        "height": height,
+        "notes": notes,
+    }
+    return "\n".join(lines), values

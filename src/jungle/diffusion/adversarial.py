@@ -75,9 +75,13 @@ def _begin_critic(
 ) -> Critic:
     """A discriminator on the maps of frozen network ``index``, and running features of nothing."""
     side = min(recipe.sizes)
+
+    # :The widths of the maps belong to the frozen network: one blank picture tells them.
     with torch.no_grad():
         maps = setup.perceive[index](torch.zeros(1, 3, side, side, device=device))
     channels, sides = zip(*(m.shape[1:3] for m in maps), strict=True)
+
+    # Its own seed, so that a second network does not change the heads of the first.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(setup.seed, SEEDS - 1 - index))
         discriminator = Discriminator(channels, sides, setup.classes).to(device)
@@ -121,6 +125,7 @@ def _go_back(
     net: nn.Module, state: AdversarialState, progress: AdversarialProgress, fault: str
 ) -> AdversarialProgress:
     """Take the last good state with half the learning rates; ``progress`` with a note on it."""
+    # Unpacking restores the counters, too; these three must outlive it.
     rollbacks, scale, total = state.rollbacks + 1, state.lr_scale / 2, state.total
     state.unpack(net, copy.deepcopy(state.good or {}))
     state.rollbacks, state.lr_scale, state.total = rollbacks, scale, total

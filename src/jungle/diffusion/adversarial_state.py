@@ -72,7 +72,9 @@ class AdversarialSetup:
 
 @dataclass
 class AdversarialState:
-    """All that changes during a run. ``total`` may be changed between updates: the rate follows it."""
+    """All that changes during a run. ``total`` may be changed between updates: the rate follows
+    it.
+    """
 
     critics: list[Critic]  # of each frozen network
     optimizer: torch.optim.Optimizer  # of the generator
@@ -91,7 +93,9 @@ class AdversarialState:
     PLAIN: ClassVar[tuple[str, ...]] = ("total", "step", "images", "lr_scale", "rollbacks", "extra")
 
     def pack(self, net: nn.Module) -> dict[str, Any]:
-        """Everything :meth:`unpack` needs but ``good``; a view of the live state, copy it to keep it."""
+        """Everything :meth:`unpack` needs but ``good``; a view of the live state, copy it to keep
+        it.
+        """
         return {
             "net": net.state_dict(),
             "ema": self.ema,

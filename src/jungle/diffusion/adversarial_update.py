@@ -132,6 +132,8 @@ class Updates:
     def update(self) -> AdversarialProgress:
         """One step of the discriminator and one of the generator."""
         state, seed = self.state, self.setup.seed
+
+        # Every draw is a function of the update's number: a resumed run draws the same.
         generator = torch.Generator().manual_seed(seed_of(seed, SEEDS + state.step))
         torch.manual_seed(seed_of(seed, -SEEDS - state.step))  # dropout draws from the global one
         self.turn = state.step % len(state.critics)
@@ -144,9 +146,12 @@ class Updates:
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
 
+        # One pass of the generator serves both sides.
         batch = self._compose(generator)
         answer = self.model(batch.x, batch.sigma, batch.mix)
         fake, restored = answer[: batch.active], answer[batch.active :]
+
+        # Photos and pictures are seen through the same window, or the window would tell them apart.
         view = draw_view(self.recipe.sizes, generator)
         fake_pictures = augment(fake, generator)
         real_pictures = augment(batch.real, generator)
@@ -157,6 +162,8 @@ class Updates:
         seen_fake = _Seen(fake_pictures, fake_maps, batch.mix[: batch.active], view)
         seen_real = _Seen(real_pictures, real_maps, batch.real_mix, view)
 
+        # The discriminator goes first, on pictures without gradients; the generator answers to what
+        # it learned.
         judged = self._teach_discriminator(seen_real, seen_fake.detached())
         photo_loss = (restored - batch.hidden).square().mean()
         pull = self._pull(seen_fake, seen_real) + self._pull_pixels(fake, batch.real)
@@ -191,11 +198,16 @@ class Updates:
 
     def _teach_discriminator(self, real: _Seen, fake: _Seen) -> dict[str, Any]:
         discriminator, trained = self.critic.discriminator, self.trained[self.turn]
+
+        # :Frozen again at the end, so that the generator's step leaves no gradients here.
         for parameter in trained:
             parameter.requires_grad_(True)
         real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
         fake_scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
         loss = hinge(real_scores, fake_scores, self.weights)
+
+        # Its classifier learns from photos alone: generated pictures of a class may not look like
+        # it yet.
         naming = F.cross_entropy(discriminator.logits(real.maps[-1]), real.mix)
         self.critic.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss + naming)
@@ -211,6 +223,8 @@ class Updates:
     def _teach_generator(self, fake: _Seen, photo_loss: Tensor, pull: Tensor) -> dict[str, Any]:
         state, recipe, discriminator = self.state, self.recipe, self.critic.discriminator
         scores = discriminator.scores(fake.maps[:-1], fake.pictures, fake.mix)
+
+        # Weights of heads are shares: more heads must not mean a louder adversary.
         weighed = [w * s.mean() for s, w in zip(scores, self.weights, strict=True)]
         adversarial = -torch.stack(weighed).sum() / sum(self.weights)
         logits = discriminator.logits(fake.maps[-1])
@@ -221,6 +235,7 @@ class Updates:
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.model.net.parameters(), CLIP)
         state.optimizer.step()
+
         return {
             "generator_loss": float(adversarial.detach()),
             "class_loss": float(naming.detach()),
@@ -229,7 +244,8 @@ class Updates:
         }
 
     def _pull(self, fake: _Seen, real: _Seen) -> Tensor:
-        """What the features do against the pulls to photos; lengths count in distances between photos.
+        """What the features do against the pulls to photos; lengths count in distances between
+        photos.
 
         Three pulls add up: :func:`~.feature_drift.drift`, whose mean step has the length 1; the gap
         between the means of a class; and that between the means of all pictures of a level.
@@ -240,6 +256,8 @@ class Updates:
 
         photos, labels, pure = real.features, fake.labels, fake.pure[:, None]
         queues.push(photos, real.labels, real=True)
+
+        # :The pulls are targets, not functions of the features: no gradient goes through them.
         with torch.no_grad():
             unit = torch.cdist(photos, photos).mean().clamp_min(1e-6)
             step = drift(fake.features, labels, queues) * pure
@@ -252,7 +270,9 @@ class Updates:
         return moved + recipe.confidence_weight * self._against_confidence(fake, real)
 
     def _against_confidence(self, fake: _Seen, real: _Seen) -> Tensor:
-        """What the confidence of the frozen network in pure pictures does against the pull to photos."""
+        """What the confidence of the frozen network in pure pictures does against the pull to
+        photos.
+        """
         moments, name = self.critic.moments, self.setup.names[self.turn]
         if moments is None or not fake.pure.any():
             return fake.features.sum() * 0
@@ -261,7 +281,9 @@ class Updates:
         )
 
     def _gaps(self, fake: _Seen, photos: Tensor, unit: Tensor) -> Tensor:
-        """The running gap between generated pictures of each level and photos, for each picture (A, D)."""
+        """The running gap between generated pictures of each level and photos, for each picture (A,
+        D).
+        """
         moments = self.critic.moments
         assert moments is not None
         features, pure = fake.features / unit, fake.pure
@@ -274,7 +296,9 @@ class Updates:
         return gaps
 
     def _pull_pixels(self, fake: Tensor, real: Tensor) -> Tensor:
-        """What the colours of the two lowest levels do against the pull to photos, and detail that repeats."""
+        """What the colours of the two lowest levels do against the pull to photos, and detail that
+        repeats.
+        """
         moments, recipe = self.critic.moments, self.recipe
         if moments is None:
             return fake.sum() * 0

@@ -1,4 +1,6 @@
-"""Many items from one model, in lots of a fixed size, so that an item never depends on its company."""
+"""Many items from one model, in lots of a fixed size, so that an item never depends on its
+company.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +23,12 @@ class Wish:
 
 
 def lot(device: torch.device, recipe: SampleRecipe) -> int:
-    """How many items the network always sees at once: ``batch`` items at most, and copies in the empty places.
+    """How many items the network always sees at once: ``batch`` items at most, and copies in the
+    empty places.
 
-    The last bits of an item depend on the number of items that a convolution or matrix product sees (measured on CPUs:
-    docs/LOG.md), so that number is fixed by the device. The original loop is always one item at a time.
+    The last bits of an item depend on the number of items that a convolution or matrix product sees
+    (measured on CPUs: docs/LOG.md), so that number is fixed by the device. The original loop is
+    always one item at a time.
     """
     if recipe.solver == "ddpm" and recipe.batch == 1:
         return 1
@@ -36,10 +40,11 @@ def draw(
 ) -> Iterator[tuple[int, Tensor]]:
     """Draw every wish, yielding (its index, item (C, H, W) float32) as lots finish.
 
-    On one device with one number of threads, the bytes of an item depend on its wish alone. Only when memory runs out is
-    the lot halved, and the last bits may change.
+    On one device with one number of threads, the bytes of an item depend on its wish alone. Only
+    when memory runs out is the lot halved, and the last bits may change.
     """
     size = lot(model.device, recipe)
+
     done = 0
     while done < len(wishes):
         part = wishes[done : done + min(recipe.batch or size, size)]
@@ -51,6 +56,8 @@ def draw(
         except RuntimeError as error:
             if size == 1 or not out_of_memory(error):
                 raise
+
+            # Half as many at once need half the memory; each item stays what it was.
             size //= 2
             continue
         for offset, item in enumerate(last.x):

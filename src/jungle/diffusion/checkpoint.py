@@ -1,9 +1,12 @@
-"""One self-describing model file. ``torch.load(weights_only=True)`` opens it; no code is ever run from it.
+"""One self-describing model file. ``torch.load(weights_only=True)`` opens it; no code is ever run
+from it.
 
-    animal_diffusion_model.pth    {"jungle": version, "recipe": JSON, "classes", "step", "data", "weights", "ema"}
-    animal_diffusion_model.state  optimizer and position, only to go on with training
+    animal_diffusion_model.pth    {"jungle": version, "recipe": JSON, "classes", "step", "data",
+    "weights", "ema"} animal_diffusion_model.state  optimizer and position, only to go on with
+    training
 
-The faithful recipe writes what the original script wrote, a bare state dict, and its description beside it as .json.
+The faithful recipe writes what the original script wrote, a bare state dict, and its description
+beside it as .json.
 """
 
 import json
@@ -58,7 +61,9 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file atomically; for a ``unet2d`` network as a bare state dict with a .json beside it."""
+    """Write the file atomically; for a ``unet2d`` network as a bare state dict with a .json beside
+    it.
+    """
     if checkpoint.recipe.network == "unet2d":
         write_atomic(path, lambda file: _save(dict(checkpoint.best), file))
         write_json(path.with_suffix(".json"), checkpoint.about())
@@ -71,9 +76,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    with path.open(
-        "wb"
-    ) as file:  # given a path, torch.save would write its (temporary) name into the file
+    # given a path, torch.save would write its (temporary) name into the file
+    with path.open("wb") as file:
         torch.save(content, file)
 
 
@@ -87,6 +91,8 @@ def _describe(about: Mapping[str, Any], weights: Any, ema: Any, path: Path) -> C
         made = Checkpoint(
             recipe, classes, step, data, dict(weights), dict(ema), shrunk, str(about["jungle"])
         )
+
+    # Files of other versions fail here: the sentence names both versions.
     except (KeyError, TypeError, ValueError, AttributeError, BadInput) as error:
         absent, reason = isinstance(error, KeyError), "an entry is unknown or of the wrong kind"
         reason = (
@@ -97,24 +103,33 @@ def _describe(about: Mapping[str, Any], weights: Any, ema: Any, path: Path) -> C
             else reason
         )
         raise BadCheckpoint(
-            f"{path} was written by jungle {about.get('jungle', '?')} and this is {__version__}, which cannot read its description "
+            f"{path} was written by jungle {about.get('jungle', '?')} and this is {__version__}, "
+            "which cannot read its description "
             f"({reason}): install the version that wrote it, or train again."
         ) from None
+
+    # A training that broke can leave NaN behind, which would paint black pictures without a word.
     for name, value in (*made.weights.items(), *made.ema.items()):
         if not isinstance(value, Tensor) or not bool(value.isfinite().all()):
             raise BadCheckpoint(
-                f"{path}: the weights '{name}' are not finite numbers, its training broke: take an earlier model, or train again."
+                f"{path}: the weights '{name}' are not finite numbers, its training broke: take an "
+                "earlier model, or train again."
             )
+
     return made
 
 
 def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The large matrices as int8 with a float32 scale for each of their rows, named NAME.scale, everything else in bfloat16.
+    """The large matrices as int8 with a float32 scale for each of their rows, named NAME.scale,
+    everything else in bfloat16.
 
-    Half the bytes of bfloat16. The root mean square of the rounding error is 1 / (127 * sqrt(12)) = 0.23 % of a row's largest weight.
+    Half the bytes of bfloat16. The root mean square of the rounding error is 1 / (127 * sqrt(12)) =
+    0.23 % of a row's largest weight.
     """
     packed: dict[str, Tensor] = {}
+
     for name, value in weights.items():
+        # Small tensors (norms, biases) cost nothing and are the most sensitive to rounding.
         if value.ndim > 1 and value.numel() >= QUANTISED:
             scale = (
                 value.float()
@@ -127,6 +142,7 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             packed[f"{name}{SCALE}"] = scale
         else:
             packed[name] = value.bfloat16()
+
     return packed
 
 
@@ -143,7 +159,8 @@ def unquantised(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
-    """A model exported or shipped as safetensors, with its description in the file's metadata; bare tensors without one.
+    """A model exported or shipped as safetensors, with its description in the file's metadata; bare
+    tensors without one.
 
     Raises:
         BadCheckpoint: not a safetensors file.
@@ -162,7 +179,8 @@ def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
 
 
 def read(path: Path) -> Checkpoint | dict[str, Tensor]:
-    """Our checkpoint, or the tensors of somebody else's file (a bare state dict, for ``foreign.recognise``).
+    """Our checkpoint, or the tensors of somebody else's file (a bare state dict, for
+    ``foreign.recognise``).
 
     Raises:
         BadCheckpoint: missing, damaged, or a pickle that would run code.
@@ -172,16 +190,20 @@ def read(path: Path) -> Checkpoint | dict[str, Tensor]:
     content = read_pth(path)
     if "jungle" in content:
         return _describe(content, content.get("weights", {}), content.get("ema", {}), path)
+
+    # Safetensors exported by us carry their description in a file beside them.
     beside = path.with_suffix(".json")
     if beside.is_file():
         try:
             about = json.loads(beside.read_text())
         except ValueError:
             raise BadCheckpoint(
-                f"{beside} beside the model is damaged: delete it, and the model is read without it."
+                f"{beside} beside the model is damaged: delete it, and the model is read without "
+                "it."
             ) from None
         if isinstance(about, dict) and "jungle" in about:
             return _describe(about, content, {}, path)
+
     return content
 
 
@@ -200,5 +222,6 @@ def read_state(path: Path) -> dict[str, Any] | None:
         return read_pth(path) if path.is_file() else None
     except BadCheckpoint:
         raise BadCheckpoint(
-            f"{path} is damaged, so the run cannot go on: choose another --out, or delete that file and the model beside it to start anew."
+            f"{path} is damaged, so the run cannot go on: choose another --out, or delete that "
+            "file and the model beside it to start anew."
         ) from None

@@ -1,7 +1,9 @@
-"""From a network to a denoiser: preconditioning, loss, guidance. A denoiser maps (x, sigma, mix) to the clean image.
+"""From a network to a denoiser: preconditioning, loss, guidance. A denoiser maps (x, sigma, mix) to
+the clean image.
 
-Letters: B items, C channels, K classes. ``x`` is (B, C, H, W) float32, the clean image in [-1, 1] plus noise of standard
-deviation ``sigma`` (B,); ``mix`` is (B, K) float32, class weights that sum to 1, or all zeros for "any animal".
+Letters: B items, C channels, K classes. ``x`` is (B, C, H, W) float32, the clean image in [-1, 1]
+plus noise of standard deviation ``sigma`` (B,); ``mix`` is (B, K) float32, class weights that sum
+to 1, or all zeros for "any animal".
 """
 
 import math
@@ -17,13 +19,14 @@ Network = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Denoiser(Protocol):
-    """What samplers and the training loop need. Ours (:class:`EdmDenoiser`) and the faithful one are both one."""
+    """What samplers and the training loop need. Ours (:class:`EdmDenoiser`) and the faithful one
+    are both one.
+    """
 
     sigma_min: float
     sigma_max: float
-    schedule: (
-        Tensor | None
-    )  # sigma of each training timestep, ascending; None where training was continuous
+    # sigma of each training timestep, ascending; None where training was continuous
+    schedule: Tensor | None
 
     def __call__(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
         """The expected clean image (B, C, H, W), float32."""
@@ -42,10 +45,12 @@ class Trainable(Denoiser, Protocol):
     def loss(
         self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """Weighted squared error of each item (B,) float32, and the noise level (B,) each was measured at.
+        """Weighted squared error of each item (B,) float32, and the noise level (B,) each was
+        measured at.
 
-        ``shrunk``: how many times ``x`` was shrunk. Averaging k x k pixels divides white noise by k, so a shrunk picture
-        gets sigma / k and the network is still told sigma: what is left visible at a level is the same at both sizes.
+        ``shrunk``: how many times ``x`` was shrunk. Averaging k x k pixels divides white noise by
+        k, so a shrunk picture gets sigma / k and the network is still told sigma: what is left
+        visible at a level is the same at both sizes.
         """
         ...
 
@@ -56,14 +61,15 @@ def expand(sigma: Tensor) -> Tensor:
 
 
 def draw_sigma(x: Tensor, mean: float, deviation: float, generator: torch.Generator) -> Tensor:
-    """A log-normal noise level for each item of ``x``, (B,), one in each of B equal parts of the density: less variance."""
+    """A log-normal noise level for each item of ``x``, (B,), one in each of B equal parts of the
+    density: less variance.
+    """
     count = x.shape[0]
     inside = torch.rand(count, generator=generator, device=x.device)
     part = torch.randperm(count, generator=generator, device=x.device)
     uniform = (part + inside.clamp(1e-4, 1 - 1e-4)) / count
-    normal: Tensor = math.sqrt(2) * torch.erfinv(
-        2 * uniform - 1
-    )  # the inverse of the normal distribution function
+    # the inverse of the normal distribution function
+    normal: Tensor = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
     return (normal * deviation + mean).exp()
 
 
@@ -86,7 +92,9 @@ class OwnDenoiser(nn.Module):
         self.shrunk = 1
 
     def shrink(self, shrunk: int) -> None:
-        """From now on denoise pictures that are shrunk so many times, as the first part of a run trains it to."""
+        """From now on denoise pictures that are shrunk so many times, as the first part of a run
+        trains it to.
+        """
         self.sigma_max *= self.shrunk / shrunk
         self.shrunk = shrunk
 
@@ -95,7 +103,9 @@ class OwnDenoiser(nn.Module):
         return noise * sigma
 
     def ask(self, inside: Tensor, told: Tensor, mix: Tensor) -> Tensor:
-        """What the network answers (B, C, H, W) float32 to unit-variance pictures and the noise level it is told."""
+        """What the network answers (B, C, H, W) float32 to unit-variance pictures and the noise
+        level it is told.
+        """
         out: Tensor = self.net(
             inside.to(self.dtype, memory_format=torch.channels_last), told.log() / 4, mix
         )
@@ -116,7 +126,9 @@ class EdmDenoiser(OwnDenoiser):
     def loss(
         self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """Equation 8, sigma log-normal: lambda(sigma) * mean squared error of each item, and sigma; both (B,)."""
+        """Equation 8, sigma log-normal: lambda(sigma) * mean squared error of each item, and sigma;
+        both (B,).
+        """
         self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
         sigma = told / shrunk
@@ -126,10 +138,12 @@ class EdmDenoiser(OwnDenoiser):
 
 
 class FlowDenoiser(OwnDenoiser):
-    """Flow matching on straight paths with logit-normal times (arXiv 2403.03206, sections 2 and 3.1).
+    """Flow matching on straight paths with logit-normal times (arXiv 2403.03206, sections 2 and
+    3.1).
 
-    The path z = (1 - t) x + t noise is EDM's x + sigma noise divided by 1 + sigma, with sigma = t / (1 - t): so the
-    same samplers serve both. ``p_mean`` and ``p_std`` are those of logit(t) = log(sigma); 2 z has about unit variance.
+    The path z = (1 - t) x + t noise is EDM's x + sigma noise divided by 1 + sigma, with sigma = t /
+    (1 - t): so the same samplers serve both. ``p_mean`` and ``p_std`` are those of logit(t) =
+    log(sigma); 2 z has about unit variance.
     """
 
     def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
@@ -152,7 +166,9 @@ class FlowDenoiser(OwnDenoiser):
 
 
 class EpsilonDenoiser(OwnDenoiser):
-    """Noise prediction with the min-SNR weight (arXiv 2303.09556, section 3.4) on noise levels as continuous as EDM's."""
+    """Noise prediction with the min-SNR weight (arXiv 2303.09556, section 3.4) on noise levels as
+    continuous as EDM's.
+    """
 
     GAMMA = 5.0  # arXiv 2303.09556, section 4.1
 
@@ -164,7 +180,9 @@ class EpsilonDenoiser(OwnDenoiser):
     def loss(
         self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """min(SNR, gamma) / SNR * mean squared error of the noise of each item, SNR = 1 / sigma^2; and sigma; both (B,)."""
+        """min(SNR, gamma) / SNR * mean squared error of the noise of each item, SNR = 1 / sigma^2;
+        and sigma; both (B,).
+        """
         self.shrink(shrunk)
         told = draw_sigma(x, self.p_mean, self.p_std, generator)
         sigma = told / shrunk

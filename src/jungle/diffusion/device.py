@@ -30,10 +30,12 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 
 def choose(wish: str = "") -> Compute:
-    """Device and dtype for ``wish``: "" (best here), "cpu", "cuda", "mps", each with an optional ":float32" or ":bfloat16".
+    """Device and dtype for ``wish``: "" (best here), "cpu", "cuda", "mps", each with an optional
+    ":float32" or ":bfloat16".
 
-    CUDA runs bfloat16, MPS float32, a CPU bfloat16 where it has AMX or AVX512-BF16 (measured 1.7 to 10 times faster there,
-    see docs/LOG.md), else float32. The choice depends on the hardware alone, so that the same machine always paints the same bytes.
+    CUDA runs bfloat16, MPS float32, a CPU bfloat16 where it has AMX or AVX512-BF16 (measured 1.7 to
+    10 times faster there, see docs/LOG.md), else float32. The choice depends on the hardware alone,
+    so that the same machine always paints the same bytes.
 
     Raises:
         BadInput: an unknown or absent device.
@@ -43,6 +45,7 @@ def choose(wish: str = "") -> Compute:
         raise BadInput(
             f"--device {wish}: '{dtype_name}' is not a number format; use {' or '.join(DTYPES)}."
         )
+
     name = name or (
         "cuda"
         if torch.cuda.is_available()
@@ -57,16 +60,22 @@ def choose(wish: str = "") -> Compute:
     }
     if name not in present:
         raise BadInput(f"--device {wish}: there is no such device; use cpu, cuda or mps.")
+
     if not present[name]:
         raise BadInput(
-            f"--device {wish}: this machine has no {name} device; leave --device out to take the best there is."
+            f"--device {wish}: this machine has no {name} device; leave --device out to take the "
+            "best there is."
         )
+
+    # :What is asked for goes before what is fast here.
     if dtype_name:
         return Compute(torch.device(name), DTYPES[dtype_name], "as asked")
     if name == "cuda":
         return Compute(torch.device(name), torch.bfloat16, "tensor cores")
     if name == "mps":
         return Compute(torch.device(name), torch.float32, "Apple GPU")
+
+    # Without a unit for bfloat16 a CPU emulates it, several times slower than float32.
     capabilities = torch.cpu.get_capabilities()
     fast = next(
         (
@@ -77,6 +86,7 @@ def choose(wish: str = "") -> Compute:
         None,
     )
     threads = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+
     return Compute(
         torch.device("cpu"),
         torch.bfloat16 if fast else torch.float32,

@@ -119,7 +119,9 @@ class Discriminator(nn.Module):
 
 
 def hinge(real: Sequence[Tensor], fake: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """The hinge loss of a discriminator (Lim and Ye 2017, arXiv 1705.02894), averaged over heads."""
+    """The hinge loss of a discriminator (Lim and Ye 2017, arXiv 1705.02894), averaged over
+    heads.
+    """
     losses = [
         weight * (F.relu(1 - r).mean() + F.relu(1 + f).mean())
         for r, f, weight in zip(real, fake, weights, strict=True)

@@ -1,7 +1,8 @@
 """Two networks that share the noise levels: one draws what is where, the other the detail.
 
-After eDiff-I (Balaji et al. 2022, arXiv 2211.01324, section 4.1). Where squares of pixels are large, a network has too few channels to
-tell the last noise from detail; one with small squares can, and would be too slow for all levels.
+After eDiff-I (Balaji et al. 2022, arXiv 2211.01324, section 4.1). Where squares of pixels are
+large, a network has too few channels to tell the last noise from detail; one with small squares
+can, and would be too slow for all levels.
 """
 
 import math
@@ -14,7 +15,9 @@ from .unet import UNet
 
 
 class Experts(nn.Module):
-    """A `UNet` for noise levels from ``below`` on, and another for those under it. Each item goes to one of them."""
+    """A `UNet` for noise levels from ``below`` on, and another for those under it. Each item goes
+    to one of them.
+    """
 
     def __init__(self, coarse: NetRecipe, fine: NetRecipe, below: float, classes: int) -> None:
         super().__init__()

@@ -37,7 +37,8 @@ def export_diffusers(
     known = state_dict.recognise(state, size, betas, steps, prediction)
     if known is None or "num_class_embeds" in known.config:
         raise BadCheckpoint(
-            "Only a UNet2DModel without classes fits into a DDPMPipeline: use --export safetensors for this model."
+            "Only a UNet2DModel without classes fits into a DDPMPipeline: use --export safetensors "
+            "for this model."
         )
     if folder.exists() and not (
         folder.is_dir() and ((folder / "model_index.json").is_file() or not any(folder.iterdir()))
@@ -47,6 +48,8 @@ def export_diffusers(
     net.load_state_dict(known.state)
     from diffusers import DDPMPipeline, DDPMScheduler
 
+    # A pipeline needs the schedule that the network was trained with; a state dict does not hold
+    # it.
     scheduler = DDPMScheduler(
         num_train_timesteps=known.steps,
         beta_start=ddpm.BETA_START,

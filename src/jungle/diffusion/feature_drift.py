@@ -1,4 +1,5 @@
-"""A pull of generated pictures to photos of their class in a feature space, without a discriminator.
+"""A pull of generated pictures to photos of their class in a feature space, without a
+discriminator.
 
 Letters: B pictures, K classes, D features.
 """
@@ -20,7 +21,9 @@ FEWEST = 8
 
 @dataclass
 class FeatureQueues:
-    """The last features of photos and of generated pictures of each class, oldest replaced first."""
+    """The last features of photos and of generated pictures of each class, oldest replaced
+    first.
+    """
 
     real: Tensor  # (K, depth, D)
     fake: Tensor
@@ -78,10 +81,11 @@ def drift(features: Tensor, labels: Tensor, queues: FeatureQueues) -> Tensor:
 
 
 def class_gap(labels: Tensor, queues: FeatureQueues, contrast: float) -> Tensor:
-    """For each label (B,) how far the mean of generated pictures is from that of photos of the class, (B, D).
+    """For each label (B,) how far the mean of generated pictures is from that of photos of the
+    class, (B, D).
 
-    ``contrast`` moves the goal away from the mean of all classes by that share, so that kinds are told
-    apart more easily (guidance away from photos of all classes: arXiv 2602.04770, section on
+    ``contrast`` moves the goal away from the mean of all classes by that share, so that kinds are
+    told apart more easily (guidance away from photos of all classes: arXiv 2602.04770, section on
     classifier-free guidance). Zero for classes with fewer features than half a queue.
     """
     means = torch.stack(

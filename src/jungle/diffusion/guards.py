@@ -1,4 +1,5 @@
-"""Guards of adversarial training: what generated pictures look like beside photos, window by window.
+"""Guards of adversarial training: what generated pictures look like beside photos, window by
+window.
 
 A guard measures a fault on the sums of a window of updates. It fires where the fault is above its
 limit and clearly above the least that this run had in a window before, because a poor model to
@@ -27,7 +28,9 @@ FEWEST = 8
 """Pictures of a class, on both sides, before its spread is measured."""
 
 COARSEST = 8
-"""The longest period of a repeating texture in pixels: the stride of the discriminator of pixels."""
+"""The longest period of a repeating texture in pixels: the stride of the discriminator of
+pixels.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,11 @@ class Statistics:
         self.channels += pictures.mean(dim=(2, 3)).sum(dim=0)
         self.saturation += (pictures - grey).abs().mean(dim=(1, 2, 3)).sum()
 
+        # Texture that repeats shows as peaks of the spectrum, whatever the colours are.
         power = torch.fft.fft2(grey[:, 0] - grey.mean(dim=(1, 2, 3))[:, None, None]).abs().square()
         self.spectrum += (power / power.sum(dim=(1, 2), keepdim=True).clamp_min(1e-12)).sum(dim=0)
 
+        # A mix is allowed to lie between classes, so it says nothing about their spread.
         mix = sight.mix.detach().cpu()
         pure = mix.amax(dim=1) > 0.99
         labels = mix.argmax(dim=1)[pure]
@@ -131,7 +136,9 @@ def collapsed_class(fake: Statistics, real: Statistics) -> float:
 
 
 def repeating_texture(fake: Statistics, real: Statistics) -> float:
-    """Share of the power in texture that repeats with the discriminator's strides, beyond photos'."""
+    """Share of the power in texture that repeats with the discriminator's strides, beyond
+    photos'.
+    """
     return fake.stride_power() - real.stride_power()
 
 
@@ -146,12 +153,37 @@ class Guard:
 
 
 GUARDS = (
-    Guard("colour", colour_drift, 0.3, "the colours drift: a mean channel is {0:.2f} from the photos'"),
-    Guard("saturation", saturation_drift, 0.8, "the colours drift: saturation is {0:.0%} off"),
-    Guard("variety", lost_variety, 4.0, "variety is lost: pictures of a class are {0:.1f} times more alike than photos"),
-    Guard("class", collapsed_class, 8.0, "a class collapses: its pictures are {0:.0f} times more alike than photos"),
-    Guard("texture", repeating_texture, 0.08, "a texture repeats: it has {0:.0%} more of the contrast than in photos"),
-)  # fmt: skip
+    Guard(
+        "colour",
+        colour_drift,
+        0.3,
+        "the colours drift: a mean channel is {0:.2f} from the photos'",
+    ),
+    Guard(
+        "saturation",
+        saturation_drift,
+        0.8,
+        "the colours drift: saturation is {0:.0%} off",
+    ),
+    Guard(
+        "variety",
+        lost_variety,
+        4.0,
+        "variety is lost: pictures of a class are {0:.1f} times more alike than photos",
+    ),
+    Guard(
+        "class",
+        collapsed_class,
+        8.0,
+        "a class collapses: its pictures are {0:.0f} times more alike than photos",
+    ),
+    Guard(
+        "texture",
+        repeating_texture,
+        0.08,
+        "a texture repeats: it has {0:.0%} more of the contrast than in photos",
+    ),
+)
 """Limits far above what healthy runs show (docs/LOG.md)."""
 
 
@@ -196,6 +228,7 @@ class Watch:
         for name, value in values.items():
             self.least[name] = min(self.least.get(name, value), value)
 
+        # Zeroed in place: the tensors are part of the state that is saved.
         for statistics in (self.fake, self.real):
             for tensor in vars(statistics).values():
                 tensor.zero_()

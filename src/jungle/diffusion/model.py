@@ -1,4 +1,6 @@
-"""From a recipe or a file to a model that can be sampled or trained: the one place where networks are built."""
+"""From a recipe or a file to a model that can be sampled or trained: the one place where networks
+are built.
+"""
 
 import dataclasses
 import hashlib
@@ -10,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config.recipes import Recipe, find, override, whole
+from ..config.recipe_table import find_recipe
+from ..config.recipes import Recipe, override, parse_whole_number
 from ..errors import BadCheckpoint, BadInput
 from . import checkpoint
 from .denoiser import OBJECTIVES, EdmDenoiser, OwnDenoiser, Trainable
@@ -68,9 +71,11 @@ class Model:
         """Class weights (K,) that sum to 1; an empty mix means any animal (all zeros).
 
         Raises:
-            BadInput: a class that the model does not know, a negative share, or shares that sum to nothing.
+            BadInput: a class that the model does not know, a negative share, or shares that sum to
+                nothing.
         """
         weights = torch.zeros(len(self.classes))
+
         for name, share in shares.items():
             if name not in self.classes:
                 known = (
@@ -80,12 +85,16 @@ class Model:
                 )
                 raise BadInput(f"This model knows no '{name}'; its animals are {known}.")
             weights[self.classes.index(name)] = share
+
         if not shares:
             return weights
+
         if bool((weights < 0).any()) or not 0 < float(weights.sum()) < float("inf"):
             raise BadInput(
-                "The shares of a mix must not be negative and must not sum to 0, for example cat=0.6,panda=0.4."
+                "The shares of a mix must not be negative and must not sum to 0, for example "
+                "cat=0.6,panda=0.4."
             )
+
         return weights / weights.sum()
 
 
@@ -93,6 +102,8 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
     """A new network with the weights that ``recipe.seed`` decides, on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(recipe.seed, 0))
+
+        # diffusers is an optional library and slow to import.
         if recipe.network == "unet2d":
             from .diffusers_compat import ddpm
 
@@ -111,7 +122,8 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
 
 
 def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: Model) -> None:
-    """Give a new network the weights of ``start``. A class that it does not know begins as the mean of those that it knows.
+    """Give a new network the weights of ``start``. A class that it does not know begins as the mean
+    of those that it knows.
 
     Raises:
         BadInput: it has another network, or learned something else.
@@ -119,21 +131,27 @@ def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: 
     same = ("network", "net", "fine", "fine_below", "objective")
     if any(getattr(start.recipe, key) != getattr(recipe, key) for key in same):
         raise BadInput(
-            f"--start: that model has the network of the recipe '{start.recipe.name}', which is not that of '{recipe.name}': "
+            f"--start: that model has the network of the recipe '{start.recipe.name}', which is "
+            f"not that of '{recipe.name}': "
             "give a model and a recipe that fit together."
         )
+
     weights = {name: value.clone() for name, value in start.denoiser.net.state_dict().items()}
+
+    # A class embedding has a column for each class, in the order of the photos' folders.
     for name, value in weights.items():
         if name.endswith("classes.weight"):  # (width, classes)
             known = {one: value[:, number] for number, one in enumerate(start.classes)}
             weights[name] = torch.stack(
                 [known.get(one, value.mean(dim=1)) for one in classes], dim=1
             )
+
     denoiser.net.load_state_dict(weights)
 
 
 def weakened(model: Model, weak: Model) -> Model:
-    """``model``, guided away from ``weak`` (autoguidance, arXiv 2406.02507), as it is painted with and exported.
+    """``model``, guided away from ``weak`` (autoguidance, arXiv 2406.02507), as it is painted with
+    and exported.
 
     Its network is in the recipe, and so can be exported, if it is of the same kind.
 
@@ -142,8 +160,11 @@ def weakened(model: Model, weak: Model) -> Model:
     """
     if (weak.classes, weak.size) != (model.classes, model.size):
         raise BadInput(
-            "--weak: that model knows other animals or paints another size; take a copy of the same model that was trained less."
+            "--weak: that model knows other animals or paints another size; take a copy of the "
+            "same model that was trained less."
         )
+
+    # Both fit into one file only if the weaker one is described by its network alone.
     net = None if weak.recipe.fine else weak.recipe.net
     mine, other = (
         (one.network, one.objective, one.sigma_data) for one in (model.recipe, weak.recipe)
@@ -153,6 +174,7 @@ def weakened(model: Model, weak: Model) -> Model:
         weak=weak.denoiser,
         recipe=dataclasses.replace(model.recipe, weak=net if mine == other else None),
     )
+
     return dataclasses.replace(made, hash=fingerprint(tensors_of(made)))
 
 
@@ -186,23 +208,28 @@ def load(
     """Open any model file: ours, safetensors, or a bare ``UNet2DModel`` state dict.
 
     Args:
-        hints: what other people's files do not say: image_size, betas (linear, scaled_linear, squaredcos_cap_v2), timesteps,
-            prediction (epsilon, v_prediction, sample) and head_dim; see HINTS.
+        hints: what other people's files do not say: image_size, betas (linear, scaled_linear,
+            squaredcos_cap_v2), timesteps, prediction (epsilon, v_prediction, sample) and head_dim;
+            see HINTS.
         weights: "best" (averaged where there are averages) or "raw".
 
     Raises:
         BadCheckpoint: the file cannot be used, or was trained at another size than ``image_size``.
     """
     hints = hints or {}
-    image_size = whole("image_size", hints.get("image_size", "0"))
+    image_size = parse_whole_number("image_size", hints.get("image_size", "0"))
+
     found = checkpoint.read(path)
     if isinstance(found, checkpoint.Checkpoint):
         if image_size and image_size != found.recipe.image_size:
             raise BadCheckpoint(
-                f"{path} was trained at image_size={found.recipe.image_size} and paints noise at {image_size}: leave image_size out, "
+                f"{path} was trained at image_size={found.recipe.image_size} and paints noise at "
+                f"{image_size}: leave image_size out, "
                 "and enlarge the pictures afterwards."
             )
+
         tensors = dict(found.best if weights == "best" else found.weights)
+
         try:
             denoiser, weak = _networks(found.recipe, len(found.classes), tensors, compute)
         except (
@@ -211,26 +238,42 @@ def load(
             TypeError,
             LookupError,
             ArithmeticError,
-        ) as error:  # what torch says to shapes that do not fit
+        ) as error:
+            # what torch says to shapes that do not fit
             reason = (str(error).splitlines() or [""])[-1].strip(" .")[:200]
             raise BadCheckpoint(
-                f"{path} does not hold the network that its description promises ({reason}): train again."
+                f"{path} does not hold the network that its description promises ({reason}): train "
+                "again."
             ) from None
+
+        # Said once, because the size of the pictures surprises otherwise.
         note = (
-            "It was saved in the first part of its training, which works at half size, so it paints small pictures."
+            "It was saved in the first part of its training, which works at half size, so it "
+            "paints small pictures."
             if found.shrunk > 1
             else ""
         )
+
         for one in (denoiser, weak):
             if isinstance(one, OwnDenoiser):
                 one.shrink(found.shrunk)
+
         name = fingerprint(tensors)
-        classes = (
-            found.classes if found.recipe.network == "unet" else ()
-        )  # the faithful network does not know them
+        # the faithful network does not know them
+        classes = found.classes if found.recipe.network == "unet" else ()
         return Model(
-            denoiser, found.recipe, classes, found.step, name, found.data, compute.device, note, shrunk=found.shrunk, weak=weak
-        )  # fmt: skip
+            denoiser,
+            found.recipe,
+            classes,
+            found.step,
+            name,
+            found.data,
+            compute.device,
+            note,
+            shrunk=found.shrunk,
+            weak=weak,
+        )
+
     return _load_foreign(path, found, compute, hints)
 
 
@@ -244,6 +287,8 @@ def _networks(
         else {}
     )
     made: list[Trainable] = []
+
+    # The weaker network lies in the same file, its names behind a prefix.
     for prefix, kind in kinds.items():
         own = {
             name.removeprefix(prefix): value
@@ -254,29 +299,34 @@ def _networks(
         denoiser.net.load_state_dict(own)
         denoiser.net.eval()
         made.append(denoiser)
+
     return made[0], made[1] if recipe.weak else None
 
 
 def _load_foreign(
     path: Path, state: dict[str, Tensor], compute: Compute, hints: Mapping[str, str]
 ) -> Model:
-    recipe = override(find("faithful"), {"image_size": hints.get("image_size", "64")})
+    recipe = override(find_recipe("faithful"), {"image_size": hints.get("image_size", "64")})
+
     known = state_dict.recognise(
         state,
         size=recipe.image_size,
         betas=hint("betas", hints),
-        steps=whole("timesteps", hints.get("timesteps", "0")),
+        steps=parse_whole_number("timesteps", hints.get("timesteps", "0")),
         prediction=hint("prediction", hints),
-        head_dim=whole("head_dim", hints.get("head_dim", "8")),
+        head_dim=parse_whole_number("head_dim", hints.get("head_dim", "8")),
     )
     if known is None:
         raise BadCheckpoint(
-            f"{path} holds no network that jungle knows: it opens its own models and state dicts of diffusers' UNet2DModel."
+            f"{path} holds no network that jungle knows: it opens its own models and state dicts "
+            "of diffusers' UNet2DModel."
         )
+
     denoiser = _placed(known.denoiser(compute.dtype), compute)
     denoiser.net.eval()
     recipe = dataclasses.replace(recipe, name="imported")
     classes = tuple(str(number) for number in range(known.config.get("num_class_embeds") or 0))
+
     return Model(
         denoiser,
         recipe,

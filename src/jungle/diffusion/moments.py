@@ -1,9 +1,11 @@
-"""Running moments over updates, which pull generated pictures to photos: of features, colours and detail that repeats.
+"""Running moments over updates, which pull generated pictures to photos: of features, colours and
+detail that repeats.
 
-A discriminator or a kernel looks at one picture and its neighbours, and lets the mean of all pictures
+A discriminator or a kernel looks at one picture and its neighbours, and lets the mean of all
+pictures
 wander: measured, the whole kernel distance of a trained model to photos was a shift of the mean
-feature (docs/LOG.md). Means over some hundred pictures show such a shift, and a pull in proportion to
-it ends where there is none (moment matching: GMMN, Li et al. 2015, arXiv 1502.02761).
+feature (docs/LOG.md). Means over some hundred pictures show such a shift, and a pull in proportion
+to it ends where there is none (moment matching: GMMN, Li et al. 2015, arXiv 1502.02761).
 
 Letters: B pictures, V ranges of view sizes, L levels, D features.
 """
@@ -35,9 +37,11 @@ def confidence(logits: Tensor) -> Tensor:
 
 
 def repeated_energy(x: Tensor) -> Tensor:
-    """How much of the detail of pictures (B, 3, H, W) comes again after each of PERIODS, (2,): mean squares.
+    """How much of the detail of pictures (B, 3, H, W) comes again after each of PERIODS, (2,): mean
+    squares.
 
-    The detail is cut into squares of one period; photos, which know no lattice, have little left in the mean square.
+    The detail is cut into squares of one period; photos, which know no lattice, have little left in
+    the mean square.
     """
     energies = []
     for period in PERIODS:
@@ -49,7 +53,8 @@ def repeated_energy(x: Tensor) -> Tensor:
 
 
 def colour_statistics(x: Tensor) -> Tensor:
-    """Pictures (B, 3, H, W) in [-1, 1] -> means of the channels and of the saturation (HSV), (B, 4), from 0 to 1.
+    """Pictures (B, 3, H, W) in [-1, 1] -> means of the channels and of the saturation (HSV), (B,
+    4), from 0 to 1.
 
     The saturation of pixels darker than 5 % is divided by 5 %, or noise in the dark would decide.
     """
@@ -87,7 +92,9 @@ class RunningMoments:
         )
 
     def pull_features(self, features: Tensor, photos: Tensor, level: int, side: int) -> Tensor:
-        """Add one update's features (B, D) of a level, and those of photos; returns the running gap (D,)."""
+        """Add one update's features (B, D) of a level, and those of photos; returns the running gap
+        (D,).
+        """
         view = int(side >= LARGE)
         kept = _kept(int(self.gap_count[view, level]))
         self.gap_count[view, level] += 1
@@ -96,10 +103,12 @@ class RunningMoments:
         return self.gap[view, level].clone()
 
     def pull_colours(self, colours: Tensor, photos: Tensor) -> Tensor:
-        """How far ``colours`` (B, 4) go where the running moments say that they should not; to be made small.
+        """How far ``colours`` (B, 4) go where the running moments say that they should not; to be
+        made small.
 
-        The mean is pulled in proportion to its distance from that of photos, the spread in proportion to
-        how much larger or smaller it is. Lengths count in standard deviations among photos.
+        The mean is pulled in proportion to its distance from that of photos, the spread in
+        proportion to how much larger or smaller it is. Lengths count in standard deviations among
+        photos.
         """
         now = torch.stack(
             [m for x in (colours.detach(), photos) for m in (x.mean(dim=0), x.square().mean(dim=0))]
@@ -111,6 +120,8 @@ class RunningMoments:
         mean, square, photo_mean, photo_square = self.colours
         deviation = (square - mean.square()).clamp_min(1e-6).sqrt()
         photo_deviation = (photo_square - photo_mean.square()).clamp_min(1e-6).sqrt()
+
+        # Gradients of the distance of mean and of spread, with the running moments held fixed.
         shift = (mean - photo_mean) / photo_deviation
         wider = deviation / photo_deviation - 1
         z = (colours - mean) / photo_deviation
@@ -118,7 +129,9 @@ class RunningMoments:
         return moved
 
     def pull_confidence(self, values: Tensor, photos: Tensor) -> Tensor:
-        """How far the confidence of pictures (B,) goes against the pull to that of photos; to be made small."""
+        """How far the confidence of pictures (B,) goes against the pull to that of photos; to be
+        made small.
+        """
         kept = _kept(int(self.confidence_count))
         self.confidence_count += 1
         now = torch.stack([values.detach().mean(), photos.mean(), photos.var()])
@@ -128,7 +141,9 @@ class RunningMoments:
         return moved
 
     def repetition(self, x: Tensor, photos: Tensor) -> Tensor:
-        """How many times more of the detail of ``x`` (B, 3, H, W) repeats than usually of photos, beyond once; 0 or more."""
+        """How many times more of the detail of ``x`` (B, 3, H, W) repeats than usually of photos,
+        beyond once; 0 or more.
+        """
         kept = _kept(int(self.repeated_count))
         self.repeated_count += 1
         self.repeated.mul_(kept).add_((1 - kept) * repeated_energy(photos))

@@ -1,4 +1,6 @@
-"""How a run goes: statistics of its updates, raw against averaged weights, and the report at its end, in plain words."""
+"""How a run goes: statistics of its updates, raw against averaged weights, and the report at its
+end, in plain words.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,13 +32,17 @@ class Comparison:
 def compare_averages(
     model: Trainable, state: State, batches: Batches, seed: int, rounds: int = 4
 ) -> Comparison | None:
-    """Raw against averaged weights on ``rounds`` batches; None where there is no average. The model keeps its raw weights."""
+    """Raw against averaged weights on ``rounds`` batches; None where there is no average. The model
+    keeps its raw weights.
+    """
     if not state.ema:
         return None
     raw = {name: value.clone() for name, value in model.net.state_dict().items()}
     device = next(model.net.parameters()).device
     means = []
     model.net.eval()
+
+    # Both see the same photos and the same noise, or chance would decide between them.
     for weights in (raw, state.ema):
         model.net.load_state_dict(weights)
         generator = torch.Generator(device).manual_seed(seed)
@@ -45,17 +51,22 @@ def compare_averages(
             for number in range(rounds)
         ]
         means.append(float(torch.stack(losses).mean()))
+
     model.net.load_state_dict(raw)
     model.net.train()
+
     return Comparison(*means)
 
 
 def describe(window: Sequence[Progress]) -> dict[str, Any]:
-    """One line of statistics for the updates in ``window``: means, and the mean loss per noise band (None if unseen)."""
+    """One line of statistics for the updates in ``window``: means, and the mean loss per noise band
+    (None if unseen).
+    """
     good = [p for p in window if p.band_count]
     sums = np.sum([p.band_loss for p in good], axis=0) if good else np.zeros(len(BANDS) + 1)
     counts = np.sum([p.band_count for p in good], axis=0) if good else np.zeros(len(BANDS) + 1)
     last = window[-1]
+
     return {
         "step": last.step,
         "total": last.total,
@@ -94,6 +105,7 @@ def describe_adversarial(window: Sequence[AdversarialProgress]) -> dict[str, Any
         name: round(float(np.mean([getattr(p, name) for p in good])), 5) for name in names if good
     }
     last = window[-1]
+
     return {
         "part": "adversarial",
         "step": last.step,
@@ -126,22 +138,31 @@ class SecondPart:
     def to_lines(self) -> list[str]:
         """Its part of the report."""
         lines = [
-            f"{self.updates:,} adversarial updates, {self.images:,} generated pictures in {self.seconds / 60:.1f} minutes: "
+            f"{self.updates:,} adversarial updates, {self.images:,} generated pictures in "
+            f"{self.seconds / 60:.1f} minutes: "
             f"the model paints in {self.evaluations} evaluations, with its averaged weights."
         ]
+
         if self.rollbacks:
             lines.append(
-                f"The guards went back {self.rollbacks} times (the reasons are in stats.jsonl): more photos help most."
+                f"The guards went back {self.rollbacks} times (the reasons are in stats.jsonl): "
+                "more photos help most."
             )
+
         if self.generator_loss is not None:
             lines.append(
-                f"At the end the mean colours differ by {self.colour / 2:.0%} of their range from the photos', saturation is "
+                f"At the end the mean colours differ by {self.colour / 2:.0%} of their range from "
+                "the photos', saturation is "
                 f"{self.saturation:.0%} of theirs."
             )
+
+            # :A discriminator that is always right has nothing more to teach.
             if self.generator_loss > WON:
                 lines.append(
-                    f"The discriminator has won (generator loss {self.generator_loss:.1f}): more photos help, more time does not."
+                    f"The discriminator has won (generator loss {self.generator_loss:.1f}): more "
+                    "photos help, more time does not."
                 )
+
         return lines
 
 
@@ -167,32 +188,46 @@ class Health:
         """The report, a few short lines."""
         speed = self.images / max(self.seconds, 1e-9)
         lines = [
-            f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} files skipped)."
+            f"Trained on {self.items:,} {self.word} of {self.classes} classes ({self.skipped} "
+            "files skipped)."
         ]
+
         if self.updates or not self.adversarial:
             lines.append(
-                f"{self.updates:,} updates, {self.images:,} training images ({self.images / self.items:.1f} epochs) "
+                f"{self.updates:,} updates, {self.images:,} training images "
+                f"({self.images / self.items:.1f} epochs) "
                 f"in {self.seconds / 60:.1f} minutes, {speed:.0f} images a second."
             )
+
         if self.rollbacks:
             lines.append(
-                f"Training broke down {self.rollbacks} times and was rescued with a lower rate: next time start with a lower -o lr."
+                f"Training broke down {self.rollbacks} times and was rescued with a lower rate: "
+                "next time start with a lower -o lr."
             )
+
+        # :Which weights paint is decided by measuring, not by habit.
         if self.comparison:
             kept = "raw" if self.comparison.raw_is_better else "averaged"
             lines.append(
-                f"Loss with raw weights {self.comparison.raw:.4f}, averaged {self.comparison.averaged:.4f}: the {kept} ones paint."
+                f"Loss with raw weights {self.comparison.raw:.4f}, averaged "
+                f"{self.comparison.averaged:.4f}: the {kept} ones paint."
             )
+
         lines += self.adversarial.to_lines() if self.adversarial else []
         lines.append(self.verdict)
         lines += [self._advice(speed)] if self.updates or not self.adversarial else []
+
         return "\n".join(lines) + "\n"
 
     def _advice(self, speed: float) -> str:
         if self.images >= self.recognisable:
-            return f"Long enough for recognisable animals; more time and more {self.word} still make them better."
+            return (
+                f"Long enough for recognisable animals; more time and more {self.word} still make "
+                "them better."
+            )
         minutes = (self.recognisable - self.images) / max(speed, 1e-9) / 60
         return (
-            f"The shipped model saw {self.recognisable:,} training images until animals could be recognised: at this speed that is "
+            f"The shipped model saw {self.recognisable:,} training images until animals could be "
+            "recognised: at this speed that is "
             f"{minutes:,.0f} minutes more (a longer --minutes in a new --out)."
         )

@@ -1,7 +1,8 @@
-"""Noise levels and solvers. Sampling is a generator; each item has its own seed, so a batch changes nothing.
+"""Noise levels and solvers. Sampling is a generator; each item has its own seed, so a batch changes
+nothing.
 
-A solver step maps (x at sigma s, clean estimate) to x at sigma t < s. All solvers work in EDM's coordinates
-x = clean + sigma * noise and serve every :class:`~jungle.diffusion.denoiser.Denoiser`.
+A solver step maps (x at sigma s, clean estimate) to x at sigma t < s. All solvers work in EDM's
+coordinates x = clean + sigma * noise and serve every :class:`~jungle.diffusion.denoiser.Denoiser`.
 """
 
 import math
@@ -19,7 +20,9 @@ from .denoiser import Denoiser
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One solver step: ``x`` and the ``clean`` estimate are (B, C, H, W) float32; ``sigma`` is the level of ``x``."""
+    """One solver step: ``x`` and the ``clean`` estimate are (B, C, H, W) float32; ``sigma`` is the
+    level of ``x``.
+    """
 
     index: int
     total: int
@@ -42,12 +45,13 @@ class Move:
 
 
 class Guided:
-    """A denoiser pushed away from a weaker one: weak + scale * (strong - weak), where low < sigma <= high.
+    """A denoiser pushed away from a weaker one: weak + scale * (strong - weak), where low < sigma
+    <= high.
 
     Args:
-        weak: None for classifier-free guidance (the same network without its classes, arXiv 2207.12598); another
-            denoiser for autoguidance (a smaller or less trained copy, arXiv 2406.02507). Told less of the classes
-            (``weak_mix``), it does both at once.
+        weak: None for classifier-free guidance (the same network without its classes, arXiv
+            2207.12598); another denoiser for autoguidance (a smaller or less trained copy, arXiv
+            2406.02507). Told less of the classes (``weak_mix``), it does both at once.
     """
 
     def __init__(
@@ -70,6 +74,9 @@ class Guided:
         nothing_to_leave_out = self.weak is None and mix.shape[1] == 0
         if self.recipe.guidance == 1.0 or not inside or nothing_to_leave_out:
             return self.strong(x, sigma, mix)
+
+        # :Autoguidance asks two networks; classifier-free guidance asks one network twice, in one
+        # pass.
         if self.weak is not None:
             weak, strong = (
                 self.weak(x, sigma, self.recipe.weak_mix * mix),
@@ -82,21 +89,25 @@ class Guided:
                 torch.cat([torch.zeros_like(mix), mix]),
             )
             weak, strong = both.chunk(2)
+
         return weak.lerp(strong, self.recipe.guidance)
 
 
 def noise_levels(denoiser: Denoiser, recipe: SampleRecipe) -> list[float]:
-    """``steps`` levels from sigma_max down to sigma_min, then 0 (EDM, equation 5); for ``ddpm`` the model's own schedule.
+    """``steps`` levels from sigma_max down to sigma_min, then 0 (EDM, equation 5); for ``ddpm`` the
+    model's own schedule.
 
     Raises:
-        BadInput: the ddpm solver was asked of a model without a schedule, or for more steps than the schedule has.
+        BadInput: the ddpm solver was asked of a model without a schedule, or for more steps than
+            the schedule has.
     """
     if recipe.solver == "ddpm":
         return _schedule_levels(denoiser, recipe.steps)
     low, high = max(recipe.sigma_min, denoiser.sigma_min), min(recipe.sigma_max, denoiser.sigma_max)
     if low >= high:
         raise BadInput(
-            f"sigma_min={low:g} is not below sigma_max={high:g}, the most noise that this model knows: choose a smaller sigma_min."
+            f"sigma_min={low:g} is not below sigma_max={high:g}, the most noise that this model "
+            "knows: choose a smaller sigma_min."
         )
     if recipe.steps == 1:
         return [high, 0.0]
@@ -110,11 +121,13 @@ def _schedule_levels(denoiser: Denoiser, steps: int) -> list[float]:
     schedule = denoiser.schedule
     if schedule is None:
         raise BadInput(
-            "solver=ddpm follows the noise schedule of a DDPM model and this model has none; use solver=ancestral instead."
+            "solver=ddpm follows the noise schedule of a DDPM model and this model has none; use "
+            "solver=ancestral instead."
         )
     if steps > len(schedule):
         raise BadInput(
-            f"steps={steps}: this model was trained on {len(schedule)} noise steps; use at most so many."
+            f"steps={steps}: this model was trained on {len(schedule)} noise steps; use at most so "
+            "many."
         )
     stride = len(schedule) // steps  # "leading" spacing: timesteps 0, stride, 2 stride ...
     return [float(schedule[i * stride]) for i in reversed(range(steps))] + [0.0]
@@ -144,12 +157,16 @@ def dpm2m(move: Move) -> Tensor:
 
 
 def ddim(move: Move) -> Tensor:
-    """DDIM (arXiv 2010.02502, equation 12 without noise): straight to the clean estimate; one evaluation."""
+    """DDIM (arXiv 2010.02502, equation 12 without noise): straight to the clean estimate; one
+    evaluation.
+    """
     return move.x * (move.t / move.s) + move.clean * (1 - move.t / move.s)
 
 
 def ancestral(move: Move) -> Tensor:
-    """A draw from q(x_t | x_s, clean): the posterior of DDPM (arXiv 2006.11239, equations 6 and 7) in EDM's coordinates."""
+    """A draw from q(x_t | x_s, clean): the posterior of DDPM (arXiv 2006.11239, equations 6 and 7)
+    in EDM's coordinates.
+    """
     ratio = (move.t / move.s) ** 2
     mean = ratio * move.x + (1 - ratio) * move.clean
     if move.t == 0:
@@ -158,7 +175,8 @@ def ancestral(move: Move) -> Tensor:
 
 
 def consistency(move: Move) -> Tensor:
-    """Multistep consistency sampling (arXiv 2303.01469, algorithm 1): the clean estimate with new noise; one evaluation.
+    """Multistep consistency sampling (arXiv 2303.01469, algorithm 1): the clean estimate with new
+    noise; one evaluation.
 
     The step to 0 adds none: the last estimate is the result.
     """
@@ -178,7 +196,9 @@ SOLVERS: dict[str, Callable[[Move], Tensor]] = {
 
 
 def evaluations(recipe: SampleRecipe) -> int:
-    """Evaluations of the denoiser for one picture (guidance doubles the work inside an evaluation)."""
+    """Evaluations of the denoiser for one picture (guidance doubles the work inside an
+    evaluation).
+    """
     return 2 * recipe.steps - 1 if recipe.solver == "heun" else recipe.steps
 
 
@@ -192,15 +212,17 @@ def sample(
     weak: Denoiser | None = None,
     least: int = 1,
 ) -> Iterator[Step]:
-    """Draw one item for each seed, yielding after every solver step; the last step's ``x`` is the result.
+    """Draw one item for each seed, yielding after every solver step; the last step's ``x`` is the
+    result.
 
     Args:
-        seeds: one for each item; the noise comes from a CPU generator of its own, so item and seed belong together
-            in any batch and on any device.
+        seeds: one for each item; the noise comes from a CPU generator of its own, so item and seed
+            belong together in any batch and on any device.
         mix: (B, K) on the device to work on.
         shape: (C, H, W) of one item.
         weak: see :class:`Guided`.
-        least: smaller batches are filled up with copies to so many items inside the network, see ``images.paint.lot``.
+        least: smaller batches are filled up with copies to so many items inside the network, see
+            ``images.paint.lot``.
 
     Raises:
         BadInput: see :func:`noise_levels`.
@@ -214,6 +236,8 @@ def sample(
         return torch.stack([torch.randn(shape, generator=g) for g in generators]).to(device)
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
+        # Kernels round differently at other batch sizes: filling up keeps an item's bytes in any
+        # company.
         missing = max(0, least - x.shape[0])
         full, full_mix = (
             torch.cat([v, v[-1:].expand(missing, *v.shape[1:])]) if missing else v for v in (x, mix)

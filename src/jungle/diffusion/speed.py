@@ -55,7 +55,8 @@ def mean_update(recipe: Recipe) -> float:
 def trial(
     recipe: Recipe, classes: int, compute: Compute, clock: Callable[[], float]
 ) -> tuple[float, int | None]:
-    """Training images a second over a whole run, and the peak memory of this process in bytes (None where unknown).
+    """Training images a second over a whole run, and the peak memory of this process in bytes (None
+    where unknown).
 
     Measured on four real updates with nothing for photos, the first of which does not count.
     """
@@ -63,15 +64,20 @@ def trial(
     x = torch.zeros((recipe.batch, recipe.net.image_channels, *recipe.size), device=compute.device)
     mix = torch.zeros((recipe.batch, classes), device=compute.device)
     updates = train(net, lambda step, generator: (x, mix), recipe, begin(net, recipe, 4))
+
+    # The first update allocates and compiles; it is not timed.
     next(updates)
     start = clock()
     list(updates)
     seconds = (clock() - start) / 3
+
     try:
         import resource
     except ImportError:  # not on Windows
         return recipe.batch / (seconds * mean_update(recipe)), None
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
         1 if sys.platform == "darwin" else 1024
     )
+
     return recipe.batch / (seconds * mean_update(recipe)), peak

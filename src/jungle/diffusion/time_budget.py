@@ -12,18 +12,20 @@ OVERRUN = (
 CUT_TO = (
     1.0  # of the time is what a cut plan fits into: the last save, preview and report come after it
 )
+# of the time: how long the present speed is measured before it is believed, and then forgotten
 WINDOW = (
     0.05,
     0.2,
-)  # of the time: how long the present speed is measured before it is believed, and then forgotten
+)
 
 
 @dataclass
 class TimeBudget:
     """Plans a run of ``minutes``; ``spent`` seconds were used before this process went on with it.
 
-    The plan is rounded to two digits and made from ``known_seconds`` an update where an earlier run measured it (within
-    35 %), so that two runs of the same command on the same machine make the same number of updates.
+    The plan is rounded to two digits and made from ``known_seconds`` an update where an earlier run
+    measured it (within 35 %), so that two runs of the same command on the same machine make the
+    same number of updates.
     """
 
     minutes: float
@@ -46,21 +48,30 @@ class TimeBudget:
         return self.spent + self.clock() - self.started
 
     def pause(self, seconds: float) -> None:
-        """So much time went into saving or a preview: it counts as used, but not as the speed of training."""
+        """So much time went into saving or a preview: it counts as used, but not as the speed of
+        training.
+        """
         if self._since is not None:
             self._since += seconds
             self._last += seconds
 
     def plan(self, step: int, total: int) -> int:
-        """Call after every update; returns the number of updates the run should have, ``total`` where nothing changes."""
+        """Call after every update; returns the number of updates the run should have, ``total``
+        where nothing changes.
+        """
         now, seconds = self.clock(), self.minutes * 60
+
         if self._since is None or step == 3:
             self._open_window(now)
             return total
+
         self._slowest = max(self._slowest, now - self._last)
         self._last = now
         self._cost += SMALL_COST if CALIBRATION < step <= self.small_share * total else 1.0
         speed = (now - self._since) / self._cost
+
+        # :A remembered speed within a third of the measured one is kept: plans stay the same from
+        # run to run.
         if step == CALIBRATION:
             self._open_window(now)
             if self.known_seconds is None or not 0.65 < speed / self.known_seconds < 1.35:
@@ -74,13 +85,17 @@ class TimeBudget:
                     ),
                 ),
             )
+
         if step < CALIBRATION or now - self._since < WINDOW[0] * seconds:
             return total if self.used() < seconds * OVERRUN else step
+
+        # The slowest update is left out: a save or a hiccup must not shorten the run.
         speed = (now - self._since - self._slowest) / max(self._cost - 1.0, SMALL_COST)
         if self.used() + self._cost_left(step, total) * speed > seconds * OVERRUN:
             total = min(
                 total, self._affordable(step, max(0.0, seconds * CUT_TO - self.used()) / speed)
             )
+
         if now - self._since > WINDOW[1] * seconds:
             self._open_window(now)
         return total

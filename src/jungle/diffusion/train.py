@@ -1,6 +1,8 @@
-"""The training loop, as a generator. It reads no clock and writes no file: who consumes it decides when to save or stop.
+"""The training loop, as a generator. It reads no clock and writes no file: who consumes it decides
+when to save or stop.
 
-Every random number of update n is a function of (seed, n), so a run that stops and goes on equals one that never stopped.
+Every random number of update n is a function of (seed, n), so a run that stops and goes on equals
+one that never stopped.
 """
 
 import copy
@@ -21,7 +23,9 @@ from .device import out_of_memory
 from .time_budget import CALIBRATION
 
 Batches = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
-"""``batches(step, generator)`` -> images (B, C, H, W) float32 in [-1, 1] and mix (B, K), both on the device."""
+"""``batches(step, generator)`` -> images (B, C, H, W) float32 in [-1, 1] and mix (B, K), both on
+the device.
+"""
 
 BANDS = (0.1, 0.4, 1.6, 6.4)  # edges in sigma: texture, detail, shape, layout, composition
 SNAPSHOT_EVERY = 100  # updates between the states that a NaN goes back to
@@ -30,7 +34,9 @@ MAX_ROLLBACKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one update did. ``band_loss`` and ``band_count`` are per noise band (see BANDS), ``note`` a sentence or ""."""
+    """What one update did. ``band_loss`` and ``band_count`` are per noise band (see BANDS),
+    ``note`` a sentence or "".
+    """
 
     step: int
     total: int
@@ -45,7 +51,9 @@ class Progress:
 
 @dataclass
 class State:
-    """All that changes during a run. ``total`` may be changed between updates: the schedule follows it."""
+    """All that changes during a run. ``total`` may be changed between updates: the schedule follows
+    it.
+    """
 
     optimizer: torch.optim.Optimizer
     ema: dict[str, Tensor]
@@ -58,7 +66,9 @@ class State:
     extra: dict[str, Any] = field(default_factory=dict)  # the consumer's own: time spent, for one
 
     def pack(self, net: nn.Module) -> dict[str, Any]:
-        """Everything :meth:`unpack` needs, as tensors and plain values; a view of the live state, copy it to keep it."""
+        """Everything :meth:`unpack` needs, as tensors and plain values; a view of the live state,
+        copy it to keep it.
+        """
         plain = {
             k: getattr(self, k)
             for k in ("total", "micro_batch", "step", "images", "lr_scale", "rollbacks", "extra")
@@ -99,8 +109,8 @@ def begin(model: Trainable, recipe: Recipe, total: int) -> State:
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """Linear warm-up, then constant, inverse square root (EDM2, arXiv 2312.02696, section 2.5), or "wsd": constant, and
-    linear to zero over the last 40 % (MiniCPM, arXiv 2404.06395, section 4.2).
+    """Linear warm-up, then constant, inverse square root (EDM2, arXiv 2312.02696, section 2.5), or
+    "wsd": constant, and linear to zero over the last 40 % (MiniCPM, arXiv 2404.06395, section 4.2).
     """
     warm: float = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
     if recipe.decay == "wsd":
@@ -111,14 +121,18 @@ def learning_rate(recipe: Recipe, step: int, total: int) -> float:
 
 
 def ema_exponent(width: float) -> float:
-    """gamma of the power-function EMA whose relative standard deviation is ``width`` (EDM2, algorithm 2)."""
+    """gamma of the power-function EMA whose relative standard deviation is ``width`` (EDM2,
+    algorithm 2).
+    """
     roots = np.roots([1, 7, 16 - width**-2, 12 - width**-2])
     return float(roots.real.max())
 
 
 @torch.no_grad()
 def update_ema(ema: dict[str, Tensor], net: nn.Module, step: int, width: float) -> None:
-    """ema <- beta ema + (1 - beta) weights, beta = (1 - 1/step)^(gamma + 1) (EDM2, equation 127): its length follows the run."""
+    """ema <- beta ema + (1 - beta) weights, beta = (1 - 1/step)^(gamma + 1) (EDM2, equation 127):
+    its length follows the run.
+    """
     beta = (1 - 1 / step) ** (ema_exponent(width) + 1)
     for name, value in net.state_dict().items():
         if value.is_floating_point():
@@ -137,7 +151,9 @@ def seed_of(seed: int, step: int) -> int:
 def _gradients(
     model: Trainable, x: Tensor, mix: Tensor, micro: int, generator: torch.Generator, shrunk: int
 ) -> tuple[Tensor, Tensor]:
-    """Backward through the batch in pieces of ``micro``; returns loss and sigma of each item (B,)."""
+    """Backward through the batch in pieces of ``micro``; returns loss and sigma of each item
+    (B,).
+    """
     losses, sigmas = [], []
     for piece, piece_mix in zip(torch.split(x, micro), torch.split(mix, micro), strict=True):
         loss, sigma = model.loss(piece, piece_mix, generator, shrunk)
@@ -150,7 +166,9 @@ def _gradients(
 def _attempt(
     model: Trainable, x: Tensor, mix: Tensor, state: State, seed: int, shrunk: int
 ) -> tuple[Tensor, Tensor, str]:
-    """Gradients of one update; when memory runs out the micro-batch is halved and the effective batch kept."""
+    """Gradients of one update; when memory runs out the micro-batch is halved and the effective
+    batch kept.
+    """
     note = ""
     while True:
         generator = torch.Generator(x.device).manual_seed(seed)
@@ -164,7 +182,10 @@ def _attempt(
         state.micro_batch = max(1, state.micro_batch // 2)
         if x.device.type == "cuda":
             torch.cuda.empty_cache()
-        note = f"Memory ran out: now {state.micro_batch} pictures at once, the batch of {x.shape[0]} stays the same."
+        note = (
+            f"Memory ran out: now {state.micro_batch} pictures at once, the batch of {x.shape[0]} "
+            "stays the same."
+        )
 
 
 def _bands(loss: Tensor, sigma: Tensor) -> tuple[tuple[float, ...], tuple[int, ...]]:
@@ -175,24 +196,31 @@ def _bands(loss: Tensor, sigma: Tensor) -> tuple[tuple[float, ...], tuple[int, .
 
 
 def shrunk_at(recipe: Recipe, state: State) -> int:
-    """How many times the pictures of the next update are shrunk: 2 in the first part of the run, then 1."""
+    """How many times the pictures of the next update are shrunk: 2 in the first part of the run,
+    then 1.
+    """
     return 2 if CALIBRATION <= state.step < recipe.small_share * state.total else 1
 
 
 def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> Iterator[Progress]:
     """Train until ``state.step`` reaches ``state.total``, yielding after each update.
 
-    A loss or gradient that is not finite goes back to the last good state with half the learning rate and says so.
+    A loss or gradient that is not finite goes back to the last good state with half the learning
+    rate and says so.
 
     Raises:
         JungleError: it happened more than MAX_ROLLBACKS times.
     """
     device = next(model.net.parameters()).device
     good = copy.deepcopy(state.pack(model.net))
+
     while state.step < state.total:
         seed = seed_of(recipe.seed, state.step)
         draw = torch.Generator(device).manual_seed(seed)
         x, mix = batches(state.step, draw)
+
+        # Some photos lose their class, so that the network also learns "any animal" (Ho and
+        # Salimans 2022, arXiv 2207.12598).
         keep = torch.rand(len(mix), generator=draw, device=device) >= recipe.drop_mix
         shrunk = shrunk_at(recipe, state)
         if shrunk > 1:
@@ -201,20 +229,29 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
             model, x, mix * keep[:, None], state, seed_of(recipe.seed, -1 - state.step), shrunk
         )
         norm = nn.utils.clip_grad_norm_(model.net.parameters(), recipe.clip or float("inf"))
+
         mean = float(loss.mean())
+
+        # A loss that is no number has spoilt nothing yet: the step is not taken, and the last good
+        # state comes back.
         if not (np.isfinite(mean) and bool(norm.isfinite())):
             rollbacks, scale, failed = state.rollbacks + 1, state.lr_scale / 2, state.step
             if rollbacks > MAX_ROLLBACKS:
                 raise JungleError(
-                    f"Training broke down {rollbacks} times (a loss that is not a number): start again with -o lr={recipe.lr / 10:g}."
+                    f"Training broke down {rollbacks} times (a loss that is not a number): start "
+                    f"again with -o lr={recipe.lr / 10:g}."
                 )
             state.unpack(model.net, copy.deepcopy(good))
             state.rollbacks, state.lr_scale = rollbacks, scale
-            note = f"The loss of update {failed} was not a number: back to update {state.step}, learning rate halved."
+            note = (
+                f"The loss of update {failed} was not a number: back to update {state.step}, "
+                "learning rate halved."
+            )
             yield Progress(
                 state.step, state.total, state.images, mean, 0.0, float(norm), (), (), note
             )
             continue
+
         lr = learning_rate(recipe, state.step, state.total) * state.lr_scale
         for group in state.optimizer.param_groups:
             group["lr"] = lr
@@ -223,6 +260,8 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
         state.images += len(x)
         if state.ema:
             update_ema(state.ema, model.net, state.step, recipe.ema)
+
+        # :A copy in memory, so that going back costs no file.
         if state.step % SNAPSHOT_EVERY == 0:
             good = copy.deepcopy(state.pack(model.net))
         yield Progress(

@@ -1,6 +1,8 @@
-"""One training run in one folder: the loop, checkpoints, previews and statistics, and going on where it stopped.
+"""One training run in one folder: the loop, checkpoints, previews and statistics, and going on
+where it stopped.
 
-A run has one or two parts: diffusion, and adversarial training that makes a sampler of few evaluations.
+A run has one or two parts: diffusion, and adversarial training that makes a sampler of few
+evaluations.
 
 animal_diffusion_model.pth    the model, usable at any moment
 animal_diffusion_model.state  what going on needs
@@ -19,7 +21,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..config.recipes import ADVERSARIAL_LEVELS, CONSISTENCY, Recipe
+from ..config.recipe_table import ADVERSARIAL_LEVELS, CONSISTENCY
+from ..config.recipes import Recipe
 from ..errors import BadInput
 from ..storage.atomic import digest, make_folder, write_bytes
 from . import adversarial, checkpoint, model
@@ -40,7 +43,8 @@ from .speed import ADVERSARIAL_COST, known_speeds, remember_speed, speed_key
 from .time_budget import SMALL_COST, TimeBudget
 from .train import BANDS, Progress, State, begin, seed_of, shrunk_at, train
 
-SAVE_SECONDS = 90.0  # with a preview and a slow update after it still less than two minutes: no more work is ever lost
+# with a preview and a slow update after it still less than two minutes: no more work is ever lost
+SAVE_SECONDS = 90.0
 PREVIEW_SECONDS = 180.0
 STATS_SECONDS = 5.0
 UNPLANNED = 10**9  # updates of a run with a time budget, before its first few are timed
@@ -96,11 +100,13 @@ class Run(ABC, Generic[Shown]):
     Args:
         minutes: time budget; 0 = as many updates as the recipe says.
         clock: seconds, monotonic; ``started`` is its value when the command began.
-        cache: folder that remembers seconds an update by machine and recipe, for the plan of the next run.
+        cache: folder that remembers seconds an update by machine and recipe, for the plan of the
+            next run.
         start: begin with the weights of this model.
 
     Raises:
-        BadInput: the folder holds another run, the recipe asks for nothing to be trained, or ``start`` has another network.
+        BadInput: the folder holds another run, the recipe asks for nothing to be trained, or
+            ``start`` has another network.
     """
 
     def __init__(
@@ -126,12 +132,15 @@ class Run(ABC, Generic[Shown]):
         self.feed, self.minutes, self.note = feed, minutes, ""
         known = (data.fingerprint, str(compute.dtype), minutes, *([start.hash] if start else []))
         packed = self._read_state()
+
+        # A run begun before adversarial training existed goes on as it began.
         plain = dataclasses.replace(recipe, adversarial_share=0.0)
         if packed and packed["key"] == digest(plain.to_json(), *known) and recipe.adversarial_share:
             recipe, self.note = plain, OLDER
         self.recipe, self.key = recipe, digest(recipe.to_json(), *known)
         self.model = model.build(recipe, len(data.classes), compute)
 
+        # With minutes alone the number of updates is planned from the first ones that are timed.
         total = recipe.steps or max(1, round(recipe.epochs * feed.updates_an_epoch))
         second = int(total * recipe.adversarial_share)
         timed = bool(minutes and not recipe.steps)
@@ -197,6 +206,7 @@ class Run(ABC, Generic[Shown]):
             for part, total, what in parts
             if part and total
         ]
+
         return f"First {', then '.join(how)}." if len(how) > 1 else f"{how[0].capitalize()}."
 
     @property
@@ -204,6 +214,7 @@ class Run(ABC, Generic[Shown]):
         """How much of the work is done, in [0, 1]; each part counts by its time."""
         small = self.recipe.small_share * self.state.total
 
+        # The first updates work at half size and are that much cheaper.
         def cost(updates: int) -> float:
             return updates - min(updates, small) * (1 - SMALL_COST)
 
@@ -225,7 +236,8 @@ class Run(ABC, Generic[Shown]):
         packed = checkpoint.read_state(self.out / STATE_NAME)
         if packed is None and (self.out / checkpoint.MODEL_NAME).exists():
             raise BadInput(
-                f"{self.out} holds a model, {checkpoint.MODEL_NAME}, without a run to go on with: choose another --out, or move it."
+                f"{self.out} holds a model, {checkpoint.MODEL_NAME}, without a run to go on with: "
+                "choose another --out, or move it."
             )
         return packed
 
@@ -233,12 +245,16 @@ class Run(ABC, Generic[Shown]):
         if packed.pop("key", None) != self.key:
             raise BadInput(
                 f"{self.out} holds a run with another recipe, other data or another time: "
-                f"choose another --out, or delete {checkpoint.MODEL_NAME} and {STATE_NAME} in it to start anew."
+                f"choose another --out, or delete {checkpoint.MODEL_NAME} and {STATE_NAME} in it "
+                "to start anew."
             )
+
         if packed.get("part") != SECOND and packed["total"] >= UNPLANNED:
             return 0  # stopped in its first seconds, before the plan was made: begin again
         for part in self.out.glob(".animal_diffusion_model.*.part"):
             part.unlink()  # what a kill -9 in the middle of a save leaves
+
+        # :The diffusion part is over: of it only the counters are needed, for the report.
         if packed.get("part") == SECOND:
             for key, value in packed["diffusion"].items():
                 setattr(self.state, key, value)
@@ -247,28 +263,37 @@ class Run(ABC, Generic[Shown]):
             self.second.good = packed["good"]
         else:
             self.state.unpack(self.model.net, packed)
+
         return self.step
 
     def list_skipped(self) -> list[str]:
-        """One line for each reason why files were skipped, with a few names; every name goes into skipped.txt."""
+        """One line for each reason why files were skipped, with a few names; every name goes into
+        skipped.txt.
+        """
         reasons: dict[str, list[str]] = {}
         for path, reason in self.data.skipped:
             reasons.setdefault(reason, []).append(path)
+
+        # :The screen shows a few names; the file holds them all.
         if reasons:
             text = "".join(
                 f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths
             )
             write_bytes(self.out / "skipped.txt", text.encode(errors="backslashreplace"))
+
         few = {
             reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "")
             for reason, paths in reasons.items()
         }
+
         return [
             f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()
         ]
 
     def steps(self) -> Iterator[Progress | AdversarialProgress]:
-        """Train to the end, saving, previewing and logging on the way; stop consuming at any time, then call :meth:`save`."""
+        """Train to the end, saving, previewing and logging on the way; stop consuming at any time,
+        then call :meth:`save`.
+        """
         if self.second is None and self.state.step < self.state.total:
             yield from self._follow(train(self.model, self.feed, self.recipe, self.state))
         if self.second is None and self._second_total:
@@ -343,7 +368,10 @@ class Run(ABC, Generic[Shown]):
             self._second_window.append(progress)
         else:
             self._window.append(progress)
+
         last = self.part.step >= self.part.total
+
+        # A note is written at once: it may be the last thing that the run says.
         if self.clock() - self._noted < STATS_SECONDS and not last and not progress.note:
             return
         self._noted = self.clock()
@@ -360,7 +388,9 @@ class Run(ABC, Generic[Shown]):
         self._second_window.clear()
 
     def save(self) -> None:
-        """Training state and model, atomically; the state first, because a model without one is somebody else's."""
+        """Training state and model, atomically; the state first, because a model without one is
+        somebody else's.
+        """
         self.part.extra["seconds"] = self.budget.used()
         packed = self.part.pack(self.model.net)
         if self.second:
@@ -374,7 +404,9 @@ class Run(ABC, Generic[Shown]):
         self._saved = self.clock()
 
     def _as_it_is(self) -> tuple[Recipe, int]:
-        """The recipe to sample the present model with, and how many times its pictures are shrunk."""
+        """The recipe to sample the present model with, and how many times its pictures are
+        shrunk.
+        """
         if self.second:
             return dataclasses.replace(self.recipe, sample=CONSISTENCY), 1
         return self.recipe, shrunk_at(self.recipe, self.state)
@@ -407,6 +439,8 @@ class Run(ABC, Generic[Shown]):
         )
         if isinstance(self.model, OwnDenoiser):
             self.model.shrink(shrunk)
+
+        # :Whatever a preview does, training goes on with the weights it had.
         try:
             return self.show(now)
         finally:
@@ -422,7 +456,9 @@ class Run(ABC, Generic[Shown]):
         """Finish, and write the report."""
 
     def finish(self) -> tuple[Shown, Comparison | None]:
-        """The last save and preview, with the better of raw and averaged weights; after adversarial training the averaged ones."""
+        """The last save and preview, with the better of raw and averaged weights; after adversarial
+        training the averaged ones.
+        """
         self.save()
         if self.second:
             return self.preview(), None
@@ -435,14 +471,28 @@ class Run(ABC, Generic[Shown]):
         return self.preview(averaged), comparison
 
     def report(self, comparison: Comparison | None, verdict: str, recognisable: int) -> Health:
-        """The report on a finished run, written as report.txt; ``verdict`` is a sentence on the preview."""
+        """The report on a finished run, written as report.txt; ``verdict`` is a sentence on the
+        preview.
+        """
         data, state = self.data, self.state
         seconds = float(state.extra.get("seconds", 0.0)) if self.second else self.budget.used()
         health = Health(
-            self.out, self.recipe.media, len(data), len(data.skipped), len(data.classes), state.step, state.images, seconds,
-            state.rollbacks, comparison, verdict, recognisable, self._second_part(),
-        )  # fmt: skip
+            self.out,
+            self.recipe.media,
+            len(data),
+            len(data.skipped),
+            len(data.classes),
+            state.step,
+            state.images,
+            seconds,
+            state.rollbacks,
+            comparison,
+            verdict,
+            recognisable,
+            self._second_part(),
+        )
         write_bytes(self.out / "report.txt", health.to_text().encode())
+
         return health
 
     def _second_part(self) -> SecondPart | None:

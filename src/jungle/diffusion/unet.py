@@ -1,8 +1,10 @@
-"""One U-Net on (B, C, H, W) tensors, built so that a CPU spends its time in matrix arithmetic and little else.
+"""One U-Net on (B, C, H, W) tensors, built so that a CPU spends its time in matrix arithmetic and
+little else.
 
-Each `patch` x `patch` square of pixels is folded into channels first (space to depth), so no layer works at full
-resolution; there is one skip per level, added, not concatenated. Parameters stay float32; the arithmetic runs in
-the dtype of the picture, in channels_last layout, so bfloat16 pictures get bfloat16 convolutions.
+Each `patch` x `patch` square of pixels is folded into channels first (space to depth), so no layer
+works at full resolution; there is one skip per level, added, not concatenated. Parameters stay
+float32; the arithmetic runs in the dtype of the picture, in channels_last layout, so bfloat16
+pictures get bfloat16 convolutions.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ EXPANSION = 3
 """How much wider a block is inside than outside."""
 
 FREQUENCIES = 32
-"""Sine and cosine pairs that describe the noise level, from 1 to 100 radians a unit of log(sigma) / 4."""
+"""Sine and cosine pairs that describe the noise level, from 1 to 100 radians a unit of log(sigma) /
+4.
+"""
 
 
 class Conv(nn.Module):
-    """A convolution that keeps height and width; its float32 weights are cast once to the dtype of its input."""
+    """A convolution that keeps height and width; its float32 weights are cast once to the dtype of
+    its input.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, groups: int = 1, zero: bool = False
@@ -45,7 +51,9 @@ class Conv(nn.Module):
 
 
 class Norm(nn.Module):
-    """Group normalisation over 16 channels at a time (Wu and He 2018, arXiv 1803.08494, equation 1)."""
+    """Group normalisation over 16 channels at a time (Wu and He 2018, arXiv 1803.08494, equation
+    1).
+    """
 
     def __init__(self, channels: int, *, affine: bool) -> None:
         super().__init__()
@@ -57,19 +65,20 @@ class Norm(nn.Module):
         """(B, channels, H, W) -> the same shape; each picture is normalised alone."""
         weight: Tensor | None = self.weight
         bias: Tensor | None = self.bias
-        if (
-            x.device.type != "cpu" and weight is not None and bias is not None
-        ):  # only the CPU kernel mixes dtypes
+        # only the CPU kernel mixes dtypes
+        if x.device.type != "cpu" and weight is not None and bias is not None:
             weight, bias = weight.to(x.dtype), bias.to(x.dtype)
         return F.group_norm(x, self.groups, weight, bias)
 
 
 def rowwise(x: Tensor, weight: Tensor) -> Tensor:
-    """The product x @ weight.T, (B, I) and (O, I) -> (B, O), whose rows do not depend on how many there are.
+    """The product x @ weight.T, (B, I) and (O, I) -> (B, O), whose rows do not depend on how many
+    there are.
 
-    Float32 matrix products choose their order of summation by the batch size, which changes the last bits of a
-    picture with the company it is drawn in. These products are tiny, so a plain sum is good enough. (The activations
-    after it keep the promise where `embedding` is a multiple of 32: a CPU treats the last odd elements differently.)
+    Float32 matrix products choose their order of summation by the batch size, which changes the
+    last bits of a picture with the company it is drawn in. These products are tiny, so a plain sum
+    is good enough. (The activations after it keep the promise where `embedding` is a multiple of
+    32: a CPU treats the last odd elements differently.)
     """
     return (x[:, None, :] * weight).sum(dim=2)
 
@@ -77,7 +86,8 @@ def rowwise(x: Tensor, weight: Tensor) -> Tensor:
 class Condition(nn.Module):
     """What the network is told: the noise level and the classes, as one float32 vector per picture.
 
-    Classes enter linearly, so a mix of classes is the weighted mean of their vectors and no class is zero.
+    Classes enter linearly, so a mix of classes is the weighted mean of their vectors and no class
+    is zero.
     """
 
     frequencies: Tensor
@@ -101,7 +111,9 @@ class Condition(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over all positions of one level (Vaswani et al. 2017, arXiv 1706.03762, equation 1)."""
+    """Self-attention over all positions of one level (Vaswani et al. 2017, arXiv 1706.03762,
+    equation 1).
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -111,7 +123,9 @@ class Attention(nn.Module):
         self.merge = Conv(channels, channels, 1, zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) -> the same shape; plain matrix products beat the fused kernel on short sequences."""
+        """(B, channels, H, W) -> the same shape; plain matrix products beat the fused kernel on
+        short sequences.
+        """
         b, c, h, w = x.shape
         split = (
             self.project(self.norm(x))
@@ -126,11 +140,12 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block that looks with a 3x3 filter per channel, then thinks with two dense layers per position.
+    """A residual block that looks with a 3x3 filter per channel, then thinks with two dense layers
+    per position.
 
-    After ConvNeXt (Liu et al. 2022, arXiv 2201.03545, section 2), with the adaptive scale and shift of Dhariwal and
-    Nichol (2021, arXiv 2105.05233, section 3) after the norm. The last layer starts at zero: a new block changes
-    nothing.
+    After ConvNeXt (Liu et al. 2022, arXiv 2201.03545, section 2), with the adaptive scale and shift
+    of Dhariwal and Nichol (2021, arXiv 2105.05233, section 3) after the norm. The last layer starts
+    at zero: a new block changes nothing.
     """
 
     def __init__(
@@ -180,15 +195,18 @@ def fold(x: Tensor, factor: int) -> Tensor:
 
 
 def unfold(x: Tensor, factor: int) -> Tensor:
-    """Depth to space, the inverse of `fold`: (B, C * factor**2, H, W) -> (B, C, H * factor, W * factor)."""
+    """Depth to space, the inverse of `fold`: (B, C * factor**2, H, W) -> (B, C, H * factor, W *
+    factor).
+    """
     return F.pixel_shuffle(x, factor).contiguous(memory_format=torch.channels_last)
 
 
 class UNet(nn.Module):
-    """A class-conditional U-Net (Ronneberger et al. 2015, arXiv 1505.04597) with residual blocks and attention.
+    """A class-conditional U-Net (Ronneberger et al. 2015, arXiv 1505.04597) with residual blocks
+    and attention.
 
-    Height and width may be any multiples of `patch * 2 ** (len(widths) - 1)`. No picture sees another one of its
-    batch. A new network returns zeros.
+    Height and width may be any multiples of `patch * 2 ** (len(widths) - 1)`. No picture sees
+    another one of its batch. A new network returns zeros.
     """
 
     def __init__(self, recipe: NetRecipe, classes: int) -> None:
@@ -208,8 +226,10 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, noise: Tensor, mix: Tensor) -> Tensor:
         """Read the noisy picture, and what is known of it; return the network's raw answer.
 
-        x: (B, image_channels + extra_channels, H, W), float32 or bfloat16: the dtype of the arithmetic.
-        noise: (B,) float32, log(sigma) / 4 (Karras et al. 2022, arXiv 2206.00364, table 1, c_noise).
+        x: (B, image_channels + extra_channels, H, W), float32 or bfloat16: the dtype of the
+        arithmetic.
+        noise: (B,) float32, log(sigma) / 4 (Karras et al. 2022, arXiv 2206.00364, table 1,
+        c_noise).
         mix: (B, classes) float32, weights that sum to 1; all zeros means unconditional.
         Returns (B, image_channels, H, W) in the dtype of x.
         """

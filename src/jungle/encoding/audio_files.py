@@ -1,7 +1,9 @@
-"""Writers: WAV and FLAC masters, Opus and AAC for the web. The same input gives the same bytes: no dates, no random numbers.
+"""Writers: WAV and FLAC masters, Opus and AAC for the web. The same input gives the same bytes: no
+dates, no random numbers.
 
-Every file carries the tags it is given: FLAC and Opus each under its own name; WAV and M4A, which have no free names that players show,
-those that they have names for and, if there are others, a comment that holds all as JSON. WAV and M4A have a place for an XMP packet.
+Every file carries the tags it is given: FLAC and Opus each under its own name; WAV and M4A, which
+have no free names that players show, those that they have names for and, if there are others, a
+comment that holds all as JSON. WAV and M4A have a place for an XMP packet.
 """
 
 import io
@@ -25,9 +27,8 @@ INFO = {
     "comment": b"ICMT",
 }
 PLAYERS = ("title", "artist", "copyright")  # what every player shows, of any format
-XMP_BOX = bytes.fromhex(
-    "be7acfcb97a942e89c71999491e3afac"
-)  # XMP specification part 3, section 1.2.6 (MPEG-4)
+# XMP specification part 3, section 1.2.6 (MPEG-4)
+XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 Pcm = NDArray[np.int16] | NDArray[np.int32]  # (samples, channels); int32 holds 24-bit numbers
 
@@ -39,12 +40,14 @@ def wav(
     tags: Mapping[str, str] | None = None,
     xmp: bytes = b"",
 ) -> bytes:
-    """A WAV file (RIFF, Microsoft and IBM 1991): 16 bit for int16, 24 bit for int32, with the loop and the tags ahead of the samples.
+    """A WAV file (RIFF, Microsoft and IBM 1991): 16 bit for int16, 24 bit for int32, with the loop
+    and the tags ahead of the samples.
 
     Args:
-        pcm: (samples, channels), from :func:`~jungle.mastering.dither.dithered`.
+        pcm: (samples, channels), from :func:`~jungle.mastering.dither.dither`.
         loop: [start, end) in samples, written as a ``smpl`` chunk that loops for ever.
-        tags: written as a ``LIST`` chunk of kind ``INFO``: those that it has names for, and all as JSON in its comment.
+        tags: written as a ``LIST`` chunk of kind ``INFO``: those that it has names for, and all as
+            JSON in its comment.
         xmp: a packet, written as a ``_PMX`` chunk.
     """
     size = 2 if pcm.dtype == np.int16 else 3
@@ -57,22 +60,29 @@ def wav(
             "<HHIIHH", 1, channels, rate, rate * channels * size, channels * size, 8 * size
         ),
     )
+
+    # :The sampler chunk is what game engines and samplers read loops from (RIFF MCI, 1994).
     if loop:
         start, end = _inside(loop, len(pcm))
         period = round(1e9 / rate)  # nanoseconds a sample
         head = (0, 0, period, 60, 0, 0, 0, 1, 0)  # no maker, middle C, no SMPTE; one loop
+        # its end is inclusive
         chunks += _chunk(
             b"smpl", struct.pack("<9I", *head) + struct.pack("<6I", 0, 0, start, end - 1, 0, 0)
-        )  # its end is inclusive
+        )
+
+    # :Players show INFO; what it has no names for stands as JSON in its comment.
     if tags:
         told = dict(tags) | _shown(tags, INFO)
         items = (
             _chunk(name, told[key].encode() + b"\0") for key, name in INFO.items() if key in told
         )
         chunks += _chunk(b"LIST", b"INFO" + b"".join(items))
+
     if xmp:
         chunks += _chunk(b"_PMX", xmp)
     chunks += _chunk(b"data", samples)
+
     return _chunk(b"RIFF", b"WAVE" + chunks)
 
 
@@ -84,13 +94,16 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 def _inside(loop: tuple[int, int], samples: int) -> tuple[int, int]:
     if not 0 <= loop[0] < loop[1] <= samples:
         raise BadInput(
-            f"A loop from {loop[0]} to {loop[1]} does not lie inside {samples} samples: search it in the clip that is written."
+            f"A loop from {loop[0]} to {loop[1]} does not lie inside {samples} samples: search it "
+            "in the clip that is written."
         )
     return loop
 
 
 def _shown(tags: Mapping[str, str], names: Collection[str] = PLAYERS) -> dict[str, str]:
-    """What every player shows, and a comment with all tags as JSON if some are not among the format's ``names``."""
+    """What every player shows, and a comment with all tags as JSON if some are not among the
+    format's ``names``.
+    """
     plain = {key: tags[key] for key in PLAYERS if key in tags}
     return (
         plain
@@ -100,7 +113,9 @@ def _shown(tags: Mapping[str, str], names: Collection[str] = PLAYERS) -> dict[st
 
 
 def _named(tags: Mapping[str, str], loop: tuple[int, int] | None, samples: int) -> dict[str, str]:
-    """Vorbis comments: every tag under its own name in capitals, and the loop as players of game music read it."""
+    """Vorbis comments: every tag under its own name in capitals, and the loop as players of game
+    music read it.
+    """
     named = {key.upper(): value for key, value in tags.items()}
     if loop:
         start, end = _inside(loop, samples)
@@ -114,7 +129,9 @@ def flac(
     loop: tuple[int, int] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A FLAC file (RFC 9639) that decodes to ``pcm``, int16 (samples, channels), bit for bit; Vorbis comments carry tags and loop."""
+    """A FLAC file (RFC 9639) that decodes to ``pcm``, int16 (samples, channels), bit for bit;
+    Vorbis comments carry tags and loop.
+    """
     return _encoded(
         "flac",
         "flac",
@@ -133,7 +150,9 @@ def opus(
     tags: Mapping[str, str] | None = None,
     bits: int = 96_000,
 ) -> bytes:
-    """An Opus file in Ogg (RFC 6716, 7845) of float32 (samples, channels) at 48 kHz, ``bits`` a second; decodes to the same length."""
+    """An Opus file in Ogg (RFC 6716, 7845) of float32 (samples, channels) at 48 kHz, ``bits`` a
+    second; decodes to the same length.
+    """
     if rate != 48_000:
         raise BadInput(f"Opus is written at 48000 Hz, not at {rate} Hz: master the clip first.")
     return _encoded(
@@ -148,14 +167,15 @@ def aac(
     bits: int = 96_000,
     xmp: bytes = b"",
 ) -> bytes:
-    """An AAC file (.m4a) of float32 (samples, channels), ``bits`` a second; with title, artist and comment. Its edges are not loop-safe.
+    """An AAC file (.m4a) of float32 (samples, channels), ``bits`` a second; with title, artist and
+    comment. Its edges are not loop-safe.
 
-    The index lies ahead of the sound, so that a browser starts to play before the file has arrived; the packet ``xmp`` lies at the end.
+    The index lies ahead of the sound, so that a browser starts to play before the file has arrived;
+    the packet ``xmp`` lies at the end.
     """
     shown = _shown(tags or {})
-    index = (
-        4096 + 8 * (len(audio) // 1024) + 2 * sum(len(text.encode()) for text in shown.values())
-    )  # bytes kept free for it: ample
+    # bytes kept free for it: ample
+    index = 4096 + 8 * (len(audio) // 1024) + 2 * sum(len(text.encode()) for text in shown.values())
     written = _encoded(
         "ipod", "aac", audio, "fltp", rate, shown, {"b": str(bits)}, {"moov_size": str(index)}
     )
@@ -176,15 +196,20 @@ def _encoded(
         import av
     except ImportError:
         raise MissingExtra.library("av", "sounds", f"Writing {codec}") from None
+
     channels = samples.shape[1]
     if channels not in (1, 2):
         raise BadInput(
-            f"{codec} is written in mono or stereo, not with {channels} channels: mix it down first."
+            f"{codec} is written in mono or stereo, not with {channels} channels: mix it down "
+            "first."
         )
+
     layout = "mono" if channels == 1 else "stereo"
     buffer = io.BytesIO()
+
     fixed = {"fflags": "+bitexact"}  # no random Ogg serial, no library version
     with av.open(buffer, "w", format=kind, options=fixed | (container_options or {})) as container:
+        # bitexact leaves out versions and dates: the same sound gives the same bytes.
         stream: Any = container.add_stream(
             codec, rate=rate, layout=layout, options=options | {"flags": "+bitexact"}
         )
@@ -198,4 +223,5 @@ def _encoded(
             container.mux(packet)
         for packet in stream.encode(None):
             container.mux(packet)
+
     return buffer.getvalue()

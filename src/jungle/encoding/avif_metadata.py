@@ -1,7 +1,9 @@
-"""XMP in AVIF files, put in or taken out without touching a pixel: the boxes of ISO 14496-12 and the items of ISO 23008-12 (HEIF).
+"""XMP in AVIF files, put in or taken out without touching a pixel: the boxes of ISO 14496-12 and
+the items of ISO 23008-12 (HEIF).
 
-A file is taken apart into its items (the coded picture, its alpha, its metadata) and put together again with or without the one that
-holds the packet. All offsets are written anew, so nothing of a packet that was taken out stays behind.
+A file is taken apart into its items (the coded picture, its alpha, its metadata) and put together
+again with or without the one that holds the packet. All offsets are written anew, so nothing of a
+packet that was taken out stays behind.
 """
 
 import struct
@@ -75,8 +77,11 @@ def _apart(data: bytes) -> Parts:
         outer = _boxes(data, 0)
         if b"moov" in outer:
             raise BadInput(
-                "An AVIF animation cannot carry facts here: save its first picture as a still AVIF or PNG file."
+                "An AVIF animation cannot carry facts here: save its first picture as a still AVIF "
+                "or PNG file."
             )
+
+        # ISO/IEC 23008-12: items are listed in iinf, their bytes found by iloc.
         boxes = _boxes(outer[b"meta"], 12)  # behind the head, version and flags
         items = _entries(boxes[b"iinf"])
         held = boxes.get(b"idat", b"")[8:]
@@ -121,7 +126,9 @@ def _entries(box: bytes) -> dict[int, Item]:
 
 
 def _located(box: bytes, data: bytes, held: bytes) -> dict[int, bytes]:
-    """The bytes of each item, from the whole file ``data`` or the box ``held`` inside the metadata (construction methods 0 and 1)."""
+    """The bytes of each item, from the whole file ``data`` or the box ``held`` inside the metadata
+    (construction methods 0 and 1).
+    """
     place = 8
 
     def number(size: int) -> int:
@@ -132,6 +139,8 @@ def _located(box: bytes, data: bytes, held: bytes) -> dict[int, bytes]:
         return int.from_bytes(box[place - size : place], "big")
 
     version = number(4) >> 24
+
+    # Widths of the fields that follow, four bits each (ISO/IEC 14496-12, section 8.11.3).
     sizes = number(2)
     offset_size, length_size, base_size, index_size = (
         sizes >> shift & 15 for shift in (12, 8, 4, 0)
@@ -147,9 +156,8 @@ def _located(box: bytes, data: bytes, held: bytes) -> dict[int, bytes]:
             start = base + number(offset_size)
             length = number(length_size)
             source = held if method == 1 else data
-            if (
-                method > 1 or start + length > len(source) or len(content) > len(data)
-            ):  # pieces may be given again and again
+            # pieces may be given again and again
+            if method > 1 or start + length > len(source) or len(content) > len(data):
                 raise damaged("AVIF")
             content += source[start : start + length] if length else source[start:]
         found[item] = content
@@ -196,19 +204,22 @@ def _together(parts: Parts, items: list[Item], links: list[tuple[bytes, int, lis
         )
         boxes[b"iref"] = _box(b"iref", b"\0\0\0\0" + b"".join(told))
     boxes.setdefault(b"iloc", b"")
+
+    # Readers expect the handler first; the rest keeps a fixed order, so that the bytes are stable.
     first = (b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp")
     order = sorted(boxes, key=lambda name: first.index(name) if name in first else len(first))
 
     def meta(start: int) -> bytes:
         """The box when the bytes of the items begin at ``start``: as long for every start."""
-        table = struct.pack(
-            ">IHH", 0, 0x4400, len(items)
-        )  # offsets and lengths of 4 bytes, no base
+        # offsets and lengths of 4 bytes, no base
+        table = struct.pack(">IHH", 0, 0x4400, len(items))
         for item in items:
             table += struct.pack(">HHHII", item.number, 0, 1, start, len(item.data))
             start += len(item.data)
         boxes[b"iloc"] = _box(b"iloc", table)
         return _box(b"meta", b"\0\0\0\0" + b"".join(boxes[name] for name in order))
 
+    # The table's length does not depend on its offsets, so one pass measures and a second one
+    # writes.
     start = len(parts.first) + len(meta(0)) + 8
     return parts.first + meta(start) + _box(b"mdat", b"".join(item.data for item in items))

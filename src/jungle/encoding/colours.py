@@ -1,4 +1,6 @@
-"""What colours a picture shows, in words: shares of named colours in OKLab (Ottosson 2020), the animal ahead of its background."""
+"""What colours a picture shows, in words: shares of named colours in OKLab (Ottosson 2020), the
+animal ahead of its background.
+"""
 
 from functools import cache
 
@@ -10,16 +12,20 @@ from ..records import Colour
 from .ssimulacra2 import LINEAR, Pixels
 
 NAMES = {
-    "black": "#141414", "charcoal": "#3a3a3c", "slate grey": "#5b6470", "stone grey": "#85807a", "ash grey": "#a9a9a8",
-    "silver": "#c9cccf", "white": "#f6f6f4", "ivory": "#f1ead6", "cream": "#f5e3b8", "sand": "#d9c29a", "fawn": "#c19a6b",
-    "taupe": "#7b6a5c", "umber": "#4a382a", "chocolate": "#5c3a21", "chestnut": "#7d4427", "russet": "#9c4a22", "rust": "#b7491a",
-    "terracotta": "#c8694a", "ochre": "#bf8426", "mustard": "#d6a928", "gold": "#f0c83c", "honey": "#dd9b3d", "amber": "#f3a01f",
-    "orange": "#ee7420", "apricot": "#f5b583", "coral": "#f4836b", "brick red": "#9b322c", "red": "#d3222a", "crimson": "#a5122f",
-    "maroon": "#5a1a22", "rose": "#d8607e", "pink": "#f2a7b8", "dusty pink": "#b98a8a", "plum": "#6a2f5c", "violet": "#7f49b0",
-    "lilac": "#bfa2d6", "indigo": "#3b2f7d", "navy": "#1d2b52", "blue": "#2a5bc4", "slate blue": "#5f7597", "sky blue": "#7fb6e3",
-    "ice blue": "#cfe3ee", "petrol": "#1f5563", "teal": "#1f8583", "turquoise": "#48c5bf", "forest green": "#24482b",
-    "moss green": "#5a6b30", "olive": "#7a7332", "fern green": "#4f9144", "sage": "#9aab87",
-    "leaf green": "#86b93f", "lime": "#c2dd54", "mint": "#b3e3c4",
+    "black": "#141414", "charcoal": "#3a3a3c", "slate grey": "#5b6470", "stone grey": "#85807a",
+    "ash grey": "#a9a9a8", "silver": "#c9cccf", "white": "#f6f6f4", "ivory": "#f1ead6",
+    "cream": "#f5e3b8", "sand": "#d9c29a", "fawn": "#c19a6b", "taupe": "#7b6a5c",
+    "umber": "#4a382a", "chocolate": "#5c3a21", "chestnut": "#7d4427", "russet": "#9c4a22",
+    "rust": "#b7491a", "terracotta": "#c8694a", "ochre": "#bf8426", "mustard": "#d6a928",
+    "gold": "#f0c83c", "honey": "#dd9b3d", "amber": "#f3a01f", "orange": "#ee7420",
+    "apricot": "#f5b583", "coral": "#f4836b", "brick red": "#9b322c", "red": "#d3222a",
+    "crimson": "#a5122f", "maroon": "#5a1a22", "rose": "#d8607e", "pink": "#f2a7b8",
+    "dusty pink": "#b98a8a", "plum": "#6a2f5c", "violet": "#7f49b0", "lilac": "#bfa2d6",
+    "indigo": "#3b2f7d", "navy": "#1d2b52", "blue": "#2a5bc4", "slate blue": "#5f7597",
+    "sky blue": "#7fb6e3", "ice blue": "#cfe3ee", "petrol": "#1f5563", "teal": "#1f8583",
+    "turquoise": "#48c5bf", "forest green": "#24482b", "moss green": "#5a6b30", "olive": "#7a7332",
+    "fern green": "#4f9144", "sage": "#9aab87", "leaf green": "#86b93f", "lime": "#c2dd54",
+    "mint": "#b3e3c4",
 }  # fmt: skip
 
 TO_CONES = np.array(
@@ -36,7 +42,8 @@ TO_LAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
-HUE = 1.6  # what a step of hue or chroma weighs against one of lightness: a shadow on fur is still fur
+# what a step of hue or chroma weighs against one of lightness: a shadow on fur is still fur
+HUE = 1.6
 VIVID = (
     5.0  # the eye goes to what is colourful: what chroma (0 to 0.3) adds to the weight of a pixel
 )
@@ -61,7 +68,8 @@ def name_of(hexadecimal: str) -> str:
 
 
 def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
-    """The colours that a picture shows much of, the animal's first; a colour with less than a fiftieth of the picture is left out.
+    """The colours that a picture shows much of, the animal's first; a colour with less than a
+    fiftieth of the picture is left out.
 
     The animal is what stands in the middle and has other colours than the rim.
 
@@ -76,6 +84,9 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     small = np.asarray(image.resize((48, 48), Image.Resampling.BOX))
     lab = oklab(small).reshape(-1, 3)
     nearest = _nearest(lab)
+
+    # An animal stands in the middle and is more vivid than its ground; what fills the rim is
+    # ground.
     across = np.abs(np.linspace(-1, 1, 48))
     middle = np.exp(-(np.square(across)[:, None] + np.square(across)) / 0.4).ravel() * (
         1 + VIVID * np.hypot(lab[:, 1], lab[:, 2])
@@ -85,6 +96,7 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     def shares(weights: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray(np.bincount(nearest, weights, len(NAMES)) / weights.sum())
 
+    # The order is by prominence, the share that is told is that of all pixels.
     share = shares(np.ones(len(lab)))
     prominence = shares(middle) * (1 - BEHIND * shares(rim.astype(np.float64)))
     found = [

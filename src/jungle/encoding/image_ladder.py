@@ -1,7 +1,9 @@
-"""Pictures for the web: of each width and format the smallest file that keeps enough of the original, measured on what it decodes to.
+"""Pictures for the web: of each width and format the smallest file that keeps enough of the
+original, measured on what it decodes to.
 
-AVIF in 4:4:4 (the edges of fur and feathers are colour edges) for today's browsers, WebP for yesterday's, JPEG or PNG for the rest.
-The same pixels give the same bytes with the same libraries (:func:`version`): one thread, no tiles, no dates.
+AVIF in 4:4:4 (the edges of fur and feathers are colour edges) for today's browsers, WebP for
+yesterday's, JPEG or PNG for the rest. The same pixels give the same bytes with the same libraries
+(:func:`version`): one thread, no tiles, no dates.
 """
 
 import base64
@@ -23,7 +25,8 @@ Form = Literal["avif", "webp", "jpeg", "png"]
 
 WIDTHS = (160, 320, 512, 1024)  # pixels
 LARGE, CARD = 70.0, 60.0  # scores that the largest and the smaller renditions must reach
-MARGIN = 0.5  # points more than the target: the measure errs by 0.4 (standard deviation against SSIMULACRA 2)
+# points more than the target: the measure errs by 0.4 (standard deviation against SSIMULACRA 2)
+MARGIN = 0.5
 REVISION = 1  # of this file: raise it when its bytes change
 
 # Coarse to fine. AVIF has 64 quantisers, so that of a hundred qualities many give the same file.
@@ -36,7 +39,9 @@ JPEG_LEVELS = tuple(range(20, 98))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendition:
-    """One file: ``score`` is what :class:`fidelity.Fidelity` says of it, 100 where nothing is lost."""
+    """One file: ``score`` is what :class:`fidelity.Fidelity` says of it, 100 where nothing is
+    lost.
+    """
 
     form: Form
     width: int
@@ -64,7 +69,9 @@ class Ladder:
 
 
 def version() -> str:
-    """What decides the bytes besides the pixels: a part of the key under which a caller keeps a ladder."""
+    """What decides the bytes besides the pixels: a part of the key under which a caller keeps a
+    ladder.
+    """
     encoders = " ".join(
         f"{name} {features.version(name)}"
         for name in ("pil", "avif", "webp", "libjpeg_turbo", "zlib")
@@ -80,11 +87,13 @@ def ladder(
     crisp: bool = False,
     fallback: int | None = None,
 ) -> Ladder:
-    """The web forms of a picture. None is wider than it; AVIF is left out where WebP is smaller at the same quality.
+    """The web forms of a picture. None is wider than it; AVIF is left out where WebP is smaller at
+    the same quality.
 
     Args:
         master: uint8 (H, W, 3), or a PNG file.
-        widths: wanted, in pixels; where the master is between two, its own width takes the place of the next.
+        widths: wanted, in pixels; where the master is between two, its own width takes the place of
+            the next.
         large: the score that the widest renditions must reach; ``card``: that of the others.
         crisp: shrink by picking pixels, for a picture that was enlarged so.
         fallback: width of the JPEG or PNG, whichever is smaller; the widest by default.
@@ -116,7 +125,8 @@ def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
     """
     if not widths or min(widths) < 1:
         raise BadInput(
-            f"These widths of pictures make no sense: {list(widths)}; give numbers of pixels, such as 160, 320, 512."
+            f"These widths of pictures make no sense: {list(widths)}; give numbers of pixels, such "
+            "as 160, 320, 512."
         )
     wanted = sorted(set(widths))
     narrower = [one for one in wanted if one <= width]
@@ -126,11 +136,13 @@ def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
 
 
 def opened(master: Pixels | bytes) -> Pixels:
-    """The pixels of a picture, uint8 (H, W, 3): of a file as Pillow decodes it, what is transparent on white.
+    """The pixels of a picture, uint8 (H, W, 3): of a file as Pillow decodes it, what is transparent
+    on white.
 
     Raises:
         BadInput: not such an array, or no picture.
     """
+    # :Transparent parts are laid over white, as the page does.
     if isinstance(master, bytes):
         try:
             with Image.open(io.BytesIO(master)) as image:
@@ -143,10 +155,13 @@ def opened(master: Pixels | bytes) -> Pixels:
                 )
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             raise BadInput("The master is no picture that can be opened: make it again.") from None
+
     if master.ndim != 3 or master.shape[2] != 3 or master.dtype != np.uint8 or not master.size:
         raise BadInput(
-            f"A picture must be uint8 (height, width, 3), and this one is {master.dtype} {master.shape}: convert it first."
+            f"A picture must be uint8 (height, width, 3), and this one is {master.dtype} "
+            f"{master.shape}: convert it first."
         )
+
     return master
 
 
@@ -160,7 +175,9 @@ def placeholder(pixels: Pixels) -> str:
 
 
 def jpeg(pixels: Pixels, quality: int = 88) -> bytes:
-    """A JPEG file for places that know nothing newer: the picture of a shared link, a letter, a print shop."""
+    """A JPEG file for places that know nothing newer: the picture of a shared link, a letter, a
+    print shop.
+    """
     return _saved(
         pixels, "JPEG", quality=quality, progressive=True, optimize=True, subsampling="4:4:4"
     )
@@ -191,7 +208,8 @@ class _Copy:
     def __init__(self, pixels: Pixels, target: float) -> None:
         self.pixels, self.target = pixels, target
         self.meter = Fidelity(pixels)
-        # Pixel art: most neighbours are equal, and what loses nothing is often smaller than what loses something.
+        # Pixel art: most neighbours are equal, and what loses nothing is often smaller than what
+        # loses something.
         self.flat = (
             float((pixels[:, 1:] == pixels[:, :-1]).all(axis=2).mean()) > 0.5
             if pixels.shape[1] > 1

@@ -1,7 +1,10 @@
-"""Where a file comes from: the same facts in every format, as much of them as is wanted, read back by anybody.
+"""Where a file comes from: the same facts in every format, as much of them as is wanted, read back
+by anybody.
 
-PNG, JPEG, WebP and AVIF carry an XMP packet; FLAC, Opus, WAV and M4A carry tags, and the last two the packet too. Formats force some
-words on every writer that are no facts: the vendor string of FLAC and Opus ("ffmpeg"), the handler names of M4A and AVIF.
+PNG, JPEG, WebP and AVIF carry an XMP packet; FLAC, Opus, WAV and M4A carry tags, and the last two
+the packet too. Formats force some
+words on every writer that are no facts: the vendor string of FLAC and Opus ("ffmpeg"), the handler
+names of M4A and AVIF.
 """
 
 import dataclasses
@@ -19,27 +22,34 @@ from .avif_metadata import avif_with, avif_xmp
 
 Level = Literal["full", "credit", "none"]
 
-TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # "created using a model derived from sampled content"
-MOST = 1_500  # bytes of a fact as XML; the prompt may have PROMPT: together they fit into one segment of a JPEG
+# "created using a model derived from sampled content"
+TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+# bytes of a fact as XML; the prompt may have PROMPT: together they fit into one segment of a JPEG
+MOST = 1_500
 PROMPT = 40_000
+# what players call a fact; the others keep their names
 AUDIO = {
     "credit": "artist",
     "rights": "copyright",
     "licence": "license",
-}  # what players call a fact; the others keep their names
+}
+# FFmpeg's for DESCRIPTION, ISFT
 FOREIGN = {tag: name for name, tag in AUDIO.items()} | {
     "comment": "description",
     "encoder": "software",
-}  # FFmpeg's for DESCRIPTION, ISFT
+}
 HEARD = "wav,flac,ogg,mov,mp3,aac,aiff"  # no playlists: FFmpeg would follow them
 
-# A bidirectional override makes a text read as another one; joiners and variation selectors belong to emoji and stay.
+# A bidirectional override makes a text read as another one; joiners and variation selectors belong
+# to emoji and stay.
 OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What a file tells of its origin. All are words, and what is empty is not told; made clean by :func:`cleaned`."""
+    """What a file tells of its origin. All are words, and what is empty is not told; made clean by
+    :func:`cleaned`.
+    """
 
     title: str = ""
     credit: str = ""  # who is to be named
@@ -69,10 +79,12 @@ class Facts:
 
 
 def cleaned(text: str, most: int = MOST) -> str:
-    """``text`` in one line that every format can hold: no control characters, lone surrogates, noncharacters or bidirectional overrides.
+    """``text`` in one line that every format can hold: no control characters, lone surrogates,
+    noncharacters or bidirectional overrides.
 
     Args:
-        most: what it may take as UTF-8 in XML, in bytes; the rest is cut and replaced by an ellipsis.
+        most: what it may take as UTF-8 in XML, in bytes; the rest is cut and replaced by an
+            ellipsis.
     """
     kept = "".join(
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
@@ -117,7 +129,8 @@ def select(facts: Facts, level: Level) -> Facts:
 
 
 def stamp(data: bytes, facts: Facts) -> bytes:
-    """The PNG, JPEG, WebP or AVIF file ``data`` with exactly ``facts`` as its metadata, its pixels untouched; without facts it has none.
+    """The PNG, JPEG, WebP or AVIF file ``data`` with exactly ``facts`` as its metadata, its pixels
+    untouched; without facts it has none.
 
     Raises:
         BadInput: another format, or damaged.
@@ -126,7 +139,9 @@ def stamp(data: bytes, facts: Facts) -> bytes:
 
 
 def packet(facts: Facts) -> bytes:
-    """The XMP packet with ``facts``, for :func:`encode.wav` and :func:`encode.aac`; empty without facts."""
+    """The XMP packet with ``facts``, for :func:`encode.wav` and :func:`encode.aac`; empty without
+    facts.
+    """
     return xmp.packet(facts.told())
 
 
@@ -136,7 +151,8 @@ def tags(facts: Facts) -> dict[str, str]:
 
 
 def read(data: bytes) -> Facts:
-    """What a picture (PNG, JPEG, WebP, AVIF) or a sound (WAV, FLAC, Ogg, M4A, MP3, AIFF) tells; empty where it tells nothing.
+    """What a picture (PNG, JPEG, WebP, AVIF) or a sound (WAV, FLAC, Ogg, M4A, MP3, AIFF) tells;
+    empty where it tells nothing.
 
     Raises:
         BadInput: neither, or damaged.
@@ -170,7 +186,8 @@ def _writer(data: bytes) -> Writer:
     form = _form(data)
     if not form:
         raise BadInput(
-            "Facts can be written into PNG, JPEG, WebP and AVIF files, and this is none of them: save the picture as one."
+            "Facts can be written into PNG, JPEG, WebP and AVIF files, and this is none of them: "
+            "save the picture as one."
         )
     return PICTURES[form]
 
@@ -189,6 +206,8 @@ def _heard(data: bytes) -> dict[str, str]:
         raise BadInput(
             "This is neither a picture nor a sound that can be read: make it again."
         ) from None
+
+    # Formats spell the same names in different cases.
     lower = {key.lower(): value for key, value in found.items()}
     return _as_facts(_listed(lower.get("comment", "")) or lower)
 

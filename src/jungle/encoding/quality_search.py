@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-SLACK = 0.4  # points above the target with which a search is content: finer steps change a file by less than a hundredth
+# points above the target with which a search is content: finer steps change a file by less than a
+# hundredth
+SLACK = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,12 @@ def smallest(
     guess: int,
     slack: float = SLACK,
 ) -> Found:
-    """The smallest file of those tried whose score reaches ``target``; where none does, the best one.
+    """The smallest file of those tried whose score reaches ``target``; where none does, the best
+    one.
 
-    Steps between the coarsest level that passed and the finest that failed: by the line through both scores, by halving where that
-    line does not help. Scores need not rise at every step; what is returned has been measured.
+    Steps between the coarsest level that passed and the finest that failed: by the line through
+    both scores, by halving where that line does not help. Scores need not rise at every step; what
+    is returned has been measured.
 
     Args:
         levels: qualities, coarse to fine.
@@ -35,6 +39,8 @@ def smallest(
     tried: dict[int, Found] = {}
     low, high = -1, len(levels)
     place = min(range(len(levels)), key=lambda index: abs(levels[index] - guess))
+
+    # :Bisection over the encoder's levels, begun where the last picture ended.
     while high - low > 1:
         data = encode(levels[place])
         found = tried[place] = Found(data, score(data), levels[place])
@@ -45,6 +51,7 @@ def smallest(
         else:
             low = place
         place = _next(tried, low, high, target, place)
+
     passed = [found for found in tried.values() if found.score >= target]
     if passed:
         return min(passed, key=lambda found: (len(found.data), found.level))

@@ -1,12 +1,16 @@
-"""How much of a picture a compressed copy keeps: a quick stand-in for SSIMULACRA 2 (Sneyers 2022), on its scale.
+"""How much of a picture a compressed copy keeps: a quick stand-in for SSIMULACRA 2 (Sneyers 2022),
+on its scale.
 
-The ingredients are those of SSIMULACRA 2: the XYB planes of JPEG XL (ISO/IEC 18181-1), halved again and again in linear light, with
-the error of structural similarity (Wang et al. 2004) in the form that has no luminance denominator, and the edges that a copy lost or
-added, each as a mean and as a 4-norm (governed by the worst places). Of its 108 terms twelve are kept, and of the largest scale one
-plane; windows are two boxes of 4 in a row (standard deviation 1.6 pixels, where SSIMULACRA 2 has a Gaussian of 1.5). Their weights
-were fitted to the true score by non-negative least squares; benchmarks/pictures.py fits them again and reports the agreement.
+The ingredients are those of SSIMULACRA 2: the XYB planes of JPEG XL (ISO/IEC 18181-1), halved again
+and again in linear light, with the error of structural similarity (Wang et al. 2004) in the form
+that has no luminance denominator, and the edges that a copy lost or added, each as a mean and as a
+4-norm (governed by the worst places). Of its 108 terms twelve are kept, and of the largest scale
+one plane; windows are two boxes of 4 in a row (standard deviation 1.6 pixels, where SSIMULACRA 2
+has a Gaussian of 1.5). Their weights were fitted to the true score by non-negative least squares;
+benchmarks/pictures.py fits them again and reports the agreement.
 
-On pictures under 256 pixels SSIMULACRA 2 has fewer scales and puts its weights on other terms; here they stay where they are.
+On pictures under 256 pixels SSIMULACRA 2 has fewer scales and puts its weights on other terms; here
+they stay where they are.
 """
 
 from dataclasses import dataclass
@@ -53,14 +57,16 @@ EXPONENT = 0.6276  # of SSIMULACRA 2: from distance to score
 FLAT = np.float32(0.0009)  # variance under which a window counts as flat
 SMALLEST = 8 << (SCALES - 1)  # pixels: smaller pictures are continued by their mirror image
 
+# to cone responses
 MIXING = np.array(
     [[0.3, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342269, 0.20476744, 0.55180987]], np.float32
-)  # to cone responses
+)
 BIAS = np.float32(0.00379307)
 _codes = np.arange(256) / 255
+# IEC 61966-2-1
 LINEAR = np.where(_codes <= 0.04045, _codes / 12.92, ((_codes + 0.055) / 1.055) ** 2.4).astype(
     np.float32
-)  # IEC 61966-2-1
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +95,21 @@ class Fidelity:
             or not original.size
         ):
             raise BadInput(
-                f"A picture must be uint8 (height, width, 3), and this one is {original.dtype} {original.shape}: convert it."
+                f"A picture must be uint8 (height, width, 3), and this one is {original.dtype} "
+                f"{original.shape}: convert it."
             )
+
         self.shape = original.shape
+
+        # The original is compared with many copies: its half of the work is done once.
         self._windows = [
             {number: _windowed(one) for number, one in planes.items()}
             for planes in _scales(original)
         ]
 
     def __call__(self, copy: Pixels) -> float:
-        """The score of a copy of the same shape: 100 = the same, 90 = not to be told apart, 70 = high, 50 = medium, 30 = low quality.
+        """The score of a copy of the same shape: 100 = the same, 90 = not to be told apart, 70 =
+        high, 50 = medium, 30 = low quality.
 
         Raises:
             BadInput: another shape.
@@ -135,6 +146,8 @@ def _scales(pixels: Pixels) -> list[dict[int, Planes]]:
     linear = np.stack([np.take(LINEAR, pixels[..., channel]) for channel in range(3)])
     cones = np.tensordot(MIXING, linear, 1) + BIAS  # mixing and halving may change places
     scales = []
+
+    # :Planes that no term reads are not computed: most of the time is here.
     for scale in range(SCALES):
         wanted = {term.plane for term in TERMS if term.scale == scale}
         roots = np.cbrt(cones if B in wanted else cones[:2]) - np.cbrt(BIAS)
@@ -146,6 +159,7 @@ def _scales(pixels: Pixels) -> list[dict[int, Planes]]:
         }
         scales.append({number: planes[number] for number in sorted(wanted)})
         cones = _halved(cones)
+
     return scales
 
 
@@ -156,7 +170,9 @@ def _halved(planes: Planes) -> Planes:
 
 
 def _blurred(plane: Planes) -> Planes:
-    """The mean in a window of 7 by 7, weighted 1 2 3 4 3 2 1: two boxes of 4, each of two sums; 3 pixels less on every side."""
+    """The mean in a window of 7 by 7, weighted 1 2 3 4 3 2 1: two boxes of 4, each of two sums; 3
+    pixels less on every side.
+    """
     for step in (1, 2, 1, 2):
         plane = plane[step:] + plane[:-step]
     for step in (1, 2, 1, 2):
@@ -170,9 +186,13 @@ def _windowed(plane: Planes) -> _Windows:
 
 
 def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Planes]:
-    """Of a plane of the copy: the error of its structure (0 = none), the edges that it added, those that it lost."""
+    """Of a plane of the copy: the error of its structure (0 = none), the edges that it added, those
+    that it lost.
+    """
     found: dict[Kind, Planes] = {}
     mean = _blurred(plane)
+
+    # :Structural similarity without its denominator of means (SSIMULACRA 2's form).
     if "error" in kinds:
         variance = _blurred(plane * plane) - mean * mean
         together = _blurred(plane * original.whole) - mean * original.mean
@@ -180,11 +200,13 @@ def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Pla
         found["error"] = np.maximum(
             1 - light * (2 * together + FLAT) / (variance + original.variance + FLAT), 0
         )
+
     if kinds & {"added", "lost"}:
         change = (1 + np.abs(plane[3:-3, 3:-3] - mean)) / (
             1 + np.abs(original.plane - original.mean)
         ) - 1
         found["added"], found["lost"] = np.maximum(change, 0), np.maximum(-change, 0)
+
     return found
 
 

@@ -1,7 +1,9 @@
-"""XMP packets (ISO 16684-1): the facts about a file as RDF, in the fields of Dublin Core, Photoshop and IPTC where they have one.
+"""XMP packets (ISO 16684-1): the facts about a file as RDF, in the fields of Dublin Core, Photoshop
+and IPTC where they have one.
 
-What kind of source made a file is the DigitalSourceType of the IPTC Photo Metadata Standard, section IPTC Extension; prompt, system
-and version of a generative model have fields there since 2025.1, and the words for the blind since 2021.1. Seed and mix have no
+What kind of source made a file is the DigitalSourceType of the IPTC Photo Metadata Standard,
+section IPTC Extension; prompt, system and version of a generative model have fields there since
+2025.1, and the words for the blind since 2021.1. Seed and mix have no
 standard field: they stand in a namespace of our own.
 """
 
@@ -20,7 +22,8 @@ SPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "jungle": "urn:postcards-from-my-jungle:facts#",
 }
-# Of each fact every field that holds it, and how: plain text, Alt (languages) or Seq (persons). The first is the one that is read.
+# Of each fact every field that holds it, and how: plain text, Alt (languages) or Seq (persons). The
+# first is the one that is read.
 FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "title": (("dc:title", "Alt"),),
     "credit": (("photoshop:Credit", ""), ("dc:creator", "Seq")),
@@ -39,7 +42,9 @@ LARGEST = 65_502  # bytes: what one APP1 segment of a JPEG has room for (XMP par
 
 
 def packet(facts: Mapping[str, str]) -> bytes:
-    """The packet that holds ``facts`` (names as in FIELDS, values without control characters); empty without facts."""
+    """The packet that holds ``facts`` (names as in FIELDS, values without control characters);
+    empty without facts.
+    """
     told = [
         (field, kind, escape(facts[name]))
         for name, fields in FIELDS.items()
@@ -48,14 +53,18 @@ def packet(facts: Mapping[str, str]) -> bytes:
     ]
     if not told:
         return b""
+
+    # Only the name spaces that occur are declared.
     used = {field.split(":")[0] for field, _, _ in told}
     spaces = "".join(
         f' xmlns:{prefix}="{address}"' for prefix, address in SPACES.items() if prefix in used
     )
     lines = "\n".join(f"<{field}>{_boxed(text, kind)}</{field}>" for field, kind, text in told)
+
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">\n<rdf:Description rdf:about=""{spaces}>\n{lines}\n'
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">\n<rdf:Description '
+        f'rdf:about=""{spaces}>\n{lines}\n'
         '</rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end="r"?>'
     ).encode()
 
@@ -66,9 +75,12 @@ def _boxed(text: str, kind: str) -> str:
 
 
 def facts_in(content: bytes) -> dict[str, str]:
-    """The facts in a packet of anybody, written as elements or as attributes; empty where it is no XML or declares a document type."""
+    """The facts in a packet of anybody, written as elements or as attributes; empty where it is no
+    XML or declares a document type.
+    """
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:  # XMP has none, and entities are a bomb
         return {}
+
     try:
         root = ElementTree.fromstring(
             re.sub(rb"<\?xpacket.*?\?>", b"", content, flags=re.DOTALL).strip(b"\0 \t\r\n")
@@ -77,9 +89,13 @@ def facts_in(content: bytes) -> dict[str, str]:
         ElementTree.ParseError,
         ValueError,
         LookupError,
-    ):  # an encoding that nobody knows is a LookupError
+    ):
+        # an encoding that nobody knows is a LookupError
         return {}
+
     found = {}
+
+    # Other programs write the same property as an attribute or as an element.
     for name, ((field, _), *_) in FIELDS.items():
         prefix, local = field.split(":")
         full = f"{{{SPACES[prefix]}}}{local}"
@@ -88,6 +104,7 @@ def facts_in(content: bytes) -> dict[str, str]:
             text = about.get(full, "") if element is None else _text(element)
             if text.strip() and name not in found:
                 found[name] = text.strip()
+
     return found
 
 

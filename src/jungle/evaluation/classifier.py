@@ -1,6 +1,8 @@
-"""A small convolutional classifier, whose features judge what a model makes; its file says what its classes are.
+"""A small convolutional classifier, whose features judge what a model makes; its file says what its
+classes are.
 
-It is a plain residual network (He et al. 2016, arXiv 1512.03385). ``sounds/classifier.py`` judges calls with it.
+It is a plain residual network (He et al. 2016, arXiv 1512.03385). ``sounds/classifier.py`` judges
+calls with it.
 """
 
 import hashlib
@@ -40,7 +42,8 @@ class Residual(nn.Module):
 
 
 class Classifier(nn.Module):
-    """(N, channels, H, W) in [-1, 1] -> features (N, 128) with mean 0 and variance 1 over the training data, and logits (N, K).
+    """(N, channels, H, W) in [-1, 1] -> features (N, 128) with mean 0 and variance 1 over the
+    training data, and logits (N, K).
 
     The features read two depths: parts (an eighth of the side) and the whole (a sixteenth).
     """
@@ -79,7 +82,8 @@ class Classifier(nn.Module):
 def load(
     path: Path, what: str, channels: int = 3, widths: tuple[int, int, int] = (64, 128, 256)
 ) -> tuple[Classifier, tuple[str, ...], str]:
-    """Read a file written by :func:`save`: the network, its classes and a name that follows from its content.
+    """Read a file written by :func:`save`: the network, its classes and a name that follows from
+    its content.
 
     Args:
         what: what it is called in an error sentence, for example "ear".
@@ -92,6 +96,8 @@ def load(
     from safetensors.torch import load as parse
 
     script = f"benchmarks/train_{what}.py"
+
+    # :Shipped files are asked for by name: what is missing is a broken installation.
     try:
         content = path.read_bytes()
     except OSError:
@@ -123,9 +129,12 @@ def read_metadata(content: bytes) -> dict[str, str]:
 
 
 def save(path: Path, net: Classifier, classes: tuple[str, ...], recipe: dict[str, Any]) -> None:
-    """Write a classifier: matrices as float16, the small statistics of the norms as float32, classes and recipe as metadata."""
+    """Write a classifier: matrices as float16, the small statistics of the norms as float32,
+    classes and recipe as metadata.
+    """
     from safetensors.torch import save_file
 
+    # float16 halves the file; statistics of the norms lie outside its range.
     tensors = {
         key: (value.half() if value.ndim > 1 else value).contiguous()
         for key, value in net.state_dict().items()

@@ -9,7 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 def contact_sheet(
     pictures: np.ndarray, columns: int = 10, scale: int = 1, gap: int = 4
 ) -> Image.Image:
-    """All pictures (N, H, W, 3) uint8 in rows of ``columns`` on white, each enlarged ``scale`` times (Lanczos)."""
+    """All pictures (N, H, W, 3) uint8 in rows of ``columns`` on white, each enlarged ``scale``
+    times (Lanczos).
+    """
     count, high, wide, _ = pictures.shape
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -26,7 +28,9 @@ def contact_sheet(
 
 
 def labelled_rows(rows: Mapping[str, np.ndarray], side: int = 96, gap: int = 4) -> Image.Image:
-    """One row for each name: the name on the left, then its pictures (N, H, W, 3) uint8, each ``side`` pixels wide and high."""
+    """One row for each name: the name on the left, then its pictures (N, H, W, 3) uint8, each
+    ``side`` pixels wide and high.
+    """
     font = ImageFont.load_default(size=14)
     label = gap + max(int(font.getlength(name)) for name in rows) + gap
     most = max(len(pictures) for pictures in rows.values())
@@ -44,7 +48,9 @@ def labelled_rows(rows: Mapping[str, np.ndarray], side: int = 96, gap: int = 4) 
 def numbered_page(
     pictures: Sequence[np.ndarray], first: int, columns: int = 10, side: int = 160
 ) -> Image.Image:
-    """Pictures (H, W, 3) uint8 in cells of ``side`` pixels, with the numbers ``first``, ``first`` + 1 ... below them."""
+    """Pictures (H, W, 3) uint8 in cells of ``side`` pixels, with the numbers ``first``, ``first`` +
+    1 ... below them.
+    """
     gap, line = 8, 18
     font = ImageFont.load_default(size=14)
     rows = -(-len(pictures) // columns)
@@ -55,6 +61,7 @@ def numbered_page(
     )
     draw = ImageDraw.Draw(sheet)
 
+    # The number stands below its picture, where it hides nothing.
     for index, pixels in enumerate(pictures):
         left = gap + index % columns * (side + gap)
         top = gap + index // columns * (side + line + gap)

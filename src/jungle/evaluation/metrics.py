@@ -1,6 +1,7 @@
 """How far apart two sets of features are. Arrays in, numbers out; nothing here knows of pictures.
 
-Letters: N samples, M reference items, D features. No array of more than ``BLOCK`` rows of the N x M table is ever held.
+Letters: N samples, M reference items, D features. No array of more than ``BLOCK`` rows of the N x M
+table is ever held.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,11 +45,13 @@ def _kernel_sums(
 
 
 class KernelDistance:
-    """Kernel inception distance (Binkowski et al. 2018, arXiv 1801.01401) to a reference, with its standard error.
+    """Kernel inception distance (Binkowski et al. 2018, arXiv 1801.01401) to a reference, with its
+    standard error.
 
-    The estimate is unbiased, so it may be a little below zero when the sets are alike. The standard error is the spread of the
-    estimate over random halves of both sets, which stands for the spread of the whole (delete-half jackknife, Shao and Wu 1989); where the
-    sets are alike it is up to twice too large, which errs on the careful side.
+    The estimate is unbiased, so it may be a little below zero when the sets are alike. The standard
+    error is the spread of the estimate over random halves of both sets, which stands for the spread
+    of the whole (delete-half jackknife, Shao and Wu 1989); where the sets are alike it is up to
+    twice too large, which errs on the careful side.
     """
 
     def __init__(self, reference: Floats, seed: int = 0) -> None:
@@ -77,10 +80,11 @@ class KernelDistance:
 
 
 class LeadingComponents:
-    """Projection onto the ``count`` directions in which a reference (M, D) varies most (principal components); all D where D is less.
+    """Projection onto the ``count`` directions in which a reference (M, D) varies most (principal
+    components); all D where D is less.
 
-    A Frechet distance of more features than half of the samples is mostly an accident of the draw; of the leading components of the
-    photos it is not, and it still holds most of their variance.
+    A Frechet distance of more features than half of the samples is mostly an accident of the draw;
+    of the leading components of the photos it is not, and it still holds most of their variance.
     """
 
     def __init__(self, reference: Floats, count: int) -> None:
@@ -96,10 +100,12 @@ class LeadingComponents:
 
 
 def frechet(samples: Floats, reference: Floats) -> float:
-    """Frechet distance of two Gaussians with the sets' means and covariances (Heusel et al. 2017, arXiv 1706.08500).
+    """Frechet distance of two Gaussians with the sets' means and covariances (Heusel et al. 2017,
+    arXiv 1706.08500).
 
-    Biased upwards for few samples: see :func:`enough_for_frechet`. Needs no matrix square root: the trace of the root of
-    ``A B`` is the sum of the square roots of its eigenvalues, which are those of the symmetric ``A^1/2 B A^1/2``.
+    Biased upwards for few samples: see :func:`enough_for_frechet`. Needs no matrix square root: the
+    trace of the root of ``A B`` is the sum of the square roots of its eigenvalues, which are those
+    of the symmetric ``A^1/2 B A^1/2``.
     """
     x, y = samples.astype(np.float64), reference.astype(np.float64)
     a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
@@ -112,7 +118,9 @@ def frechet(samples: Floats, reference: Floats) -> float:
 
 
 def enough_for_frechet(samples: Floats) -> bool:
-    """At least twice as many samples as features; with fewer, the covariance is mostly an accident of the draw."""
+    """At least twice as many samples as features; with fewer, the covariance is mostly an accident
+    of the draw.
+    """
     return bool(len(samples) >= 2 * samples.shape[1])
 
 
@@ -134,19 +142,26 @@ def nearest(
         own: (N,) the key that is the query itself and does not count, where the queries are keys.
 
     Returns:
-        Distances (N, k), computed from the differences and thus exact for copies; and which keys (N, k). Infinite where M < k.
+        Distances (N, k), computed from the differences and thus exact for copies; and which keys
+        (N, k). Infinite where M < k.
     """
     n = len(queries)
     distance, index = np.full((n, k), np.inf, dtype=np.float32), np.full((n, k), -1, dtype=np.int64)
     first = 0
+
     for keys in chunks:
         take = min(k, len(keys))
+
         for i in range(0, n, BLOCK):
             rows = np.arange(i, min(i + BLOCK, n))
             table = squared_distances(queries[rows], keys)
+
+            # :A query that is a key itself must not find itself.
             if own is not None:
                 inside = (own[rows] >= first) & (own[rows] < first + len(keys))
                 table[inside.nonzero()[0], own[rows][inside] - first] = np.inf
+
+            # Distances from products are inexact for near pairs: the few best are computed again.
             best = np.argpartition(table, take - 1, axis=1)[:, :take]
             exact = np.sqrt(np.square(queries[rows][:, None] - keys[best]).sum(axis=2))
             exact[np.isinf(np.take_along_axis(table, best, axis=1))] = np.inf
@@ -156,15 +171,19 @@ def nearest(
             index[rows] = np.take_along_axis(
                 np.concatenate([index[rows], best + first], axis=1), order, axis=1
             )
+
         first += len(keys)
+
     return distance, index
 
 
 class Manifold:
-    """The union of balls around ``centres`` (M, D), each as wide as to its ``k``-th nearest other centre.
+    """The union of balls around ``centres`` (M, D), each as wide as to its ``k``-th nearest other
+    centre.
 
-    Precision is the share of pictures inside the manifold of the photos, recall the share of photos inside that of the pictures
-    (Kynkaanniemi et al. 2019, arXiv 1904.06991, equations 1 and 2, k = 3).
+    Precision is the share of pictures inside the manifold of the photos, recall the share of photos
+    inside that of the pictures (Kynkaanniemi et al. 2019, arXiv 1904.06991, equations 1 and 2, k =
+    3).
     """
 
     def __init__(self, centres: Floats, k: int = 3) -> None:

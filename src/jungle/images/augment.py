@@ -1,7 +1,8 @@
-"""Changing photos a little each time they are seen; on batches, on their device, with randomness only from a generator.
+"""Changing photos a little each time they are seen; on batches, on their device, with randomness
+only from a generator.
 
-B pictures of H x W pixels. Every picture has its own draws, taken in picture order, so on the CPU two half batches
-with one generator give what the whole batch gives.
+B pictures of H x W pixels. Every picture has its own draws, taken in picture order, so on the CPU
+two half batches with one generator give what the whole batch gives.
 """
 
 import math
@@ -26,10 +27,13 @@ def _draws(
 
 
 def _grid(x: Tensor, angle: Tensor, mirrored: Tensor) -> Tensor:
-    """Where each output pixel is read, (B, H, W, 2): turned by ``angle`` and enlarged just enough to stay inside the picture."""
+    """Where each output pixel is read, (B, H, W, 2): turned by ``angle`` and enlarged just enough
+    to stay inside the picture.
+    """
     high, wide = x.shape[-2:]
     cos, sin = angle.cos(), angle.sin()
-    # The centres of the four corner pixels, turned and divided by the zoom, must lie within the centres of the outermost pixels.
+    # The centres of the four corner pixels, turned and divided by the zoom, must lie within the
+    # centres of the outermost pixels.
     ratio = max((high - 1) / (wide - 1), (wide - 1) / (high - 1))
     zoom = cos + sin.abs() * ratio
     cos, sin = cos / zoom, sin / zoom
@@ -51,7 +55,8 @@ def flip(x: Tensor, generator: torch.Generator) -> Tensor:
 def safe(x: Tensor, generator: torch.Generator) -> Tensor:
     """Flip, rotation up to 15 degrees without a single invented pixel, brightness and contrast.
 
-    The rotation zooms in by what its angle needs (at most 1.22 for a square), so that no corner is ever empty.
+    The rotation zooms in by what its angle needs (at most 1.22 for a square), so that no corner is
+    ever empty.
 
     Args:
         x: float (B, 3, H, W) in [-1, 1].
@@ -69,21 +74,28 @@ def safe(x: Tensor, generator: torch.Generator) -> Tensor:
     bright, contrast = (
         1 + STRENGTH * (2 * u - 1).to(x.dtype)[:, None, None, None] for u in (bright, contrast)
     )
-    # Brightness scales light (x + 1), contrast the distance from the picture's mean; both in one pass.
+    # Brightness scales light (x + 1), contrast the distance from the picture's mean; both in one
+    # pass.
     middle = y.mean(dim=(1, 2, 3), keepdim=True)
+
     return torch.addcmul(
         bright - 1 + (1 - contrast) * bright * middle, y, bright * contrast
     ).clamp_(-1, 1)
 
 
 def _rotate_nearest(images: Tensor, degrees: Tensor) -> Tensor:
-    """Pillow's ``rotate(degrees, NEAREST, fillcolor=0)`` pixel for pixel: it computes in 1/65536 of a pixel."""
+    """Pillow's ``rotate(degrees, NEAREST, fillcolor=0)`` pixel for pixel: it computes in 1/65536 of
+    a pixel.
+    """
     channels, high, wide = images.shape[1:]
     angle = -degrees.double().deg2rad()
     cos, sin = angle.cos(), angle.sin()
+
+    # The centre of the picture stays where it is.
     left = wide / 2 - cos * (wide / 2) - sin * (high / 2)
     top = high / 2 + sin * (wide / 2) - cos * (high / 2)
 
+    # Pillow rounds once, to whole 65536ths, and counts in whole numbers from there.
     def fixed(value: Tensor) -> Tensor:
         return (value * 65536 + 0.5).floor().long()[:, None, None]  # (B, 1, 1)
 
@@ -123,8 +135,9 @@ def _contrast(images: Tensor, factor: Tensor) -> Tensor:
 def original(images: Tensor, generator: torch.Generator) -> Tensor:
     """The augmentation of the original recipe, with its black corners.
 
-    torchvision's ``RandomHorizontalFlip``, ``RandomRotation(15)`` and ``ColorJitter(brightness=0.2, contrast=0.2)``
-    (the last two in random order) on Pillow pictures: the same distribution and the same rounding, other random numbers.
+    torchvision's ``RandomHorizontalFlip``, ``RandomRotation(15)`` and ``ColorJitter(brightness=0.2,
+    contrast=0.2)`` (the last two in random order) on Pillow pictures: the same distribution and the
+    same rounding, other random numbers.
 
     Args:
         images: uint8 (B, 3, H, W).

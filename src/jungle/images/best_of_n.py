@@ -1,4 +1,6 @@
-"""``jungle evaluate``: paint with a model, score the pictures against the photos, and lay out what people should look at."""
+"""``jungle evaluate``: paint with a model, score the pictures against the photos, and lay out what
+people should look at.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,7 +57,9 @@ class Order:
 def draw_kinds(
     labels: NDArray[np.int64], order: Order, kinds: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which kinds to paint: of ``order.count`` photos drawn at random, and those missing to ``OF_A_KIND`` of each of ``kinds``."""
+    """Which kinds to paint: of ``order.count`` photos drawn at random, and those missing to
+    ``OF_A_KIND`` of each of ``kinds``.
+    """
     drawn = np.random.default_rng([order.seed, 7]).choice(labels, order.count)
     if order.kinds_file is None:
         return drawn, np.empty(0, dtype=np.int64)
@@ -70,24 +74,31 @@ def evaluate_model(
     order: Order,
     progress: Callable[[int], object],
 ) -> Scores:
-    """Paint pictures, each asked for the kind of a photo drawn at random, and score them against the photos.
+    """Paint pictures, each asked for the kind of a photo drawn at random, and score them against
+    the photos.
 
-    Writes into ``order.out``: ``scores.json`` and ``report.txt``; ``pictures.png``, where every kind has a row; ``closest_pairs.png``;
-    and the blind sheet (``blind.py``). ``progress`` is called with the number of pictures painted.
+    Writes into ``order.out``: ``scores.json`` and ``report.txt``; ``pictures.png``, where every
+    kind has a row; ``closest_pairs.png``; and the blind sheet (``blind.py``). ``progress`` is
+    called with the number of pictures painted.
 
     Raises:
-        BadInput: too few pictures or photos, or a seed out of range; a report on kinds of a model that knows none of them.
+        BadInput: too few pictures or photos, or a seed out of range; a report on kinds of a model
+            that knows none of them.
     """
     count = order.count
     if count < 10 or len(photos.labels) < 2 * count:
         raise BadInput(
-            f"--count {count}: judging needs at least 10 pictures and twice as many photos; there are {len(photos.labels)} photos."
+            f"--count {count}: judging needs at least 10 pictures and twice as many photos; there "
+            f"are {len(photos.labels)} photos."
         )
     check_numbers(count, order.seed)
     if order.kinds_file and not set(photos.classes) & set(model.classes):
         raise BadInput(
-            f"--kinds {order.kinds_file}: the model knows no kind that the photos show, so there is nothing to report."
+            f"--kinds {order.kinds_file}: the model knows no kind that the photos show, so there "
+            "is nothing to report."
         )
+
+    # Two jobs, and often the same network: names of animals, and the space of the distances.
     judge = shipped_judge()
     space: FeatureSpace = judge if order.space == SPACE else Dino.load(order.space)
     make_folder(order.out)
@@ -98,6 +109,7 @@ def evaluate_model(
         model, [photos.classes[label] for label in labels], recipe, order.seed, progress
     )
 
+    # Pictures of kinds that the model does not know say nothing of how it draws a kind.
     known = np.array([name in model.classes for name in photos.classes])
     kinds = np.where(known[labels], labels, -1)
     asked = Asked(kinds[:count], photos.labels, photos.classes, pictures[count:], kinds[count:])
@@ -145,7 +157,9 @@ def _paint(
 def _write_sheet(
     path: Path, pictures: NDArray[np.uint8], kinds: NDArray[np.int64], classes: Sequence[str]
 ) -> None:
-    """The sheet to look at: a row for each kind, or the first hundred pictures where no kind was asked for."""
+    """The sheet to look at: a row for each kind, or the first hundred pictures where no kind was
+    asked for.
+    """
     rows = {
         name: pictures[kinds == number][:ROW]
         for number, name in enumerate(classes)

@@ -1,6 +1,7 @@
 """A blind sheet: pictures and real photos, shuffled and numbered, for asking people what they see.
 
-Whoever looks gets the pages and the form. The answers say what each number is: the back of the sheet.
+Whoever looks gets the pages and the form. The answers say what each number is: the back of the
+sheet.
 """
 
 import csv
@@ -20,7 +21,9 @@ PER_KIND = 6
 """Pictures of a kind on the sheet, at most."""
 
 PHOTO_SHARE = 1 / 7
-"""Share of the cells that are real photos: viewers who name these wrongly too say how hard the question is."""
+"""Share of the cells that are real photos: viewers who name these wrongly too say how hard the
+question is.
+"""
 
 A_PAGE = 60
 QUESTIONS = (
@@ -33,7 +36,9 @@ QUESTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one number of the sheet is. ``index`` is that of the picture or photo where it came from."""
+    """What one number of the sheet is. ``index`` is that of the picture or photo where it came
+    from.
+    """
 
     number: int
     kind: str
@@ -44,7 +49,8 @@ class Cell:
 def shuffle_cells(
     asked: NDArray[np.int64], shown: NDArray[np.int64], classes: Sequence[str], seed: int
 ) -> tuple[Cell, ...]:
-    """Which pictures and photos go on the sheet, and in which order; the same seed gives the same sheet.
+    """Which pictures and photos go on the sheet, and in which order; the same seed gives the same
+    sheet.
 
     Args:
         asked: (N,) which of ``classes`` each picture was asked for, -1 where none.
@@ -55,7 +61,8 @@ def shuffle_cells(
     groups = (-1, *range(len(classes))) if (asked < 0).any() else range(len(classes))
     pictures = np.concatenate([np.flatnonzero(asked == kind)[:PER_KIND] for kind in groups])
 
-    # Photos of as many kinds as there are photos to show, and a second one of a kind only when every kind has one.
+    # Photos of as many kinds as there are photos to show, and a second one of a kind only when
+    # every kind has one.
     wanted = max(1, round(len(pictures) * PHOTO_SHARE / (1 - PHOTO_SHARE)))
     shuffled = [list(random.permutation(np.flatnonzero(shown == kind))) for kind in kinds]
     photos: list[int] = []
@@ -73,9 +80,11 @@ def shuffle_cells(
 def write_blind_sheet(
     out: Path, cells: Sequence[Cell], pictures: NDArray[np.uint8], photos: NDArray[np.uint8]
 ) -> list[Path]:
-    """Write ``blind_1.png`` ..., ``blind_form.csv`` to fill in and ``blind_answers.json`` into ``out``; returns the pages.
+    """Write ``blind_1.png`` ..., ``blind_form.csv`` to fill in and ``blind_answers.json`` into
+    ``out``; returns the pages.
 
-    ``pictures`` (N, H, W, 3) and ``photos`` (M, h, w, 3) are what the cells' indices mean; both are shown at the same size.
+    ``pictures`` (N, H, W, 3) and ``photos`` (M, h, w, 3) are what the cells' indices mean; both are
+    shown at the same size.
     """
     pages: list[Path] = []
     for start in range(0, len(cells), A_PAGE):
@@ -87,9 +96,12 @@ def write_blind_sheet(
         path = out / f"blind_{len(pages) + 1}.png"
         write_atomic(path, lambda file, page=page: page.save(file, "PNG"))  # type: ignore[misc]
         pages.append(path)
+
+    # An earlier sheet may have had more pages; what is left of it would be filled in, too.
     for stale in set(out.glob("blind_[0-9]*.png")) - set(pages):
         stale.unlink()
 
+    # The answers lie in a file of their own, so that the sheet can be given away without them.
     kinds = sorted({cell.kind for cell in cells if cell.kind})
     answers = {"kinds": kinds, "cells": [asdict(cell) for cell in cells]}
     write_bytes(out / "blind_answers.json", (json.dumps(answers, indent=1) + "\n").encode())

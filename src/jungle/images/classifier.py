@@ -1,8 +1,9 @@
-"""The judge of pictures: EfficientNet-Lite0, trained on ImageNet by Google, as a feature space and as a namer of animals.
+"""The judge of pictures: EfficientNet-Lite0, trained on ImageNet by Google, as a feature space and
+as a namer of animals.
 
-Its 1,280 features (the last map, averaged) are what sets of pictures are compared in, and its 1,000 labels say whether a picture
-shows an animal, and which. It was never trained on photos of ours, and it sees eyes, legs and wings where a classifier of our own
-saw colour and texture (docs/LOG.md).
+Its 1,280 features (the last map, averaged) are what sets of pictures are compared in, and its 1,000
+labels say whether a picture shows an animal, and which. It was never trained on photos of ours, and
+it sees eyes, legs and wings where a classifier of our own saw colour and texture (docs/LOG.md).
 """
 
 import functools
@@ -20,9 +21,10 @@ from .feature_spaces import Images, square
 SIDE = 160
 """Side in pixels that pictures are scaled to, small ones and large ones.
 
-Of photos of 64 pixels in 48 kinds, scaled up, the usual labels of their kinds name 66 % at 128 pixels, 72 % at 160, 73.5 % at 192
-(other kinds' labels 0.6 %), and the nearest class mean of the features is right in 82, 87 and 87.6 %; one core sees 217, 178, 72 of
-them a second. So below 160 labels get worse, and above it little better at more than twice the time.
+Of photos of 64 pixels in 48 kinds, scaled up, the usual labels of their kinds name 66 % at 128
+pixels, 72 % at 160, 73.5 % at 192 (other kinds' labels 0.6 %), and the nearest class mean of the
+features is right in 82, 87 and 87.6 %; one core sees 217, 178, 72 of them a second. So below 160
+labels get worse, and above it little better at more than twice the time.
 """
 
 CHUNK = 32
@@ -33,7 +35,9 @@ SURE = 0.5
 
 
 class Look(NamedTuple):
-    """What one look at N pictures gives: features (N, 1280) and probabilities of the labels (N, 1000), both float32."""
+    """What one look at N pictures gives: features (N, 1280) and probabilities of the labels (N,
+    1000), both float32.
+    """
 
     features: NDArray[np.float32]
     probabilities: NDArray[np.float32]
@@ -69,7 +73,8 @@ class ImageNetJudge:
         self.name = f"{name} at {side} pixels"
 
     def look(self, images: Images) -> Look:
-        """Features and label probabilities of uint8 (N, H, W, 3) or float [-1, 1] (N, 3, H, W) pictures of any size.
+        """Features and label probabilities of uint8 (N, H, W, 3) or float [-1, 1] (N, 3, H, W)
+        pictures of any size.
 
         Raises:
             BadInput: they are neither.
@@ -88,7 +93,9 @@ class ImageNetJudge:
         return Look(features, probabilities)
 
     def features(self, images: Images) -> NDArray[np.float32]:
-        """Features (N, 1280) float32: what makes this a :class:`~jungle.images.features.FeatureSpace`."""
+        """Features (N, 1280) float32: what makes this a
+        :class:`~jungle.images.features.FeatureSpace`.
+        """
         return self.look(images).features
 
     def probabilities(self, images: Images) -> NDArray[np.float32]:
@@ -98,7 +105,8 @@ class ImageNetJudge:
 
 @functools.cache
 def shipped_judge() -> ImageNetJudge:
-    """The judge in this package, opened once; its name carries the first eight digits of the SHA-256 of its weights.
+    """The judge in this package, opened once; its name carries the first eight digits of the
+    SHA-256 of its weights.
 
     Raises:
         MissingExtra: the installation lacks the weights.

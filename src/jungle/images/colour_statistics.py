@@ -1,4 +1,6 @@
-"""Do pictures have the colours of photos? Means of the channels and of the saturation, and how much they vary."""
+"""Do pictures have the colours of photos? Means of the channels and of the saturation, and how much
+they vary.
+"""
 
 from dataclasses import dataclass
 
@@ -12,11 +14,15 @@ CHANNELS = ("red", "green", "blue", "saturation")
 
 @dataclass(frozen=True, slots=True)
 class ColourScore:
-    """One channel of a set of pictures against photos. Floors are the mean size of the same figure for as many real photos."""
+    """One channel of a set of pictures against photos. Floors are the mean size of the same figure
+    for as many real photos.
+    """
 
     channel: str
     shift: float
-    """Mean over the pictures minus mean over the photos, in standard deviations among the photos."""
+    """Mean over the pictures minus mean over the photos, in standard deviations among the
+    photos.
+    """
 
     shift_floor: float
     spread: float
@@ -26,7 +32,9 @@ class ColourScore:
 
 
 def channel_means(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N, H, W, 3) uint8 -> (N, 4): mean red, green and blue, 0 to 255, and mean saturation (HSV), 0 to 1, of each picture."""
+    """(N, H, W, 3) uint8 -> (N, 4): mean red, green and blue, 0 to 255, and mean saturation (HSV),
+    0 to 1, of each picture.
+    """
     parts = []
     for start in range(0, len(pictures), BLOCK):
         pixels = np.asarray(pictures[start : start + BLOCK])
@@ -41,10 +49,12 @@ def channel_means(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
 def colour_scores(
     pictures: NDArray[np.float64], photos: NDArray[np.float64], stand_ins: list[NDArray[np.int64]]
 ) -> tuple[ColourScore, ...]:
-    """The four channels of ``pictures`` (N, 4) against ``photos`` (M, 4), both from :func:`channel_means`.
+    """The four channels of ``pictures`` (N, 4) against ``photos`` (M, 4), both from
+    :func:`channel_means`.
 
     Args:
-        stand_ins: rows of ``photos``, as many as pictures, that floors are measured with; each against the other photos.
+        stand_ins: rows of ``photos``, as many as pictures, that floors are measured with; each
+            against the other photos.
     """
 
     def compare(
@@ -55,6 +65,7 @@ def colour_scores(
             axis=0, ddof=1
         ) / usual - 1
 
+    # The floor is what photos get that stand in for the pictures.
     shift, spread = compare(pictures, photos)
     floors = [compare(photos[rows], np.delete(photos, rows, axis=0)) for rows in stand_ins]
     shift_floor, spread_floor = (

@@ -1,11 +1,12 @@
 """What a network trained on ImageNet sees in a photo: whether there is an animal in it, and where.
 
-Photos without one (toys, drawings, logos, pages of books) teach a model what nobody asked for. They are ranked by the probability
-that EfficientNet-Lite0 puts on animals, and left out. The network knows a thousand labels and not every animal: where it would leave
-out too much of a class, it does not know that kind, and the class is kept whole.
+Photos without one (toys, drawings, logos, pages of books) teach a model what nobody asked for. They
+are ranked by the probability that EfficientNet-Lite0 puts on animals, and left out. The network
+knows a thousand labels and not every animal: where it would leave out too much of a class, it does
+not know that kind, and the class is kept whole.
 
-What was seen is remembered by the content of each photo in CACHE/looks.sqlite, so that ``inspect``, ``train`` and every size share
-one pass.
+What was seen is remembered by the content of each photo in CACHE/looks.sqlite, so that ``inspect``,
+``train`` and every size share one pass.
 """
 
 import json
@@ -27,14 +28,18 @@ from ..storage.hashing import open_memo
 from .decode import CENTRE, decode_photos, open_rgb, window_size
 from .efficientnet import ANIMALS, EfficientNetLite, shipped_lite0
 
-VERSION = 1  # of what is seen and of the rules below; a change makes remembered looks and curated caches unused
+# of what is seen and of the rules below; a change makes remembered looks and curated caches unused
+VERSION = 1
 
 SHORT_SIDE = 160  # pixels at which a photo is looked at
 LONG_SIDE = 640  # at most, of a panorama
 
-# A photo is left out if animals have less than UNSURE of the probability, and things that show pictures of animals have DEPICTED of
-# it; or if animals have less than ABSENT. Chosen by eye on 439 photos below UNSURE (docs/LOG.md): of those with neither,
-# nearly all are good photos of kinds that ImageNet lacks (seahorse, octopus), or of animals among things (a horse before a cart, a cat
+# A photo is left out if animals have less than UNSURE of the probability, and things that show
+# pictures of animals have DEPICTED of
+# it; or if animals have less than ABSENT. Chosen by eye on 439 photos below UNSURE (docs/LOG.md):
+# of those with neither,
+# nearly all are good photos of kinds that ImageNet lacks (seahorse, octopus), or of animals among
+# things (a horse before a cart, a cat
 # in a basket, a lobster in a reef).
 UNSURE = 0.5
 DEPICTED = 0.1
@@ -43,18 +48,24 @@ MOST = 1 / 3  # of a class, or of all, that may be left out
 
 # ImageNet labels of things that drawings, toys, ornaments and printed animals are taken for.
 DEPICTIONS = (
-    549, 611, 692, 781, 916, 917, 921, 922,  # envelope, jigsaw, packet, scoreboard, web site, comic book, book jacket, menu
-    417, 476, 641, 643, 719, 723, 850, 865, 879,  # balloon, carousel, maraca, mask, piggy bank, pinwheel, teddy, toyshop, umbrella
-    418, 464, 512, 584, 596, 679, 714, 767, 772,  # ballpoint, buckle, corkscrew, hair slide, hatchet, necklace, pick, eraser, pin
-    411, 443, 446, 459, 496, 539, 591, 610, 658,  # apron, bib, binder, bra, stocking, doormat, handkerchief, jersey, mitten
-    721, 729, 741, 748, 837, 841, 846, 868,  # pillow, plate rack, prayer rug, purse, sunglasses, sweatshirt, table lamp, tray
+    # envelope, jigsaw, packet, scoreboard, web site, comic book, book jacket, menu
+    549, 611, 692, 781, 916, 917, 921, 922,
+    # balloon, carousel, maraca, mask, piggy bank, pinwheel, teddy, toyshop, umbrella
+    417, 476, 641, 643, 719, 723, 850, 865, 879,
+    # ballpoint, buckle, corkscrew, hair slide, hatchet, necklace, pick, eraser, pin
+    418, 464, 512, 584, 596, 679, 714, 767, 772,
+    # apron, bib, binder, bra, stocking, doormat, handkerchief, jersey, mitten
+    411, 443, 446, 459, 496, 539, 591, 610, 658,
+    # pillow, plate rack, prayer rug, purse, sunglasses, sweatshirt, table lamp, tray
+    721, 729, 741, 748, 837, 841, 846, 868,
     885, 892, 893, 911, 923,  # velvet, wall clock, wallet, wool, plate
 )  # fmt: skip
 
 DRAWN = "looks like a drawing, a toy or a page, not like an animal"
 EMPTY = "shows no animal that the network can see"
 
-STAY = 0.1  # how much of the best window's activation is given up to stay in the middle, at the very edge
+# how much of the best window's activation is given up to stay in the middle, at the very edge
+STAY = 0.1
 CELLS = 512  # positions at which a window is tried
 KEPT_EVERY = 256  # photos after which what was seen is written down
 
@@ -68,9 +79,8 @@ class Look:
     animals: float  # probability of all animals, 0 to 1
     depictions: float  # of DEPICTIONS, 0 to 1
     aspect: float  # width / height of the photo
-    across: tuple[
-        float, ...
-    ]  # how strongly each column of the last map speaks for the animal, left to right
+    # how strongly each column of the last map speaks for the animal, left to right
+    across: tuple[float, ...]
     down: tuple[float, ...]  # each row, top to bottom
 
     @property
@@ -86,9 +96,8 @@ class Verdict:
     """Which of N photos are left out."""
 
     reasons: tuple[str, ...]  # N; empty for those that are kept
-    notes: tuple[
-        str, ...
-    ]  # a sentence for each class that is kept whole although the network does not know it
+    # a sentence for each class that is kept whole although the network does not know it
+    notes: tuple[str, ...]
 
 
 def read_small(path: Path) -> tuple[Tensor, float]:
@@ -111,14 +120,17 @@ def read_small(path: Path) -> tuple[Tensor, float]:
 def examine(net: EfficientNetLite, x: Tensor, aspect: float) -> Look:
     """Look at one photo, (1, 3, H, W) in [-1, 1].
 
-    Where the animal is follows from class activation maps (Zhou et al. 2016, arXiv 1512.04150, equation 2): the weights of the animal
-    labels, by their probability, less the mean of all labels, applied to each cell of the last map.
+    Where the animal is follows from class activation maps (Zhou et al. 2016, arXiv 1512.04150,
+    equation 2): the weights of the animal labels, by their probability, less the mean of all
+    labels, applied to each cell of the last map.
     """
     cells = net.feature_map(x)  # (1, 1280, h, w)
     probability = net.classifier(cells.mean((2, 3))).softmax(1)[0]  # (1000,)
     animals = probability[:ANIMALS]
     mass = animals.sum()
 
+    # Class activation map (Zhou et al. 2016, arXiv 1512.04150, equation 2), of all animals by their
+    # probability, against the mean of all labels.
     weights = net.classifier.weight
     direction = animals @ weights[:ANIMALS] / mass.clamp_min(1e-6) - weights.mean(0)  # (1280,)
     activation = torch.einsum("c,chw->hw", direction, cells[0]).relu()
@@ -138,11 +150,15 @@ def look_at(
     """What is seen in each of N photos, in order; None for a file that cannot be read.
 
     Args:
-        contents: the digest of each file, "" where it cannot be read; what was seen in that content before is not looked at again.
-        cache: where looks are remembered. That only saves time: if it cannot be written, every photo is looked at.
+        contents: the digest of each file, "" where it cannot be read; what was seen in that content
+            before is not looked at again.
+        cache: where looks are remembered. That only saves time: if it cannot be written, every
+            photo is looked at.
         progress: called with (done, total) of the photos that are looked at now.
     """
     memo = open_memo(cache, "looks.sqlite", _TABLE)
+
+    # :Without a place to remember, every photo is looked at again.
     if memo is None:
         return _examine_all(paths, progress, lambda index, look: None)
 
@@ -150,6 +166,7 @@ def look_at(
         known = _recall(memo, set(contents))
         missing = [index for index, content in enumerate(contents) if content not in known]
 
+        # Kept as it goes: an interrupted look at thousands of photos goes on from there.
         def keep(number: int, look: Look) -> None:
             content = contents[missing[number]]
             if content:
@@ -167,7 +184,9 @@ def look_at(
 def _examine_all(
     paths: Sequence[Path], progress: Progress | None, keep: Callable[[int, Look], None]
 ) -> list[Look | None]:
-    """Look at each photo; ``keep`` is called with the number and the look of each that can be read."""
+    """Look at each photo; ``keep`` is called with the number and the look of each that can be
+    read.
+    """
     looks: list[Look | None] = []
     for number, read in enumerate(decode_photos(paths, read_small)):
         look = None if isinstance(read, Unreadable) else examine(shipped_lite0(), *read)
@@ -216,7 +235,8 @@ def _commit(memo: sqlite3.Connection) -> None:
 def judge(classes: Sequence[str], looks: Sequence[Look | None]) -> Verdict:
     """Which of N photos are left out, by the class (N) and the look (N) of each.
 
-    A class that would lose more than :data:`MOST` of its photos is kept whole, and so is the whole set. Unreadable photos do not count.
+    A class that would lose more than :data:`MOST` of its photos is kept whole, and so is the whole
+    set. Unreadable photos do not count.
     """
     reasons = [look.reason if look else "" for look in looks]
     readable = Counter(name for name, look in zip(classes, looks, strict=True) if look)
@@ -239,9 +259,11 @@ def _kept_whole(lost: int, total: int, of: str) -> str:
 
 
 def place_window(look: Look | None, size: tuple[int, int]) -> tuple[float, float]:
-    """Where a window of the proportions of ``size`` (height, width) follows the animal: shares (x, y) of the room beside it.
+    """Where a window of the proportions of ``size`` (height, width) follows the animal: shares (x,
+    y) of the room beside it.
 
-    0 is left or top, 0.5 the middle, 1 right or bottom. The window is as large as the photo allows, so it moves along one side.
+    0 is left or top, 0.5 the middle, 1 right or bottom. The window is as large as the photo allows,
+    so it moves along one side.
     """
     if look is None:
         return CENTRE

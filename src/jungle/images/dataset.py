@@ -1,11 +1,12 @@
-"""From a folder of photos to arrays for training: chosen, decoded once, kept in a memory-mapped cache.
+"""From a folder of photos to arrays for training: chosen, decoded once, kept in a memory-mapped
+cache.
 
     CACHE/photos/KEY/images.npy      (N, H, W, 3) uint8
     CACHE/photos/KEY/labels.npy      (N,) int64
     CACHE/photos/KEY/manifest.json   classes, paths, what was skipped and why; written last
 
-KEY follows from the content of the chosen photos, their classes and order, and the size: a changed photo or
-option makes a new cache, an unchanged one is opened in a moment.
+KEY follows from the content of the chosen photos, their classes and order, and the size: a changed
+photo or option makes a new cache, an unchanged one is opened in a moment.
 """
 
 import hashlib
@@ -31,7 +32,10 @@ from .quality_checks import dark_corners
 
 __all__ = ["PhotoSet", "Skipped", "choose", "load", "open_photo", "scan"]
 
-TURNED = "its corners are dark and empty, as of a picture turned on black, and a model would learn them; -o corners=keep uses it"
+TURNED = (
+    "its corners are dark and empty, as of a picture turned on black, and a model would learn "
+    "them; -o corners=keep uses it"
+)
 _VERSION = 1  # of the decoding; a change makes old caches unused
 
 
@@ -96,6 +100,7 @@ def _plan(
     if recipe.curate == "no":
         return _Plan(list(photos), windows, [], ())
 
+    # A class that the network does not know is kept whole; the notes say so.
     verdict = curation.judge([photo.name for photo in photos], looks)
     kept = [index for index, reason in enumerate(verdict.reasons) if not reason]
     left_out = [
@@ -127,9 +132,12 @@ def _decode(
     used: list[File] = []
     skipped = list(plan.left_out)
     enlarged = 0
+
+    # The number of pictures is only known at the end; a header of the same length holds its place.
     _write_header(file, (len(photos), high, wide, 3))
     start = file.tell()
     where = {root / photo.path: window for photo, window in zip(photos, plan.windows, strict=True)}
+
     results = decode_photos(
         where, lambda path: open_sized(path, recipe.size, recipe.crop, where=where[path])
     )
@@ -145,9 +153,11 @@ def _decode(
             enlarged += facts.height < high or facts.width < wide
         if progress:
             progress(done, len(photos))
+
     file.seek(0)
     _write_header(file, (len(used), high, wide, 3))
     assert file.tell() == start
+
     return {
         "paths": [photo.path for photo in used],
         "names": [photo.name for photo in used],
@@ -181,6 +191,8 @@ def _open(home: Path) -> PhotoSet | None:
         images = mapped(home / "images.npy")
         labels = np.load(home / "labels.npy")
         skipped = [Skipped(*item) for item in manifest["skipped"]]
+
+        # A cache that contradicts itself is as good as none: it is built again.
         if len(images) != len(labels) or len(labels) != len(manifest["paths"]):
             return None
         return PhotoSet(
@@ -204,10 +216,11 @@ def load(
 
     Args:
         folder: a folder, or the photos that :func:`jungle.folders.gather` found in several.
-        recipe: its ``size``, ``crop``, ``curate``, ``corners``, ``limit``, ``order`` and ``seed`` decide.
+        recipe: its ``size``, ``crop``, ``curate``, ``corners``, ``limit``, ``order`` and ``seed``
+            decide.
         cache: a folder for decoded photos; safe to delete.
-        progress: called with (done, total) while the network looks at photos, and again while they are decoded; not called when they
-            come from the cache.
+        progress: called with (done, total) while the network looks at photos, and again while they
+            are decoded; not called when they come from the cache.
 
     Raises:
         BadInput: fewer than two usable photos (with the first reasons), or no room for the cache.
@@ -220,6 +233,7 @@ def load(
     ]
     require_enough(root, len(chosen), found.skipped, PHOTOS)
 
+    # The key is the content of the photos, so that a changed file makes a new set.
     contents = list(digests((root / photo.path for photo in chosen), cache))
     home = cache / "photos" / _key(chosen, contents, recipe)
 

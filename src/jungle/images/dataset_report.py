@@ -1,4 +1,6 @@
-"""``jungle inspect photos/``: what is in a folder of photos, before hours go into training on it, in plain words."""
+"""``jungle inspect photos/``: what is in a folder of photos, before hours go into training on it,
+in plain words.
+"""
 
 import json
 from collections import Counter
@@ -32,11 +34,14 @@ from .decode import Facts, decode_photos, open_rgb
 Hashes = NDArray[np.uint64]
 
 HASHED_AT = (64, 64)  # pixels that are enough for a perceptual hash
-# Two photos are near duplicates if both hashes agree this well, of 64 bits. Found by eye on 6,193 photos: pHash alone
-# pairs starfish of the same pose from 8 bits on, dHash alone pairs anything on a plain ground; together they do not.
+# Two photos are near duplicates if both hashes agree this well, of 64 bits. Found by eye on 6,193
+# photos: pHash alone
+# pairs starfish of the same pose from 8 bits on, dHash alone pairs anything on a plain ground;
+# together they do not.
 PHASH_BITS = 8
 DHASH_BITS = 13
-ALL_PAIRS = 50_000  # photos up to which every pair is compared; beyond, pairs that share 16 bits of the hash
+# photos up to which every pair is compared; beyond, pairs that share 16 bits of the hash
+ALL_PAIRS = 50_000
 BLOCK = 512  # rows of the distance table held at once
 
 
@@ -89,17 +94,21 @@ class Report:
     def to_text(self) -> str:
         """The report for people, without a line break at the end."""
         total, files = plural(self.photos, "photo"), skipped_files(self.skipped)
+
         if self.photos < FEWEST:
             return "\n".join(
                 [f"{total} in {self.folder} can be used: too few to train on.", *files]
             )
+
         lines = [
-            f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.folder}",
+            f"{total} of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in "
+            f"{self.folder}",
             "",
             *bars(self.classes),
             "",
         ]
         same = twins("photo", self.duplicates, self.near, self.disputed)
+
         return "\n".join(
             [*lines, *files, *self._pictures(), *self._curation(), *same, *self._cost()]
         )
@@ -107,16 +116,22 @@ class Report:
     def _pictures(self) -> list[str]:
         small, large = ("{} x {}".format(*size) for size in (self.smallest, self.largest))
         lines = [f"Sizes: {small} to {large}, the median short side is {self.median} pixels."]
+
         if self.enlarged:
             high, wide = self.size
             lines.append(
-                f"  {self.enlarged:,} are smaller than {wide} x {high} and will be enlarged; they look soft."
+                f"  {self.enlarged:,} are smaller than {wide} x {high} and will be enlarged; they "
+                "look soft."
             )
+
         lines.append(f"Formats: {counts(self.formats)}. Modes: {counts(self.modes)}.")
+
         if self.small_classes:
             lines.append(
-                f"Small classes (under {FEW} photos, hardly learnt): {', '.join(self.small_classes)}."
+                f"Small classes (under {FEW} photos, hardly learnt): "
+                f"{', '.join(self.small_classes)}."
             )
+
         return lines
 
     def _curation(self) -> list[str]:
@@ -124,7 +139,8 @@ class Report:
             return list(self.kept_whole)
         classes = dict(Counter(sorted(photo.name for photo in self.left_out)).most_common())
         lines = [
-            f"Left out in training: {plural(len(self.left_out), 'photo')} ({counts(classes)}); -o curate=no uses them."
+            f"Left out in training: {plural(len(self.left_out), 'photo')} ({counts(classes)}); -o "
+            "curate=no uses them."
         ]
         lines += examples(
             [
@@ -136,7 +152,8 @@ class Report:
 
     def _cost(self) -> list[str]:
         lines = [
-            f"Disk for the decoded photos: {bytes_text(self.cache_bytes)}; they are read from there and do not fill the memory."
+            f"Disk for the decoded photos: {bytes_text(self.cache_bytes)}; they are read from "
+            "there and do not fill the memory."
         ]
         if self.memory_bytes is not None:
             lines.append(f"Memory for training: about {bytes_text(self.memory_bytes)}.")
@@ -172,22 +189,26 @@ def _candidates(hashes: Hashes) -> Iterator[NDArray[np.intp]]:
 def near_duplicates(phashes: Hashes, dhashes: Hashes) -> list[list[int]]:
     """Groups of two or more indices, connected by pairs that are close in both hashes.
 
-    Up to 50,000 photos every pair is compared, block by block. Beyond, only pairs that share a quarter of their pHash:
-    all within 3 bits and most of the others.
+    Up to 50,000 photos every pair is compared, block by block. Beyond, only pairs that share a
+    quarter of their pHash: all within 3 bits and most of the others.
     """
     left: list[NDArray[np.intp]] = []
     right: list[NDArray[np.intp]] = []
+
     for group in _candidates(phashes):
         for start in range(0, len(group), BLOCK):
             rows, columns = group[start : start + BLOCK], group[start:]
             a, b = np.nonzero(
                 np.bitwise_count(phashes[rows, None] ^ phashes[None, columns]) <= PHASH_BITS
             )
+
+            # Two hashes of different kinds must agree: each alone calls too many photos alike.
             close = (a < b) & (
                 np.bitwise_count(dhashes[rows[a]] ^ dhashes[columns[b]]) <= DHASH_BITS
             )
             left.append(rows[a[close]])
             right.append(columns[b[close]])
+
     if not left:
         return []
     return connected(np.concatenate(left), np.concatenate(right), len(phashes))
@@ -201,10 +222,12 @@ def inspect(
     memory_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Open every photo of a folder and report; nothing is changed and nothing is decoded into the cache.
+    """Open every photo of a folder and report; nothing is changed and nothing is decoded into the
+    cache.
 
     Args:
-        recipe: gives the training size and length, and whether photos without an animal are looked for (``curate``).
+        recipe: gives the training size and length, and whether photos without an animal are looked
+            for (``curate``).
         cache: remembers the digests of files, and what was seen in them.
         images_per_second: measured speed of training, for the estimated time.
         memory_bytes: measured or estimated memory of training.
@@ -224,6 +247,8 @@ def inspect(
         if progress:
             progress(done, len(found.files))
     contents = list(digests((folder / photo.path for photo in used), cache))
+
+    # Copies byte by byte are reported apart; near duplicates are looked for among what is left.
     same = repeated(contents)
     copies = {index for group in same for index in group[1:]}
     unique = np.array([index for index in range(len(used)) if index not in copies], dtype=np.intp)
@@ -235,6 +260,7 @@ def inspect(
     if recipe.curate == "no":
         return report
 
+    # The slow part comes last: a network looks at every photo that can be used.
     looks = curation.look_at([folder / photo.path for photo in used], contents, cache, progress)
     verdict = curation.judge([photo.name for photo in used], looks)
     left_out = [
@@ -247,13 +273,22 @@ def inspect(
 
 
 def _report(
-    folder: Path, recipe: Recipe, used: Sequence[File], facts: Sequence[Facts], skipped: Sequence[Skipped],
-    same: list[list[int]], near: list[list[int]], images_per_second: float | None, memory_bytes: int | None,
-) -> Report:  # fmt: skip
+    folder: Path,
+    recipe: Recipe,
+    used: Sequence[File],
+    facts: Sequence[Facts],
+    skipped: Sequence[Skipped],
+    same: list[list[int]],
+    near: list[list[int]],
+    images_per_second: float | None,
+    memory_bytes: int | None,
+) -> Report:
     high, wide = recipe.size
     short = sorted((min(f.width, f.height), f.width, f.height) for f in facts) or [(0, 0, 0)]
     count = min(len(used), recipe.limit or len(used))
     images = recipe.steps * recipe.batch if recipe.steps else round(recipe.epochs * count)
+
+    # One photo in two classes teaches a contradiction.
     disputed = [group for group in same + near if len({used[index].name for index in group}) > 1]
 
     def paths(groups: list[list[int]]) -> tuple[tuple[str, ...], ...]:

@@ -87,17 +87,22 @@ def _why(path: Path, problem: Exception) -> str:
         problem, Image.DecompressionBombError | Image.DecompressionBombWarning | MemoryError
     ):
         return "far too many pixels (a decompression bomb?)"
+
     if isinstance(problem, UnidentifiedImageError):
         if path.suffix.lower() in (".heic", ".heif"):
             return "HEIC pictures cannot be read: save it as JPEG"
         return "not a picture"
+
     if isinstance(problem, FileNotFoundError | PermissionError | IsADirectoryError):
         return str(problem.strerror).lower()
+
+    # Decoders word it differently; what they mean is that the file ends too early.
     if any(
         word in str(problem).lower()
         for word in ("truncated", "incomplete", "not enough", "unexpected end", "eof")
     ):
         return "cut short or damaged"
+
     return f"damaged ({' '.join(str(problem).split()) or type(problem).__name__})"
 
 
@@ -108,7 +113,8 @@ def open_rgb(
 
     Args:
         path: any file; its content decides the format, not its suffix.
-        least: (height, width) that is enough; a JPEG may then come back smaller than it is, and much faster.
+        least: (height, width) that is enough; a JPEG may then come back smaller than it is, and
+            much faster.
 
     Raises:
         Unreadable: empty, damaged, too large, or not a picture.
@@ -116,6 +122,7 @@ def open_rgb(
     try:
         if path.stat().st_size == 0:
             raise Unreadable(path, "empty file (0 bytes)")
+
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -123,29 +130,28 @@ def open_rgb(
                     path, f"{width} x {height} is far too many pixels (a decompression bomb?)"
                 )
             mode, kind = image.mode, image.format or "?"
-            if (
-                least and kind == "JPEG"
-            ):  # decode at 1/2, 1/4 or 1/8 of the size, as long as enough is left, turned or not
+            # decode at 1/2, 1/4 or 1/8 of the size, as long as enough is left, turned or not
+            if least and kind == "JPEG":
                 share = max(least) / min(image.size)
                 image.draft(None, (math.ceil(width * share), math.ceil(height * share)))
             image.load()
-            turn = _upright(
-                image
-            )  # only now: asking a damaged PNG for its EXIF would hide the damage from load()
+            # only now: asking a damaged PNG for its EXIF would hide the damage from load()
+            turn = _upright(image)
             if turn in _SIDEWAYS:
                 width, height = height, width
             rgb = _rgb(image, background)
             return rgb if turn is None else rgb.transpose(turn), Facts(width, height, mode, kind)
     except Unreadable:
         raise
-    except (
-        Exception
-    ) as problem:  # a decoder may raise anything on damaged data; all of it means the same here
+    except Exception as problem:
+        # a decoder may raise anything on damaged data; all of it means the same here
         raise Unreadable(path, _why(path, problem)) from problem
 
 
 def window_size(picture: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:
-    """(width, height) of the largest window of the proportions of ``size`` (height, width) in a ``picture`` (width, height)."""
+    """(width, height) of the largest window of the proportions of ``size`` (height, width) in a
+    ``picture`` (width, height).
+    """
     high, wide = size
     scale = min(picture[0] / wide, picture[1] / high)
     return wide * scale, high * scale
@@ -156,11 +162,13 @@ def fit(
 ) -> NDArray[np.uint8]:
     """An RGB picture as uint8 (H, W, 3); smaller pictures are enlarged.
 
-    ``crop`` and ``animal`` keep the proportions and cut the largest window, Lanczos filter. ``squash`` is what the original recipe
+    ``crop`` and ``animal`` keep the proportions and cut the largest window, Lanczos filter.
+    ``squash`` is what the original recipe
     did: torchvision's ``Resize((H, W))``, that is Pillow's bilinear filter.
 
     Args:
-        where: the shares (x, y) of the room beside the window that are left of it and above it, 0 to 1.
+        where: the shares (x, y) of the room beside the window that are left of it and above it, 0
+            to 1.
     """
     high, wide = size
     if crop == "squash":
@@ -202,7 +210,9 @@ def open_photo(
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Pillow's warnings about damaged files; what matters in them comes back as a reason. Filters belong to all threads."""
+    """Pillow's warnings about damaged files; what matters in them comes back as a reason. Filters
+    belong to all threads.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield

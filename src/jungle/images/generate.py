@@ -1,4 +1,6 @@
-"""``jungle images``: which pictures to paint, painting them, keeping the best, and saying when they look wrong."""
+"""``jungle images``: which pictures to paint, painting them, keeping the best, and saying when they
+look wrong.
+"""
 
 import dataclasses
 import json
@@ -43,7 +45,9 @@ UsualLabels = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Painted pictures (N, H, W, 3) uint8 with their records, and what is wrong with them ("" = nothing)."""
+    """Painted pictures (N, H, W, 3) uint8 with their records, and what is wrong with them ("" =
+    nothing).
+    """
 
     pictures: tuple[Picture, ...]
     pixels: np.ndarray
@@ -60,16 +64,20 @@ def paint_animals(
     memory: Memory | None = None,
     labels: UsualLabels | None = None,
 ) -> Gallery:
-    """Paint one picture of each species and write all (or the ``keep`` best by score) as fictional_animal_N.png into ``out``.
+    """Paint one picture of each species and write all (or the ``keep`` best by score) as
+    fictional_animal_N.png into ``out``.
 
-    Each picture is written as soon as it is painted, unless the best are to be chosen; the zip and the sheet come last.
-    What ``memory`` knows is not painted again. ``labels`` are needed to keep the best: see :func:`best_of`.
+    Each picture is written as soon as it is painted, unless the best are to be chosen; the zip and
+    the sheet come last. What ``memory`` knows is not painted again. ``labels`` are needed to keep
+    the best: see :func:`best_of`.
 
     Raises:
         BadInput: an unknown class, or a solver that does not fit the model.
     """
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in species]
     painted: list[np.ndarray] = []
+
+    # Pictures that were painted before are not painted again.
     keys = [_key(model, one, recipe) for one in species] if memory else []
     for index, pixels in _paint_new(model, wishes, recipe, memory, keys):
         painted.append(pixels)
@@ -79,6 +87,7 @@ def paint_animals(
                 png(pixels, _record(model, species[index], recipe, index, pixels)),
             )
         progress(index + 1)
+
     chosen = (
         best_of(model, np.stack(painted), species, keep, labels or {})
         if keep
@@ -89,10 +98,14 @@ def paint_animals(
         _record(model, species[index], recipe, number, painted[index])
         for number, index in enumerate(chosen)
     ]
+
     if keep:
         for picture, pixels in zip(pictures, kept, strict=True):
             write_bytes(out / picture.file, png(pixels, picture))
+
+    # Contact sheet and zip come last: they exist only when every picture does.
     collect(out, list(zip(pictures, kept, strict=True)))
+
     return Gallery(tuple(pictures), kept, looks_wrong(kept) or "")
 
 
@@ -105,7 +118,8 @@ def best_sketches(
     labels: UsualLabels,
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[Species]:
-    """Each species with the one of its ``seeds`` whose picture shows its parents best, by the score of ``rank.rank``.
+    """Each species with the one of its ``seeds`` whose picture shows its parents best, by the score
+    of ``rank.rank``.
 
     ``progress`` is called after each picture. What ``memory`` knows is not painted again.
     """
@@ -116,13 +130,17 @@ def best_sketches(
     ]
     wishes = [Wish(one.seed, model.mix(one.mix)) for one in tried]
     painted = []
+
     for _, pixels in _paint_new(
         model, wishes, recipe, memory, [_key(model, one, recipe) for one in tried]
     ):
         painted.append(pixels)
         progress(1)
+
+    # One score over all sketches, so that the network reads them in large batches.
     score = _scores(model, np.stack(painted), tried, labels)
     starts = np.cumsum([0, *(len(some) for some in seeds)])
+
     return [tried[start + int(np.argmax(score[start:end]))] for start, end in pairwise(starts)]
 
 
@@ -172,9 +190,17 @@ def _record(
     model: Model, one: Species, recipe: SampleRecipe, index: int, pixels: np.ndarray
 ) -> Picture:
     return Picture(
-        file=name_of(index), width=pixels.shape[1], height=pixels.shape[0], seed=one.seed, mix=one.mix, model=model.hash,
-        solver=recipe.solver, steps=recipe.steps, guidance=recipe.guidance, species=one.slug,
-    )  # fmt: skip
+        file=name_of(index),
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        seed=one.seed,
+        mix=one.mix,
+        model=model.hash,
+        solver=recipe.solver,
+        steps=recipe.steps,
+        guidance=recipe.guidance,
+        species=one.slug,
+    )
 
 
 def _scores(
@@ -187,13 +213,16 @@ def _scores(
 def best_of(
     model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int, labels: UsualLabels
 ) -> list[int]:
-    """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``rank.rank``, in their own order."""
+    """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``rank.rank``, in their
+    own order.
+    """
     score = _scores(model, pixels, species, labels)
     return sorted(int(index) for index in np.argsort(-score, kind="stable")[:keep])
 
 
 def export(model: Model, form: str, out: Path) -> Path:
-    """Write the model as ``safetensors`` (bfloat16 for our network; ``int8``: half of that), with its description, or for ``diffusers``.
+    """Write the model as ``safetensors`` (bfloat16 for our network; ``int8``: half of that), with
+    its description, or for ``diffusers``.
 
     Returns:
         The file or folder written, inside ``out``.
@@ -203,22 +232,30 @@ def export(model: Model, form: str, out: Path) -> Path:
     """
     if model.weak and (form == "diffusers" or model.recipe.weak is None):
         raise BadInput(
-            "--export with a weaker model: only as safetensors or int8, and only one of the same kind."
+            "--export with a weaker model: only as safetensors or int8, and only one of the same "
+            "kind."
         )
+
     if model.origin is not None and (
         form != "diffusers" or "num_class_embeds" in model.origin.config
     ):
         raise BadInput(
-            "--export of somebody else's model: only --export diffusers, and only of a network without classes."
+            "--export of somebody else's model: only --export diffusers, and only of a network "
+            "without classes."
         )
+
     if form in ("safetensors", "int8"):
         state = {
             name: value.detach().cpu().contiguous() for name, value in tensors_of(model).items()
         }
+
+        # :bfloat16 keeps the range of float32 in half the size; the faithful network stays exact,
+        # as others will load it.
         if form == "int8":
             state = quantised(state)
         elif model.recipe.network == "unet":
             state = {name: value.bfloat16() for name, value in state.items()}
+
         described = Checkpoint(
             model.recipe, model.classes, model.step, model.data, state, {}, model.shrunk
         )
@@ -228,21 +265,27 @@ def export(model: Model, form: str, out: Path) -> Path:
             {"jungle": json.dumps(described.about(), sort_keys=True)},
         )
         return out / "animal_diffusion_model.safetensors"
+
     if form != "diffusers":
         raise BadInput(f"--export {form}: choose safetensors, int8 or diffusers.")
+
     if model.recipe.network != "unet2d":
         raise BadInput(
-            "--export diffusers: diffusers has no class for this network, only for the faithful one; use --export safetensors."
+            "--export diffusers: diffusers has no class for this network, only for the faithful "
+            "one; use --export safetensors."
         )
+
     state, folder, size = (
         model.denoiser.net.state_dict(),
         out / "animal_diffusion_model",
         model.recipe.image_size,
     )
+
     if model.origin is None:
         export_diffusers(state, folder, size)
     else:
         export_diffusers(
             state, folder, size, model.origin.betas, model.origin.steps, model.origin.prediction
         )
+
     return folder

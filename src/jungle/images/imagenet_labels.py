@@ -1,6 +1,7 @@
 """What pictures are called: is it an animal, surely one, and is it named as photos of its kind are?
 
-Labels are those of ImageNet, as ``imagenet.py`` gives them. A person who sees a picture asks the same questions.
+Labels are those of ImageNet, as ``imagenet.py`` gives them. A person who sees a picture asks the
+same questions.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,9 @@ OFTEN = 0.05
 """Share of a kind's photos that must get a label for it to be one of the kind's."""
 
 COVER = 0.5
-"""Share of a kind's photos that its labels should name. ImageNet has 120 breeds of dogs, and few of them have a twentieth."""
+"""Share of a kind's photos that its labels should name. ImageNet has 120 breeds of dogs, and few of
+them have a twentieth.
+"""
 
 Labels = NDArray[np.int64]
 
@@ -25,9 +28,11 @@ Labels = NDArray[np.int64]
 def usual_labels(
     top: Labels, kinds: Labels, count: int, cover: float = COVER
 ) -> list[dict[int, float]]:
-    """For each of ``count`` kinds the labels that at least ``OFTEN`` of its photos get, and two of them, with their shares.
+    """For each of ``count`` kinds the labels that at least ``OFTEN`` of its photos get, and two of
+    them, with their shares.
 
-    Where these name fewer than ``cover`` of the photos, the next most frequent ones follow, as long as two photos get them.
+    Where these name fewer than ``cover`` of the photos, the next most frequent ones follow, as long
+    as two photos get them.
 
     Args:
         top: (M,) the most probable ImageNet label of each photo.
@@ -59,7 +64,9 @@ class Naming:
 
 
 def is_named(top: Labels, kinds: Labels, usual: Sequence[dict[int, float]]) -> NDArray[np.bool_]:
-    """Whether each most probable label (N,) is usual for its kind (N,); false where the kind is -1."""
+    """Whether each most probable label (N,) is usual for its kind (N,); false where the kind is
+    -1.
+    """
     return np.array(
         [kind >= 0 and int(label) in usual[kind] for label, kind in zip(top, kinds, strict=True)],
         dtype=bool,
@@ -78,7 +85,8 @@ def naming(look: Look, kinds: Labels | None, usual: Sequence[dict[int, float]]) 
 def kinds_of(
     pictures: Look, asked: Labels, photos: Look, kinds: Labels, classes: Sequence[str]
 ) -> dict[str, Kind]:
-    """The table of kinds: how often pictures and photos of each are animals, and are named as photos of the kind are.
+    """The table of kinds: how often pictures and photos of each are animals, and are named as
+    photos of the kind are.
 
     Args:
         asked: (N,) which of ``classes`` each picture was asked for, -1 where none.
@@ -93,6 +101,7 @@ def kinds_of(
 
     table = {}
     for number, name in enumerate(classes):
+        # Photos of the same kind give each figure what it can reach at best.
         ours, real = asked == number, kinds == number
         table[name] = Kind(
             labels=usual[number],
@@ -107,7 +116,9 @@ def kinds_of(
 
 
 def table_of_kinds(kinds: dict[str, Kind]) -> list[str]:
-    """The table of kinds in lines of text, the best named first; kinds without pictures are left out."""
+    """The table of kinds in lines of text, the best named first; kinds without pictures are left
+    out.
+    """
     shown = sorted(
         (name for name in kinds if kinds[name].pictures),
         key=lambda name: (-kinds[name].named, -kinds[name].animal, name),
@@ -116,6 +127,9 @@ def table_of_kinds(kinds: dict[str, Kind]) -> list[str]:
     lines = [f"{'kind':20}{'pictures':>9}{'named %':>9}{'animal %':>10}{'photos named %':>16}"]
     for name in shown:
         kind = kinds[name]
-        row = f"{name:20}{kind.pictures:>9}{percent(kind.named):>9}{percent(kind.animal):>10}{percent(kind.photos_named):>16}"
+        row = (
+            f"{name:20}{kind.pictures:>9}{percent(kind.named):>9}{percent(kind.animal):>10}"
+            f"{percent(kind.photos_named):>16}"
+        )
         lines.append(row)
     return lines

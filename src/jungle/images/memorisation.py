@@ -1,7 +1,10 @@
-"""Is a picture a copy of a training photo? The nearest photo of each, twice: among features and among small pixels.
+"""Is a picture a copy of a training photo? The nearest photo of each, twice: among features and
+among small pixels.
 
-A distance alone says little, since some photos have near twins. So each is divided by the distance from the photo found to *its*
-nearest other photo: a ratio far below 1 means that the picture is nearer to the photo than any real photo is.
+A distance alone says little, since some photos have near twins. So each is divided by the distance
+from the photo found to *its*
+nearest other photo: a ratio far below 1 means that the picture is nearer to the photo than any real
+photo is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,16 +18,21 @@ from .feature_spaces import FeatureSpace, square
 
 PIXELS = 16  # side that pixels are compared at
 
-# Below either, a picture is called a copy. Measured with EfficientNet-Lite0: of 900 held-out photos against 6,000 others 6 fall below, and
-# each is the same scene (mirrored, saved twice, or taken a moment later); of 50 made copies each, found with noise, jitter, blur or
-# mirrored all, cropped by 5 % at every edge 98 %, by 10 % 88 %, cropped by 5 %, mirrored, jittered and noisy at once 88 %.
+# Below either, a picture is called a copy. Measured with EfficientNet-Lite0: of 900 held-out photos
+# against 6,000 others 6 fall below, and
+# each is the same scene (mirrored, saved twice, or taken a moment later); of 50 made copies each,
+# found with noise, jitter, blur or
+# mirrored all, cropped by 5 % at every edge 98 %, by 10 % 88 %, cropped by 5 %, mirrored, jittered
+# and noisy at once 88 %.
 FEATURE_RATIO = 0.7
 PIXEL_RATIO = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A picture and the photo most like it. ``closeness`` is the smaller ratio over its threshold: below 1 is a copy."""
+    """A picture and the photo most like it. ``closeness`` is the smaller ratio over its threshold:
+    below 1 is a copy.
+    """
 
     picture: int
     photo: int
@@ -39,7 +47,9 @@ class Match:
 
 
 def pixel_vectors(pictures: NDArray[np.uint8]) -> Floats:
-    """(N, H, W, 3) -> (N, 768): 16x16 pixels, brought to mean 0 and length 1 so that brightness and contrast do not count."""
+    """(N, H, W, 3) -> (N, 768): 16x16 pixels, brought to mean 0 and length 1 so that brightness and
+    contrast do not count.
+    """
     flat = square(pictures, PIXELS).flatten(1).numpy()
     flat = flat - flat.mean(axis=1, keepdims=True)
     out: Floats = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-6)
@@ -47,7 +57,9 @@ def pixel_vectors(pictures: NDArray[np.uint8]) -> Floats:
 
 
 def _ratios(distance: Floats, own: Floats) -> Floats:
-    """``own`` is at least half of what is usual, so that photos present twice do not hide a copy."""
+    """``own`` is at least half of what is usual, so that photos present twice do not hide a
+    copy.
+    """
     out: Floats = distance / np.maximum(own, np.median(own) / 2).clip(min=1e-6)
     return out
 
@@ -66,6 +78,7 @@ def closest(
     there = np.arange(len(pictures))
     mirrored = pictures[:, :, ::-1]
 
+    # Block by block: the vectors of all photos would not fit into memory.
     def pixels() -> Iterator[Floats]:
         return (
             pixel_vectors(photos[start : start + BLOCK]) for start in range(0, len(photos), BLOCK)
@@ -91,6 +104,8 @@ def closest(
         (space.features(pictures), space.features(mirrored)), features
     )
     by_pixel, pixel_photo = search((pixel_vectors(pictures), pixel_vectors(mirrored)), None)
+
+    # Whichever of the two measures is more suspicious decides, each in units of its own threshold.
     by_pixels = by_pixel / PIXEL_RATIO < by_feature / FEATURE_RATIO
     photo = np.where(by_pixels, pixel_photo, feature_photo)
     closeness = np.minimum(by_pixel / PIXEL_RATIO, by_feature / FEATURE_RATIO)
@@ -118,6 +133,8 @@ def sheet(
     wide, high = 2 * side + 3 * gap, side + 2 * gap
     canvas = Image.new("RGB", (across * wide, max(1, -(-len(shown) // across)) * high), "white")
     draw = ImageDraw.Draw(canvas)
+
+    # Red frames draw the eye to what has to be decided.
     for place, match in enumerate(shown):
         left, top = place % across * wide, place // across * high
         if match.copy:

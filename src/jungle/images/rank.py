@@ -21,9 +21,10 @@ def rank(
 ) -> NDArray[np.float64]:
     """A score of each picture (N,), higher is better, to keep the best of many.
 
-    The log-probability that the picture is any animal, plus, for each kind asked for, its share times the log-probability of the
-    labels that photos of the kind usually get. A sum of logarithms is high only where no parent is missing, so of two mixes the one
-    that shows both parents wins. Kinds without known labels do not count.
+    The log-probability that the picture is any animal, plus, for each kind asked for, its share
+    times the log-probability of the labels that photos of the kind usually get. A sum of logarithms
+    is high only where no parent is missing, so of two mixes the one that shows both parents wins.
+    Kinds without known labels do not count.
 
     Args:
         pictures: (N, H, W, 3) uint8.

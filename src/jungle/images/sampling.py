@@ -30,13 +30,17 @@ def to_uint8(x: Tensor) -> np.ndarray:
 def paint(
     model: Model, wishes: Sequence[Wish], recipe: SampleRecipe
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Paint every wish, yielding (its index, picture (H, W, 3) uint8); see :func:`~jungle.diffusion.lots.draw`."""
+    """Paint every wish, yielding (its index, picture (H, W, 3) uint8); see
+    :func:`~jungle.diffusion.lots.draw`.
+    """
     for index, item in draw(model, wishes, recipe, (3, *model.size)):
         yield index, to_uint8(item[None])[0]
 
 
 def png(pixels: np.ndarray, picture: Picture) -> bytes:
-    """PNG bytes with what made the picture as text, the AI disclosure first; the same pixels give the same bytes."""
+    """PNG bytes with what made the picture as text, the AI disclosure first; the same pixels give
+    the same bytes.
+    """
     info = PngInfo()
     info.add_text(
         "Source", "trainedAlgorithmicMedia: painted by a diffusion model, not a photograph"
@@ -45,7 +49,8 @@ def png(pixels: np.ndarray, picture: Picture) -> bytes:
     mix = ",".join(f"{name}={share:g}" for name, share in picture.mix.items()) or "any animal"
     info.add_text(
         "Comment",
-        f"seed {picture.seed}; {mix}; model {picture.model}; {picture.solver}, {picture.steps} steps, guidance {picture.guidance:g}",
+        f"seed {picture.seed}; {mix}; model {picture.model}; {picture.solver}, {picture.steps} "
+        f"steps, guidance {picture.guidance:g}",
     )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info, optimize=True)
@@ -64,9 +69,11 @@ def write_zip(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
 
 
 def collect(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) -> None:
-    """Beside the folder ``out``, which holds these pictures: ``out``.zip and ``out``.png, a contact sheet.
+    """Beside the folder ``out``, which holds these pictures: ``out``.zip and ``out``.png, a contact
+    sheet.
 
-    Pictures of the same name pattern and a higher number, left by an earlier and longer call, are removed.
+    Pictures of the same name pattern and a higher number, left by an earlier and longer call, are
+    removed.
     """
     for old in out.glob("fictional_animal_*.png"):
         if old.name not in {picture.file for picture, _ in pictures}:

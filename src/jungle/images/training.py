@@ -60,7 +60,9 @@ class Feed:
         return -(-len(self.photos.labels) // self.recipe.batch)
 
     def indices(self, step: int) -> np.ndarray:
-        """Which photos update ``step`` sees: every photo once an epoch, or, with ``balance``, small classes more often."""
+        """Which photos update ``step`` sees: every photo once an epoch, or, with ``balance``, small
+        classes more often.
+        """
         if self.recipe.balance == 0:
             epoch, position = divmod(step, self.updates_an_epoch)
             order = np.random.default_rng([self.recipe.seed, epoch]).permutation(
@@ -73,25 +75,32 @@ class Feed:
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) float32 in [-1, 1], augmented, and mix (B, K), on the device."""
         chosen = self.indices(step)
+
         where = self.device
         if where.type == "mps":  # lacks float64 and bicubic sampling: augment on the CPU
             where, generator = (
                 torch.device("cpu"),
                 torch.Generator().manual_seed(seed_of(self.recipe.seed, step)),
             )
+
         pixels = (
             torch.from_numpy(np.ascontiguousarray(self.photos.images[chosen]))
             .to(where)
             .permute(0, 3, 1, 2)
         )
+
+        # The original recipe augments bytes, ours floats.
         if self.recipe.augment == "original":
             pixels = augment.original(pixels, generator)
         x = pixels.float() / 127.5 - 1
+
         if self.recipe.augment == "safe":
             x = augment.safe(x, generator)
         elif self.recipe.augment == "flip":
             x = augment.flip(x, generator)
+
         labels = torch.from_numpy(self.photos.labels[chosen]).to(self.device)
+
         return x.to(self.device), torch.nn.functional.one_hot(
             labels, len(self.photos.classes)
         ).float()
@@ -116,12 +125,22 @@ class Feed:
 
 
 class PhotoRun(Run[np.ndarray]):
-    """A run on photos; see :class:`~jungle.diffusion.run.Run`. It previews the same pictures every few minutes."""
+    """A run on photos; see :class:`~jungle.diffusion.run.Run`. It previews the same pictures every
+    few minutes.
+    """
 
     def __init__(
-        self, out: Path, photos: PhotoSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
-        cache: Path, start: Model | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        out: Path,
+        photos: PhotoSet,
+        recipe: Recipe,
+        compute: Compute,
+        minutes: float,
+        clock: Callable[[], float],
+        started: float,
+        cache: Path,
+        start: Model | None = None,
+    ) -> None:
         self.photos = photos
         self.feed: Feed = Feed(photos, recipe, compute.device)
         super().__init__(

@@ -1,7 +1,8 @@
 """Small pictures made large, in one of three looks.
 
-``crisp`` repeats pixels, for those who love them; ``smooth`` is the Lanczos filter; ``painterly`` is the network of :mod:`.enlarger`,
-which puts edges and brushwork where a filter puts blur. All three are deterministic, and no picture sees another one of its batch.
+``crisp`` repeats pixels, for those who love them; ``smooth`` is the Lanczos filter; ``painterly``
+is the network of :mod:`.enlarger`, which puts edges and brushwork where a filter puts blur. All
+three are deterministic, and no picture sees another one of its batch.
 """
 
 import hashlib
@@ -25,8 +26,10 @@ LOOKS: tuple[Look, ...] = get_args(Look)
 WEIGHTS = "enlarge.safetensors"
 MAX_SIDE = 4096  # pixels; the network needs 1.9 GB there
 
-# How much of what a network changed at the small picture's own size is put back after each step (back-projection: Irani and Peleg 1991).
-# 0 paints most calmly but loses fur and grass, and by SSIMULACRA 2 then loses to Lanczos; 1 brings the diffusion model's grain back.
+# How much of what a network changed at the small picture's own size is put back after each step
+# (back-projection: Irani and Peleg 1991).
+# 0 paints most calmly but loses fur and grass, and by SSIMULACRA 2 then loses to Lanczos; 1 brings
+# the diffusion model's grain back.
 FAITHFUL = 0.5
 
 
@@ -41,13 +44,15 @@ def enlarge(
 
     Args:
         pictures: float (B, 3, H, W) in [-1, 1], of any size.
-        to: how many times larger, or the new (height, width): at least the old one, and of its proportions to within a pixel.
+        to: how many times larger, or the new (height, width): at least the old one, and of its
+            proportions to within a pixel.
         look: one of LOOKS.
         compute: where and in which numbers the network runs; by default the best there is.
         weights: another file of ``benchmarks/train_enlarger.py`` than the shipped one.
 
     Returns:
-        float32 (B, 3, height, width) in [-1, 1] on the CPU. A picture alone and in a batch comes out the same to the last bit.
+        float32 (B, 3, height, width) in [-1, 1] on the CPU. A picture alone and in a batch comes
+        out the same to the last bit.
 
     Raises:
         BadInput: not such pictures, an unknown look, or a size that cannot be.
@@ -62,19 +67,23 @@ def enlarge(
     ):
         kind = f"{str(pictures.dtype).removeprefix('torch.')} {tuple(pictures.shape)}"
         raise BadInput(
-            f"Pictures to enlarge must be floats (N, 3, height, width) in -1 to 1; these are {kind}."
+            "Pictures to enlarge must be floats (N, 3, height, width) in -1 to 1; these are "
+            f"{kind}."
         )
+
     if look not in LOOKS:
         raise BadInput(f"There is no look '{look}': choose one of {', '.join(LOOKS)}.")
     size = _target(pictures.shape[2], pictures.shape[3], to)
+
+    # Always on the CPU in float32: enlarged bytes must not depend on the device that painted.
     small = pictures.detach().float().cpu().clamp(-1, 1)
     out = torch.empty(len(small), 3, *size)
+
     if look == "painterly":
         compute = compute or choose()
         nets = _ready(weights or shipped(WEIGHTS), compute)
-        for index, picture in enumerate(
-            small
-        ):  # one by one: a batch may be summed in another order, and so round otherwise
+        # one by one: a batch may be summed in another order, and so round otherwise
+        for index, picture in enumerate(small):
             out[index] = _resize(
                 _painted(picture, size, nets, compute), size, Image.Resampling.LANCZOS
             )
@@ -82,11 +91,14 @@ def enlarge(
         way = Image.Resampling.NEAREST if look == "crisp" else Image.Resampling.LANCZOS
         for index, picture in enumerate(small):
             out[index] = _resize(picture, size, way)
+
     return out.clamp_(-1, 1)
 
 
 def shipped_name() -> str:
-    """The shipped network's name for records: its file and the first eight digits of the file's SHA-256."""
+    """The shipped network's name for records: its file and the first eight digits of the file's
+    SHA-256.
+    """
     path = shipped(WEIGHTS)
     return f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
 
@@ -94,8 +106,8 @@ def shipped_name() -> str:
 def steps(ratio: float) -> list[int]:
     """The factors that are applied in turn until a picture is at least ``ratio`` times as large.
 
-    Four first, by the wide network that knows what small pictures of animals look like; after that only edges are to be kept sharp,
-    and two by two costs a quarter.
+    Four first, by the wide network that knows what small pictures of animals look like; after that
+    only edges are to be kept sharp, and two by two costs a quarter.
     """
     found: list[int] = []
     reached = 1
@@ -108,19 +120,27 @@ def steps(ratio: float) -> list[int]:
 def _target(high: int, wide: int, to: int | tuple[int, int]) -> tuple[int, int]:
     size = (high * to, wide * to) if isinstance(to, int) else to
     asked = f"{size[0]} x {size[1]}"
+
     if size[0] < high or size[1] < wide:
         raise BadInput(
-            f"A picture of {high} x {wide} pixels cannot be enlarged to {asked}: give a factor of 1 or more, or a larger size."
+            f"A picture of {high} x {wide} pixels cannot be enlarged to {asked}: give a factor of "
+            "1 or more, or a larger size."
         )
+
     if max(size) > MAX_SIDE:
         raise BadInput(
-            f"{asked} pixels are more than an enlarged picture can have: stay within {MAX_SIDE} on each side."
+            f"{asked} pixels are more than an enlarged picture can have: stay within {MAX_SIDE} on "
+            "each side."
         )
+
+    # A pixel of rounding is allowed, stretching is not.
     ratio = max(size[0] / high, size[1] / wide)
     if abs(high * ratio - size[0]) > 1 or abs(wide * ratio - size[1]) > 1:
         raise BadInput(
-            f"{asked} would stretch a picture of {high} x {wide} pixels: keep its proportions, and crop it before or after."
+            f"{asked} would stretch a picture of {high} x {wide} pixels: keep its proportions, and "
+            "crop it before or after."
         )
+
     return size
 
 
@@ -154,7 +174,9 @@ def _painted(
 
 
 def _resize(picture: Tensor, size: tuple[int, int], way: Image.Resampling) -> Tensor:
-    """(3, H, W) -> (3, *size) in float32 by Pillow's filters, which also average where a picture becomes smaller."""
+    """(3, H, W) -> (3, *size) in float32 by Pillow's filters, which also average where a picture
+    becomes smaller.
+    """
     if tuple(picture.shape[1:]) == size:
         return picture
     planes = [

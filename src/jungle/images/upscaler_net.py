@@ -1,6 +1,8 @@
-"""The network behind ``painterly``: residual convolutions at the small picture's size, then pixels out of channels.
+"""The network behind ``painterly``: residual convolutions at the small picture's size, then pixels
+out of channels.
 
-The shipped file holds two, times four and times two; :mod:`.enlarge` applies them in turn until the picture is large enough.
+The shipped file holds two, times four and times two; :mod:`.enlarge` applies them in turn until the
+picture is large enough.
 """
 
 import json
@@ -17,11 +19,15 @@ from ..diffusion.checkpoint import quantised, read_safetensors
 from ..errors import BadCheckpoint
 
 SHAPES = {4: (64, 8), 2: (32, 6)}  # factor: channels and residual blocks
-MARGIN = 8  # pixels that a picture is mirrored outwards by, so that its edge looks to the network like its middle
+# pixels that a picture is mirrored outwards by, so that its edge looks to the network like its
+# middle
+MARGIN = 8
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions around a shortcut, without norms: these would wash out colours (Lim et al. 2017, arXiv 1707.02921)."""
+    """Two 3x3 convolutions around a shortcut, without norms: these would wash out colours (Lim et
+    al. 2017, arXiv 1707.02921).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -35,10 +41,13 @@ class Residual(nn.Module):
 
 
 class Enlarger(nn.Module):
-    """(B, 3, H, W) -> (B, 3, H * factor, W * factor), any H and W: a bicubic picture and what the network adds to it.
+    """(B, 3, H, W) -> (B, 3, H * factor, W * factor), any H and W: a bicubic picture and what the
+    network adds to it.
 
-    Channels become pixels in steps of two (Shi et al. 2016, arXiv 1609.05158), each followed by a convolution among the new pixels,
-    the last one at full size: without these, neighbouring pixels come from different weights and show as a checkerboard.
+    Channels become pixels in steps of two (Shi et al. 2016, arXiv 1609.05158), each followed by a
+    convolution among the new pixels,
+    the last one at full size: without these, neighbouring pixels come from different weights and
+    show as a checkerboard.
     """
 
     def __init__(self, factor: int) -> None:
@@ -47,15 +56,16 @@ class Enlarger(nn.Module):
         self.factor = factor
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
-        inside = [
-            width // 2**step for step in range(factor.bit_length())
-        ]  # channels at 1, 2, (4) times the size
+        # channels at 1, 2, (4) times the size
+        inside = [width // 2**step for step in range(factor.bit_length())]
         self.grow = nn.ModuleList(nn.Conv2d(a, 4 * b, 3, padding=1) for a, b in pairwise(inside))
         self.head = nn.Conv2d(inside[-1], 3, 3, padding=1)
         self._start()
 
     def _start(self) -> None:
-        """Begin as the bicubic picture, with four equal pixels out of each (Aitken et al. 2017, arXiv 1707.02937)."""
+        """Begin as the bicubic picture, with four equal pixels out of each (Aitken et al. 2017,
+        arXiv 1707.02937).
+        """
         for block in self.body:
             assert isinstance(block, Residual)
             with torch.no_grad():
@@ -86,7 +96,9 @@ class Enlarger(nn.Module):
 
 
 def save(path: Path, nets: Mapping[int, Enlarger], recipe: Mapping[str, Any]) -> None:
-    """Write the networks of all factors into one safetensors file: large matrices in 8 bits, the rest in bfloat16, the recipe as text."""
+    """Write the networks of all factors into one safetensors file: large matrices in 8 bits, the
+    rest in bfloat16, the recipe as text.
+    """
     from safetensors.torch import save_file
 
     weights = {
@@ -95,9 +107,8 @@ def save(path: Path, nets: Mapping[int, Enlarger], recipe: Mapping[str, Any]) ->
         for name, value in net.state_dict().items()
     }
     tensors = {name: value.contiguous() for name, value in quantised(weights).items()}
-    save_file(
-        tensors, path, metadata={"recipe": json.dumps(recipe, sort_keys=True)}
-    )  # one entry: several come in any order
+    # one entry: several come in any order
+    save_file(tensors, path, metadata={"recipe": json.dumps(recipe, sort_keys=True)})
 
 
 def load(path: Path) -> dict[int, Enlarger]:
@@ -108,9 +119,13 @@ def load(path: Path) -> dict[int, Enlarger]:
     """
     found = read_safetensors(path)
     weights = found if isinstance(found, dict) else {}
+
     nets = {factor: Enlarger(factor) for factor in SHAPES}
+
+    # One file holds a network for each factor, its names behind a prefix.
     for factor, net in nets.items():
         start = f"x{factor}."
+
         try:
             net.load_state_dict(
                 {
@@ -123,8 +138,10 @@ def load(path: Path) -> dict[int, Enlarger]:
             raise BadCheckpoint(
                 f"{path} is no enlarger: use a file of benchmarks/train_enlarger.py."
             ) from None
+
         if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
             raise BadCheckpoint(
                 f"{path}: its weights are not finite numbers, its training broke: train again."
             )
+
     return nets

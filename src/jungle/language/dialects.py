@@ -1,8 +1,10 @@
-"""Families of languages: the species of one jungle share a grammar and roots, and differ by regular changes of sound.
+"""Families of languages: the species of one jungle share a grammar and roots, and differ by regular
+changes of sound.
 
-A change applies to every word, in order, as in real families; only where it would make two words the same, or a word that the
-sounds do not allow, does a dialect keep the older form or take a word of its own. So every dialect is as free of homophones, and as
-readable back, as a language drawn alone.
+A change applies to every word, in order, as in real families; only where it would make two words
+the same, or a word that the sounds do not allow, does a dialect keep the older form or take a word
+of its own. So every dialect is as free of homophones, and as readable back, as a language drawn
+alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,9 +55,8 @@ class Dialect:
     """A language with its history."""
 
     language: Language
-    changes: tuple[
-        Change, ...
-    ]  # in the order in which they happened, after the sounds of the family met another body
+    # in the order in which they happened, after the sounds of the family met another body
+    changes: tuple[Change, ...]
 
     def shared(self, family: Language) -> float:
         """Share of the roots that follow from the family's by the changes alone."""
@@ -78,10 +79,12 @@ def make_dialect(
     body = voice or family.voice
     history: list[Change] = []
 
+    # The changes are drawn for the sounds that the body can make, which are known only now.
     def inherited(sounds: Phonology) -> Heritage:
         history[:] = draw_changes(sounds, changes, Dice("changes", family.seed, seed))
         return heritage(family, sounds, history)
 
+    # The body of the family has its sounds; another body gets its own.
     sounds = family.phonology if body == family.voice else None
     language = Language(
         f"{family.seed}/{seed}",
@@ -97,7 +100,9 @@ def make_dialect(
 
 
 def heritage(family: Language, sounds: Phonology, history: Sequence[Change]) -> Heritage:
-    """What a dialect of these sounds has from its family: the changed form, then the form without the changes."""
+    """What a dialect of these sounds has from its family: the changed form, then the form without
+    the changes.
+    """
     table = family.grammar.table
     move = adapted(sounds)
 
@@ -113,7 +118,9 @@ def heritage(family: Language, sounds: Phonology, history: Sequence[Change]) -> 
 
 
 def adapted(sounds: Phonology) -> Callable[[Form], Form]:
-    """The map of any form to these sounds: each segment becomes the most similar one; consonants that no syllable has room for fall."""
+    """The map of any form to these sounds: each segment becomes the most similar one; consonants
+    that no syllable has room for fall.
+    """
     nearest: dict[str, str] = {}
 
     def move(form: Form) -> Form:
@@ -127,7 +134,9 @@ def adapted(sounds: Phonology) -> Callable[[Form], Form]:
 
 
 def repaired(form: Form, sounds: Phonology) -> Form:
-    """A form without the consonants that its syllables have no room for: those farthest from a vowel fall first."""
+    """A form without the consonants that its syllables have no room for: those farthest from a
+    vowel fall first.
+    """
     place = len(form) - 1
     while form and sounds.syllables(form) is None and place >= 0:
         after = is_vowel(form[place + 1]) if place + 1 < len(form) else False
@@ -152,7 +161,9 @@ def unlike(one: str, other: str) -> float:
 
 
 def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
-    """Changes that a language of these sounds might undergo: to similar sounds, oftenest between vowels, as weakening does."""
+    """Changes that a language of these sounds might undergo: to similar sounds, oftenest between
+    vowels, as weakening does.
+    """
     pairs = [
         (a, b)
         for own in (sounds.consonants, _plain(sounds.vowels))
@@ -160,6 +171,7 @@ def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
         for b in own
         if a != b and unlike(a, b) <= 1.0
     ]
+
     found: list[Change] = []
     while pairs and len(found) < count:
         old, new = dice.choice(pairs)
@@ -167,7 +179,10 @@ def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
         found.append(
             Change(old, new, dice.weighted(places, (5, 3, 1) if not is_vowel(old) else (4, 1)))
         )
+
+        # A sound changes once: chains would make kin unrecognisable.
         pairs = [pair for pair in pairs if old not in pair]
+
     return found
 
 
@@ -176,7 +191,9 @@ def _plain(vowels: Form) -> Form:
 
 
 def kinship(one: Language, other: Language) -> float:
-    """Share of the segments that two languages have in common, word by word in order: 1 for the same, about 0.1 for strangers."""
+    """Share of the segments that two languages have in common, word by word in order: 1 for the
+    same, about 0.1 for strangers.
+    """
     same = total = 0
     for name, stem in one.grammar.table.stems.items():
         a, b = (

@@ -1,4 +1,6 @@
-"""The embedded engine: phrases of a language that needs no network, no key and no library, and the files that hold them."""
+"""The embedded engine: phrases of a language that needs no network, no key and no library, and the
+files that hold them.
+"""
 
 import json
 from collections.abc import Sequence
@@ -60,6 +62,8 @@ def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> 
         "english": phrase.english,
     }
     use = {"intent": phrase.intent, "mood": phrase.mood, "when": when, "provenance": provenance}
+
+    # Field order is part of the golden files.
     return {
         **lines,
         **use,
@@ -71,7 +75,8 @@ def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> 
 def write_language(
     folder: Path, language: Language, phrases: Sequence[Phrase], provenance: Sequence[str] = ()
 ) -> list[Path]:
-    """Write the four files of a language into a folder, each whole or not at all; the same language makes the same bytes.
+    """Write the four files of a language into a folder, each whole or not at all; the same language
+    makes the same bytes.
 
     ``provenance``: whose work each phrase is; the embedded engine's, if that is not given.
 
@@ -80,6 +85,8 @@ def write_language(
     """
     paths = [folder / name for name in (PHRASES, "phrases.json", "lexicon.json", "grammar.md")]
     write_bytes(paths[0], array(phrases).encode())
+
+    # One record a phrase, with whose work it is.
     write_json(
         paths[1],
         [
@@ -92,4 +99,5 @@ def write_language(
         {"language": language.name, "voice": language.voice.name, "words": language.lexicon()},
     )
     write_bytes(paths[3], sketch(language, phrases).encode())
+
     return paths

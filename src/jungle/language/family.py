@@ -15,7 +15,8 @@ class Family:
     """All that decides the language of a jungle, of which its animals speak dialects."""
 
     seed: int
-    voice: str = "primate"  # has lips, tongue and throat: whatever another body lacks, it finds something near
+    # has lips, tongue and throat: whatever another body lacks, it finds something near
+    voice: str = "primate"
     kind: str = ""
     order: str = ""
     concepts: str = ""  # further lines of concepts.tsv

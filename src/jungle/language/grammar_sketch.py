@@ -1,4 +1,6 @@
-"""The grammar of a language on a few pages of Markdown, as a linguist would sketch it in the field."""
+"""The grammar of a language on a few pages of Markdown, as a linguist would sketch it in the
+field.
+"""
 
 from collections.abc import Sequence
 
@@ -15,9 +17,11 @@ HIDDEN = "∅"  # a bare form
 
 def sketch(language: Language, phrases: Sequence[Phrase]) -> str:
     """The sketch as Markdown; ``phrases`` are its examples."""
+    # The order of a sketch grammar: sounds, words, sentences, texts, dictionary.
     parts = [
         f"# {language.name}: a sketch of its grammar",
-        f"Spoken by a creature with the voice of a {language.voice.name}, at about {language.voice.pitch:g} Hz "
+        f"Spoken by a creature with the voice of a {language.voice.name}, at about "
+        f"{language.voice.pitch:g} Hz "
         f"and {language.voice.tempo:g} syllables a second. Glosses follow the Leipzig rules.",
         *sound_pages(language),
         *history_pages(language),
@@ -41,6 +45,8 @@ def word_pages(language: Language) -> list[str]:
     isolating = typology.kind == "isolating"
     what = "particles" if isolating else "prefixes" if typology.prefixing else "suffixes"
     marks = morphology.marks()
+
+    # One noun and one verb stand for all: the language has no irregular forms.
     nouns = [
         [number, *(words["N", "hawk", number, mark].parts for mark in marks)] for number in NUMBERS
     ]
@@ -66,9 +72,11 @@ def word_pages(language: Language) -> list[str]:
         [label, language.phonology.spell(form), derived.get(label) or _explained(label)]
         for label, form in free
     ]
+
     return [
         "## Words",
-        f"The language is {typology.kind}; its {what} stand {'before' if typology.prefixing else 'after'} the word. "
+        f"The language is {typology.kind}; its {what} stand "
+        f"{'before' if typology.prefixing else 'after'} the word. "
         f"{_alignment(language)} A speaker always says how it knows: seen, heard, smelled or told.",
         table(["hawk", *(mark or HIDDEN for mark in marks)], nouns),
         table(["come", *SOURCES, "Q"], verbs),
@@ -103,13 +111,19 @@ def sentence_pages(language: Language) -> list[str]:
     orders = [
         f"Subject, object and verb come in the order {typology.order}.",
         f"Relations stand {'after' if typology.postpositions else 'before'} their noun, "
-        f"qualities {'before' if typology.quality_first else 'after'} it, quantities {'before' if typology.quantity_first else 'after'}, "
-        f"owners {'before' if typology.owner_first else 'after'}. A counted noun is {'plural' if typology.counted_plural else 'singular'}.",
-        f"Places {'open' if typology.place_first else 'close'} a clause; adverbs {'open' if typology.adverb_first else 'close'} it.",
+        f"qualities {'before' if typology.quality_first else 'after'} it, quantities "
+        f"{'before' if typology.quantity_first else 'after'}, "
+        f"owners {'before' if typology.owner_first else 'after'}. A counted noun is "
+        f"{'plural' if typology.counted_plural else 'singular'}.",
+        f"Places {'open' if typology.place_first else 'close'} a clause; adverbs "
+        f"{'open' if typology.adverb_first else 'close'} it.",
         "A phrase may begin with a call and with who is spoken to; a connective joins two clauses.",
-        f"So about 10^{language.distinct_meanings():.0f} phrases can be said, each in one way, and read back.",
+        f"So about 10^{language.distinct_meanings():.0f} phrases can be said, each in one way, and "
+        "read back.",
     ]
     nest, hawk = NP("nest", owner="I"), NP("hawk", quality="hungry")
+
+    # Samples that show every slot of a clause at least once.
     samples = [
         Clause("see", actor=hawk, patient=NP("child", number="two")),
         Clause("see", actor=NP("child"), patient=hawk),
@@ -121,6 +135,7 @@ def sentence_pages(language: Language) -> list[str]:
         ),
     ]
     said = [language.say(Meaning(first=clause)) for clause in samples]
+
     return ["## Sentences", "\n".join(f"- {order}" for order in orders), *map(_interlinear, said)]
 
 
@@ -139,12 +154,15 @@ def _dictionary(language: Language) -> list[str]:
     rows = language.lexicon()
     forth = sorted(rows, key=lambda row: str(row["word"]).strip("'"))
     back = sorted(rows, key=lambda row: str(row["english"]).lower())
+
+    # Both directions from the same rows, so that they cannot differ.
     there = [
         f"**{row['word']}** /{row['ipa']}/ {CLASSES[row['class']]}: {row['english']}"
         for row in forth
     ]
     made = [f" ({row['gloss']})" if "-" in row["gloss"] else "" for row in forth]
     here = [f"{row['english']} ({CLASSES[row['class']]}): **{row['word']}**" for row in back]
+
     return [
         f"## Dictionary of {language.name}",
         "\n".join(f"- {entry}{origin}" for entry, origin in zip(there, made, strict=True)),

@@ -44,7 +44,9 @@ class Phrase(NamedTuple):
 
 
 class Language:
-    """Sounds, words and grammar of one creature; :meth:`phrase` and :meth:`parse` are the two ways through it."""
+    """Sounds, words and grammar of one creature; :meth:`phrase` and :meth:`parse` are the two ways
+    through it.
+    """
 
     def __init__(
         self,
@@ -73,7 +75,8 @@ class Language:
             inherited: the words that a dialect has from its family, given its sounds.
 
         Raises:
-            BadInput: the concepts or intents are not sound, or the voice is too poor for a language.
+            BadInput: the concepts or intents are not sound, or the voice is too poor for a
+                language.
         """
         self.seed, self.voice = str(seed), voice
         self.more_concepts, self.more_intents = more_concepts, more_intents
@@ -84,6 +87,8 @@ class Language:
         self.typology = typology or draw_typology(
             Dice("typology", seed, voice.name), kind=kind, order=order
         )
+
+        # A draw of sounds may be too poor for a lexicon; the next one is another.
         for attempt in range(10):
             name = (seed, voice.name, self.typology.kind, attempt)
             try:
@@ -96,6 +101,7 @@ class Language:
             except BadInput:
                 if attempt == 9:
                     raise
+
         self.grammar = Grammar(table, self.known)
         self.english = English(self.known)
         self._order = [
@@ -103,7 +109,9 @@ class Language:
         ]
 
     def phrase(self, index: int) -> Phrase:
-        """Phrase ``index`` of this language, the same whatever was asked before. Intents take turns."""
+        """Phrase ``index`` of this language, the same whatever was asked before. Intents take
+        turns.
+        """
         intent = self._order[index % len(self._order)]
         for draft in range(TRIES):
             meaning: Meaning | None = intent.draw(self._number(f"{index}/{draft}"))
@@ -152,17 +160,22 @@ class Language:
             if len(seen) >= count:
                 return
         raise BadInput(
-            f"The intents offer only {len(seen)} different phrases, not {count}: ask for fewer, or add intents."
+            f"The intents offer only {len(seen)} different phrases, not {count}: ask for fewer, or "
+            "add intents."
         )
 
     @cached_property
     def name(self) -> str:
-        """What the speakers call their language: their word for a voice, or, where that is very short, for another sound."""
+        """What the speakers call their language: their word for a voice, or, where that is very
+        short, for another sound.
+        """
         words = [self.grammar.table.words["N", sound, "SG", ""].text.strip("'") for sound in SOUNDS]
         return next((word for word in words if len(word) > 3), max(words, key=len)).capitalize()
 
     def lexicon(self) -> list[dict[str, Any]]:
-        """A row for each concept: its word, how it is cut and said, what it means and is made of."""
+        """A row for each concept: its word, how it is cut and said, what it means and is made
+        of.
+        """
         rows = []
         for concept in self.known.values():
             word = self.grammar.table.word(self.grammar.table.stems[concept.name])
@@ -181,6 +194,8 @@ class Language:
     def _said(self, meaning: Meaning, words: list[Word], intent: str, mood: str) -> Phrase:
         texts, parts, glosses, said, _, _ = zip(*words, strict=True)
         text, cut, gloss, ipa = " ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said)
+
+        # Unchecked and positional: this runs for every phrase that is drawn.
         return quick(
             Phrase,
             (
@@ -210,7 +225,9 @@ class Language:
 
 
 def _shorter(meaning: Meaning) -> Meaning | None:
-    """A meaning with less to say: without the second clause, who is spoken to, insistence, then place and adverb; None if that is all."""
+    """A meaning with less to say: without the second clause, who is spoken to, insistence, then
+    place and adverb; None if that is all.
+    """
     call, level, to, first, _, second = meaning
     if second:
         return Meaning(call, level, to, first)

@@ -9,7 +9,8 @@ MOST = 10_000  # answers kept at once
 
 
 class Memo(dict[K, V]):
-    """``memo[key]`` is ``make(key)``, and is worked out once: half the price of :func:`functools.lru_cache`, for the innermost loops.
+    """``memo[key]`` is ``make(key)``, and is worked out once: half the price of
+    :func:`functools.lru_cache`, for the innermost loops.
 
     When :data:`MOST` answers have come together, it begins anew.
     """

@@ -55,9 +55,11 @@ class Name(NamedTuple):
 
 
 def binomial(mix: Mapping[str, float]) -> str:
-    """A binomial such as "Felis ailuropus": the genus of the larger share, the epithet of the next one.
+    """A binomial such as "Felis ailuropus": the genus of the larger share, the epithet of the next
+    one.
 
-    Of a class that is not in animals.toml the last word is looked up, singular too ("snow leopards": leopard), then it is "wonderful".
+    Of a class that is not in animals.toml the last word is looked up, singular too ("snow
+    leopards": leopard), then it is "wonderful".
     """
     ranked = sorted(mix, key=lambda name: (-mix[name], name))
     genus = _stem(ranked[0])[0] if ranked else UNKNOWN[0]

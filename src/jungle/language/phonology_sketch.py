@@ -1,4 +1,6 @@
-"""The chapters of a grammar sketch that are about sounds: charts, syllables, stress, history and script."""
+"""The chapters of a grammar sketch that are about sounds: charts, syllables, stress, history and
+script.
+"""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -8,6 +10,7 @@ from .names import own_name
 from .phonology.segments import CONSONANTS, SONORITY, TONES, VOWELS, quality, tone
 from .script import svg
 
+# from the lips to the throat
 PLACES = (
     "labial",
     "coronal",
@@ -17,7 +20,7 @@ PLACES = (
     "uvular",
     "glottal",
     "nasal",
-)  # from the lips to the throat
+)
 HEIGHTS = (("close", 0.8), ("mid", 0.2), ("open", 0.0))
 BACKS = (("front", 0.3), ("central", 0.7), ("back", 1.0))
 TONE_NAMES = {"˥": "high", "˥˩": "falling", "˩˥": "rising"}
@@ -25,7 +28,9 @@ STRESSED = {
     "initial": "The first syllable of a word is stressed.",
     "penultimate": "The last syllable but one of a word is stressed.",
     "final": "The last syllable of a word is stressed.",
-    "heaviest": "The first closed syllable of a word is stressed; if there is none, the last but one.",
+    "heaviest": (
+        "The first closed syllable of a word is stressed; if there is none, the last but one."
+    ),
 }
 EXAMPLES = ("river", "mother", "mountain", "hawk", "song", "moonlight")
 
@@ -44,8 +49,10 @@ def sound_pages(language: Language) -> list[str]:
     frequent = ", ".join(f"/{one}/" for one in sounds.consonants)
     return [
         "## Sounds",
-        f"{len(sounds.consonants)} consonants and {len(dict.fromkeys(map(quality, sounds.vowels)))} vowels. "
-        "Where the spelling differs from the symbol of the International Phonetic Alphabet, it stands in ‹ ›.",
+        f"{len(sounds.consonants)} consonants and "
+        f"{len(dict.fromkeys(map(quality, sounds.vowels)))} vowels. "
+        "Where the spelling differs from the symbol of the International Phonetic Alphabet, it "
+        "stands in ‹ ›.",
         consonant_chart(language),
         vowel_chart(language),
         f"From the most to the least frequent: {frequent}.",
@@ -55,10 +62,13 @@ def sound_pages(language: Language) -> list[str]:
 
 
 def consonant_chart(language: Language) -> str:
-    """Consonants by manner, from the least sonorous, and place, from the lips; voiceless before voiced."""
+    """Consonants by manner, from the least sonorous, and place, from the lips; voiceless before
+    voiced.
+    """
     own = [CONSONANTS[one] for one in language.phonology.consonants]
     places = [place for place in PLACES if any(one.place == place for one in own)]
     rows = []
+
     for kind in dict.fromkeys(sorted(SONORITY, key=lambda name: SONORITY[name])):
         cells = [
             sorted(
@@ -74,6 +84,7 @@ def consonant_chart(language: Language) -> str:
                     *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in cells),
                 ]
             )
+
     return table(
         ["consonants", *("nasal click" if place == "nasal" else place for place in places)], rows
     )
@@ -86,7 +97,10 @@ def vowel_chart(language: Language) -> str:
     height = {
         one.ipa: next(name for name, least in HEIGHTS if one.height >= least) for one in bases
     }
+
+    # The chart of the International Phonetic Alphabet: rows by height, columns from the front.
     rows = []
+
     for row, _ in HEIGHTS:
         found = [
             [one for one in bases if (height[one.ipa], place[one.ipa]) == (row, column)]
@@ -99,6 +113,7 @@ def vowel_chart(language: Language) -> str:
                     *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in found),
                 ]
             )
+
     return table(["vowels", *(name for name, _ in BACKS)], rows)
 
 
@@ -128,14 +143,19 @@ def _rules(language: Language) -> list[str]:
         else "Pitch tells moods apart, not words.",
         STRESSED[sounds.stress],
     ]
+
     if language.typology.harmony:
         rules.append(
-            "Vowel harmony: vowels of affixes are front or back like the nearest vowel of the stem, where there are both."
+            "Vowel harmony: vowels of affixes are front or back like the nearest vowel of the "
+            "stem, where there are both."
         )
+
     if language.typology.assimilation:
         rules.append(
-            "Sandhi: a nasal before the consonant of an affix takes its place, where there is a nasal of that place."
+            "Sandhi: a nasal before the consonant of an affix takes its place, where there is a "
+            "nasal of that place."
         )
+
     return rules
 
 
@@ -154,10 +174,12 @@ def history_pages(language: Language) -> list[str]:
         return []
     return [
         "## History",
-        "A dialect: its words come from those of its family, each segment that this body cannot make having become the most similar "
+        "A dialect: its words come from those of its family, each segment that this body cannot "
+        "make having become the most similar "
         "one that it can. Then, in this order:",
         "\n".join(f"{number}. {change}." for number, change in enumerate(language.history, 1)),
-        "A word that such a change would have made the same as another kept its older form or was replaced.",
+        "A word that such a change would have made the same as another kept its older form or was "
+        "replaced.",
     ]
 
 
@@ -169,9 +191,12 @@ def script_pages(language: Language) -> list[str]:
     ).decode()
     return [
         "## Script",
-        "One glyph a syllable. The frame is the manner of its consonant (a square for a stop, a triangle for a fricative, a gate for a "
-        "nasal, a diamond for a liquid, an arch for a glide, a cross for a click), the stroke inside tells the place and a bar the voice. "
-        "The mark at the left is the vowel: high for a close one, lying for front, upright for back, hooked if the lips are round. A "
+        "One glyph a syllable. The frame is the manner of its consonant (a square for a stop, a "
+        "triangle for a fricative, a gate for a "
+        "nasal, a diamond for a liquid, an arch for a glide, a cross for a click), the stroke "
+        "inside tells the place and a bar the voice. "
+        "The mark at the left is the vowel: high for a close one, lying for front, upright for "
+        "back, hooked if the lips are round. A "
         "stroke at the right is the tone, a line underneath the stress.",
         f"![{name.text}](data:image/svg+xml;base64,{image})",
         f"*{name.text}*, /{name.ipa}/, “{name.meaning}”: a name.",

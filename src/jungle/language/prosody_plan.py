@@ -1,6 +1,7 @@
 """The prosody of a phrase: when each syllable comes, how long, how high and how rough it is.
 
-Pitch and noise follow motivation: hostile calls are low and harsh, friendly and frightened ones high and tonal (Morton 1977).
+Pitch and noise follow motivation: hostile calls are low and harsh, friendly and frightened ones
+high and tonal (Morton 1977).
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from .phonology.vocal_tract import Voice
 
 STRESS_PITCH, STRESS_LENGTH = 2.0, 1.25  # semitones, times
 DECLINATION = -3.0  # semitones over a phrase
-VOWEL_PITCH = 4.0  # semitones from the lowest vowel to the highest, either way from the middle: intrinsic pitch, made large
+# semitones from the lowest vowel to the highest, either way from the middle: intrinsic pitch, made
+# large
+VOWEL_PITCH = 4.0
 QUESTION_RISE = 5.0  # semitones on the last syllable
 PAUSE = 0.35  # of a syllable, between words
 MARGIN = 0.01  # seconds kept free at the end
@@ -63,8 +66,11 @@ def make_plan(
     lengths = [beat * (STRESS_LENGTH if stress else 1.0) for _, stress, _ in said]
     pauses = [beat * PAUSE if last else 0.0 for _, _, last in said]
     total = sum(lengths) + sum(pauses[:-1])
+
+    # A phrase is one breath: a long one is said faster.
     scale = min(1.0, (LONGEST - MARGIN) / total)
     syllables, onset = [], 0.0
+
     for place, ((form, stress, _), length, pause) in enumerate(
         zip(said, lengths, pauses, strict=True)
     ):
@@ -73,6 +79,8 @@ def make_plan(
             voice.span / 2, 1.0
         ) + TONE_PITCH[tone(vowel)]
         pitch = pitch * manner.span + manner.pitch + (STRESS_PITCH if stress else 0.0)
+
+        # Pitch falls over a phrase and rises at the end of a question.
         pitch += DECLINATION * place / max(len(said) - 1, 1) + (
             QUESTION_RISE if question and place == len(said) - 1 else 0.0
         )
@@ -91,6 +99,7 @@ def make_plan(
             )
         )
         onset += (length + pause) * scale
+
     return Plan(tuple(syllables))
 
 

@@ -1,8 +1,10 @@
-"""A script for any language of the jungle: one glyph a syllable, drawn from its sounds, so that the sounds can be read from it.
+"""A script for any language of the jungle: one glyph a syllable, drawn from its sounds, so that the
+sounds can be read from it.
 
-The frame is the manner of the first consonant, the stroke inside its place, a bar its voice. A mark at the left is the vowel: as high
-as the mouth is closed, lying for the front, upright for the back, hooked if the lips are round. A stroke at the right is the tone. A
-second consonant is drawn small above, a last one small below, and a line under everything is the stress.
+The frame is the manner of the first consonant, the stroke inside its place, a bar its voice. A mark
+at the left is the vowel: as high as the mouth is closed, lying for the front, upright for the back,
+hooked if the lips are round. A stroke at the right is the tone. A second consonant is drawn small
+above, a last one small below, and a line under everything is the stress.
 """
 
 import itertools
@@ -51,7 +53,9 @@ class Drawing(TypedDict):
 
 @cache
 def glyph(syllable: Form, *, stressed: bool = False) -> str:
-    """The path of a syllable in a square of :data:`SIZE` units, as the value of the attribute ``d`` of an SVG path."""
+    """The path of a syllable in a square of :data:`SIZE` units, as the value of the attribute ``d``
+    of an SVG path.
+    """
     return "".join(_stroke(line) for line in _lines(syllable, stressed))
 
 
@@ -88,6 +92,7 @@ def _consonant(segment: str) -> Lines:
     ticks: Lines = [
         [(29.0 + 3 * number, 4), (29.0 + 3 * number, 7)] for number in range(twins.index(segment))
     ]
+
     return FRAMES[one.kind] + [[(20 - dx, 19 - dy), (20 + dx, 19 + dy)]] + bar + ticks
 
 
@@ -114,6 +119,8 @@ def decode(path: str, phonology: Phonology) -> tuple[Form, bool]:
         if not path.startswith("".join(map(_stroke, _consonant(first)))):
             continue
         seconds = ("", *(pair[1] for pair in phonology.onsets if pair[0] == first))
+
+        # Drawn again and compared: the script has no second rule that could differ from the first.
         for second, vowel, coda in itertools.product(
             sorted(seconds), phonology.vowels, ("", *sorted(phonology.codas))
         ):
@@ -121,15 +128,19 @@ def decode(path: str, phonology: Phonology) -> tuple[Form, bool]:
             for stressed in (False, True):
                 if glyph(syllable, stressed=stressed) == path:
                     return syllable, stressed
+
     raise BadInput(
-        "These strokes show no syllable of the language: draw glyphs with the script of the same language."
+        "These strokes show no syllable of the language: draw glyphs with the script of the same "
+        "language."
     )
 
 
 def drawn(words: Sequence[Word]) -> Drawing:
-    """Words as path data: the values of ``d`` of SVG paths, made of M, L, digits, points, minus signs and blanks and of nothing else.
+    """Words as path data: the values of ``d`` of SVG paths, made of M, L, digits, points, minus
+    signs and blanks and of nothing else.
 
-    Half a square parts the words. Strokes reach to within 1 unit of the box: draw them 2 units wide, without a fill.
+    Half a square parts the words. Strokes reach to within 1 unit of the box: draw them 2 units
+    wide, without a fill.
     """
     paths, x = [], 0
     for word in words:
@@ -148,13 +159,14 @@ def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bo
     """
     words: list[list[tuple[Form, bool]]] = [[]]
     x = 0
+
     for path in paths:
         for word, start in ((words[-1], x), ([], x + GAP)):
-            back = re.sub(
-                r"(?<=[ML])(\S+)",
-                lambda found, start=start: f"{round(float(found[1]) - start, 1):g}",
-                path,
-            )  # type: ignore[misc]
+            # A syllable is drawn at its place in the line: moved back, it can be compared.
+            def moved(match: re.Match[str], start: float = start) -> str:
+                return f"{round(float(match[1]) - start, 1):g}"
+
+            back = re.sub(r"(?<=[ML])(\S+)", moved, path)
             try:
                 word.append(decode(back, phonology))
             except BadInput:
@@ -165,8 +177,10 @@ def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bo
             break
         else:
             raise BadInput(
-                "These strokes show no syllable of the language: draw glyphs with the script of the same language."
+                "These strokes show no syllable of the language: draw glyphs with the script of "
+                "the same language."
             )
+
     return words
 
 
@@ -175,8 +189,14 @@ def svg(words: Sequence[Word], *, label: str = "") -> str:
     drawing = drawn(words)
     paths = "".join(f'<path d="{path}"/>' for path in drawing["paths"])
     title = f"<title>{_escaped(label)}</title>" if label else ""
-    style = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing["width"]} {SIZE}" {style}>{title}{paths}</svg>\n'
+    style = (
+        'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" '
+        'stroke-linejoin="round"'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing["width"]} {SIZE}" '
+        f"{style}>{title}{paths}</svg>\n"
+    )
 
 
 def _escaped(text: str) -> str:

@@ -9,16 +9,23 @@ from ..errors import BadInput
 from .clean import Audio
 
 
-def dithered(audio: Audio, bits: int = 16, seed: int = 0) -> NDArray[Any]:
-    """Round to 16 or 24 bits with triangular dither (two uniform numbers of one step each; Lipshitz, Wannamaker, Vanderkooy 1992).
+def dither(audio: Audio, bits: int = 16, seed: int = 0) -> NDArray[Any]:
+    """Round to 16 or 24 bits with triangular dither.
 
-    The error is then noise of constant power that knows nothing of the signal: a fade ends in hiss 90 dB down, not in a buzz.
+    The dither is the difference of two uniform numbers of one step each (Lipshitz, Wannamaker,
+    Vanderkooy 1992, "Quantization and dither"). The error is then noise of constant power that
+    does not depend on the signal: a fade ends in hiss 90 dB down, not in a buzz.
 
     Args:
         audio: float32 (samples, channels) in [-1, 1); what lies outside is clipped.
+        bits: 16 or 24.
+        seed: the same seed gives the same noise.
 
     Returns:
-        int16, or int32 with 24-bit numbers, of the same shape; the same for the same seed.
+        int16, or int32 with 24-bit numbers, of the same shape.
+
+    Raises:
+        BadInput: ``bits`` is neither 16 nor 24.
     """
     full = _full_scale(bits)
     generator = np.random.default_rng(seed)

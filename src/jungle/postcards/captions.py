@@ -1,6 +1,8 @@
-"""What is told of an animal: the body it speaks with, where it lives, how it behaves, and what its picture and call are like.
+"""What is told of an animal: the body it speaks with, where it lives, how it behaves, and what its
+picture and call are like.
 
-Everything follows from the species, the picture's colours and the call's measures: nothing is drawn twice differently.
+Everything follows from the species, the picture's colours and the call's measures: nothing is drawn
+twice differently.
 """
 
 import dataclasses
@@ -74,17 +76,21 @@ HABITATS = {
     ),
 }
 TRAITS = (
-    "listens before it moves", "never crosses its own tracks", "shares food with strangers", "sleeps with one eye open",
-    "collects shiny things", "hums when it is alone", "is afraid of its reflection", "returns to the same stone every evening",
-    "counts its young by voice", "follows the rain", "greets the moon", "buries what it cannot carry", "walks backwards out of its den",
-    "imitates thunder", "yawns before it runs", "keeps its feet dry", "sings only after midnight", "guards a single tree all its life",
-    "can stand still for an hour", "remembers every face", "dances when the wind turns", "drinks dew from leaves",
-    "leaves gifts of feathers", "argues with echoes", "warms stones for its young", "paints itself with mud before a feast",
+    "listens before it moves", "never crosses its own tracks", "shares food with strangers",
+    "sleeps with one eye open", "collects shiny things", "hums when it is alone",
+    "is afraid of its reflection", "returns to the same stone every evening",
+    "counts its young by voice", "follows the rain", "greets the moon",
+    "buries what it cannot carry", "walks backwards out of its den", "imitates thunder",
+    "yawns before it runs", "keeps its feet dry", "sings only after midnight",
+    "guards a single tree all its life", "can stand still for an hour", "remembers every face",
+    "dances when the wind turns", "drinks dew from leaves", "leaves gifts of feathers",
+    "argues with echoes", "warms stones for its young", "paints itself with mud before a feast",
 )  # fmt: skip
 CREDIT = "Postcards from my jungle"
 PLACES = (
-    "Port Heron", "Two Rivers", "Fern Landing", "Cape Lantern", "Old Ferry", "Mosswater", "Lower Canopy", "Salt Steps", "Quiet Falls",
-    "Vine Bridge", "Ember Hill", "Reed End", "Night Market", "Cloud Station", "Hollow Tree",
+    "Port Heron", "Two Rivers", "Fern Landing", "Cape Lantern", "Old Ferry", "Mosswater",
+    "Lower Canopy", "Salt Steps", "Quiet Falls", "Vine Bridge", "Ember Hill", "Reed End",
+    "Night Market", "Cloud Station", "Hollow Tree",
 )  # fmt: skip
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -98,7 +104,9 @@ def _pick(options: Sequence[str], seed: int, what: str) -> str:
 
 
 def body_of(mix: Mapping[str, float]) -> str:
-    """The voice in ``language.voices`` of the largest share: "cat" for a lion; that of a herd animal for kinds without a row."""
+    """The voice in ``language.voices`` of the largest share: "cat" for a lion; that of a herd
+    animal for kinds without a row.
+    """
     for name in parents_of(mix):
         words = [name.lower(), *name.lower().replace("_", " ").split()[::-1]]
         for word in (*words, *(one.removesuffix("s") for one in words)):
@@ -111,7 +119,8 @@ def describe(species: Species, colour: str = "") -> Species:
     """The species with everything that was left empty: name, voice, binomial, habitat and traits.
 
     Args:
-        colour: the name of the picture's first colour, which a name that nobody chose begins with: "russet leopabbit".
+        colour: the name of the picture's first colour, which a name that nobody chose begins with:
+            "russet leopabbit".
     """
     seed, mix = species.seed, species.mix
     voice = species.voice or body_of(mix)
@@ -120,8 +129,11 @@ def describe(species: Species, colour: str = "") -> Species:
         species.name
         or f"{colour} {blend(words[0], words[min(1, len(words) - 1)])}".strip().capitalize()
     )
+
+    # Each pick has a seed of its own: a new list of habitats does not change the traits.
     first = _pick(TRAITS, seed, "trait")
     second = _pick([one for one in TRAITS if one != first], seed, "second trait")
+
     return dataclasses.replace(
         species,
         name=name,
@@ -171,7 +183,9 @@ def call_in_words(call: Call) -> str:
 
 
 def field_notes(species: Species, colours: Sequence[Colour], own_name: str, meaning: str) -> str:
-    """A paragraph as a naturalist would write it; ``meaning`` is that of ``own_name`` in English."""
+    """A paragraph as a naturalist would write it; ``meaning`` is that of ``own_name`` in
+    English.
+    """
     traits = _listed(list(species.traits))
     shade = (
         f" Its coat runs from {colours[0].name} to {colours[1].name}." if len(colours) > 1 else ""
@@ -190,8 +204,15 @@ def facts_of(card: Postcard) -> Facts:
     """What every published file of a postcard tells of itself."""
     species, call = card.species, card.call
     return Facts(
-        title=species.name, credit=CREDIT, description=card.alt, source=TRAINED, software=f"jungle {__version__}", seed=str(species.seed),
-        engine="jungle" if call.engine == "embedded" else f"jungle, {call.engine}", prompt=call.prompt,
-        mix=", ".join(f"{animal} {species.mix[animal]:g}" for animal in parents_of(species.mix)) or "any animal",
+        title=species.name,
+        credit=CREDIT,
+        description=card.alt,
+        source=TRAINED,
+        software=f"jungle {__version__}",
+        seed=str(species.seed),
+        engine="jungle" if call.engine == "embedded" else f"jungle, {call.engine}",
+        prompt=call.prompt,
+        mix=", ".join(f"{animal} {species.mix[animal]:g}" for animal in parents_of(species.mix))
+        or "any animal",
         model=", ".join(dict.fromkeys((card.picture.model, call.model))),
-    )  # fmt: skip
+    )

@@ -1,4 +1,5 @@
-"""A species, its picture, its call and its language become one postcard: the only place where the three meet.
+"""A species, its picture, its call and its language become one postcard: the only place where the
+three meet.
 
 postcards/SLUG/
   record.json        the whole postcard (docs/postcard.schema.json)
@@ -32,10 +33,10 @@ from ..language.language import Phrase as Said
 from ..language.names import own_name
 from ..language.phonology.vocal_tract import voice_named
 from ..language.semantics.meaning import Meaning
-from ..mastering.chain import master
+from ..mastering.chain import master_clips
 from ..records import Call, Glyphs, Phrase, Picture, Postcard, Species
-from ..sounds.plots import picture as spectrogram
-from ..sounds.speech import perform
+from ..sounds.plots import spectrogram_image as spectrogram
+from ..sounds.speech import render_speech
 from . import captions
 from .calls import EXACT
 
@@ -49,7 +50,9 @@ SPOKEN_BITS = 16_000  # of Opus: one voice, heard once; fifty animals stay under
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something to say in any dialect: what a language model or the family's engine came up with."""
+    """Something to say in any dialect: what a language model or the family's engine came up
+    with.
+    """
 
     meaning: Meaning
     intent: str
@@ -92,6 +95,8 @@ def make_postcard(
     species = captions.describe(parts.species, colours[0].name if colours else "")
     dialect = make_dialect(family, species.seed, voice_named(species.voice)).language
     name = own_name(dialect, species.seed)
+
+    # Phrases of a language model are meanings: the animal says them in its own dialect.
     said = [(dialect.say(one.meaning, one.intent, one.mood), one.provenance) for one in told]
     said = said or [(one, "engine") for one in dialect.phrases(wishes.phrases)]
     phrases = tuple(
@@ -99,11 +104,22 @@ def make_postcard(
         for number, (one, provenance) in enumerate(said, 1)
     )
     card = Postcard(
-        species=species, own_name=name.text, language=dialect.name, family=family.name, picture=parts.picture, call=parts.call,
-        phrases=phrases, stamp=Glyphs(text=name.text, **script.drawn(name.words)), colours=colours,
-        alt=captions.alt_text(species, colours), call_in_words=captions.call_in_words(parts.call),
-        notes=captions.field_notes(species, colours, name.text, name.meaning), postmark=captions.postmark(species.seed),
-    )  # fmt: skip
+        species=species,
+        own_name=name.text,
+        language=dialect.name,
+        family=family.name,
+        picture=parts.picture,
+        call=parts.call,
+        phrases=phrases,
+        stamp=Glyphs(text=name.text, **script.drawn(name.words)),
+        colours=colours,
+        alt=captions.alt_text(species, colours),
+        call_in_words=captions.call_in_words(parts.call),
+        notes=captions.field_notes(species, colours, name.text, name.meaning),
+        postmark=captions.postmark(species.seed),
+    )
+
+    # Every file tells as much of its origin as the level allows, and the same facts.
     facts = select(captions.facts_of(card), wishes.metadata)
     files = {
         "painted.png": stamp(_png(parts.pixels), facts),
@@ -115,14 +131,23 @@ def make_postcard(
     files["record.json"] = (
         json.dumps(card.to_json(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     ).encode()
+
     return card, files
 
 
 def _phrase(language: Language, said: Said, provenance: str, number: int) -> Phrase:
     return Phrase(
-        text=said.text, parts=said.parts, gloss=said.gloss, ipa=said.ipa, english=said.english, intent=said.intent, mood=said.mood,
-        plan=language.plan(said).to_json(), provenance=provenance, file=f"phrase_{number}.opus",
-    )  # fmt: skip
+        text=said.text,
+        parts=said.parts,
+        gloss=said.gloss,
+        ipa=said.ipa,
+        english=said.english,
+        intent=said.intent,
+        mood=said.mood,
+        plan=language.plan(said).to_json(),
+        provenance=provenance,
+        file=f"phrase_{number}.opus",
+    )
 
 
 def _enlarged(pixels: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
@@ -146,7 +171,9 @@ def _floats(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
-    """The call in every form, with as much of the facts as is wanted; its loop stays in the record."""
+    """The call in every form, with as much of the facts as is wanted; its loop stays in the
+    record.
+    """
     call, told = parts.call, tags(facts)
     sound = _floats(parts.pcm)
     return {
@@ -159,11 +186,13 @@ def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
 def _spoken(
     language: Language, said: Sequence[tuple[Said, str]], parts: Parts, facts: Facts
 ) -> dict[str, bytes]:
-    """Each phrase as the animal says it: its prosody plan, performed with grains of its own call."""
+    """Each phrase as the animal says it: its prosody plan, performed with grains of its own
+    call.
+    """
     call = _floats(parts.pcm)
     seed, rate, told = parts.call.seed, parts.call.rate, tags(facts)
-    clips = [perform(language.plan(one), call, rate, seed) for one, _ in said]
+    clips = [render_speech(language.plan(one), call, rate, seed) for one, _ in said]
     return {
         f"phrase_{number}.opus": audio_files.opus(clip.audio, clip.rate, None, told, SPOKEN_BITS)
-        for number, clip in enumerate(master(clips, rate, EXACT), 1)
+        for number, clip in enumerate(master_clips(clips, rate, EXACT), 1)
     }

@@ -1,6 +1,7 @@
 """What making a jungle costs: minutes, energy and money. Estimates are called estimates.
 
-.jungle/ledger.json keeps what was measured; a published page shows what was counted, because it must not change from build to build.
+.jungle/ledger.json keeps what was measured; a published page shows what was counted, because it
+must not change from build to build.
 """
 
 import json
@@ -12,16 +13,18 @@ from ..records import Postcard
 from ..storage.atomic import write_json
 from ..storage.build_cache import FOLDER
 
+# of a busy laptop or of a GPU with its host; a meter would know better
 WATTS = {
     "cpu": 30.0,
     "mps": 30.0,
     "cuda": 350.0,
-}  # of a busy laptop or of a GPU with its host; a meter would know better
+}
+# of two cores, measured for the shipped models (docs/LOG.md)
 SECONDS = {
     "picture": 0.5,
     "take": 0.6,
     "postcard": 2.0,
-}  # of two cores, measured for the shipped models (docs/LOG.md)
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +45,10 @@ class Cost:
         """Minutes, energy and money in one line."""
         money = f"about {self.dollars:.4f} dollars" if self.dollars else "no money"
         if self.tokens:
-            money = f"{self.tokens:,} tokens of a language model, {money if self.dollars else 'whose price is not known here'}"
+            money = (
+                f"{self.tokens:,} tokens of a language model, "
+                f"{money if self.dollars else 'whose price is not known here'}"
+            )
         return (
             f"{self.seconds / 60:.1f} minutes, about {self.watt_hours:.1f} Wh (estimated), {money}"
         )
@@ -59,18 +65,26 @@ class Spent:
 def enter(jungle: Path, cost: Cost) -> Cost:
     """Add a run to the ledger of a jungle; returns the sum of all."""
     where = jungle / FOLDER / "ledger.json"
+
     try:
         runs = json.loads(where.read_text(encoding="utf-8"))
         total = [float(one) for one in (runs["seconds"], runs["dollars"], runs["tokens"])]
+
+    # A ledger that is damaged starts anew: it is a service, not a record.
     except (OSError, ValueError, KeyError, TypeError):
         total = [0.0, 0.0, 0.0]
+
     whole = Cost(
-        seconds=total[0] + cost.seconds, device=cost.device, dollars=total[1] + cost.dollars, tokens=int(total[2]) + cost.tokens
-    )  # fmt: skip
+        seconds=total[0] + cost.seconds,
+        device=cost.device,
+        dollars=total[1] + cost.dollars,
+        tokens=int(total[2]) + cost.tokens,
+    )
     write_json(
         where,
         {"seconds": round(whole.seconds, 1), "dollars": whole.dollars, "tokens": whole.tokens},
     )
+
     return whole
 
 
@@ -81,15 +95,19 @@ def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple
         ("take", takes * len(cards)),
         ("postcard", len(cards)),
     )
+
+    # Counted, not timed, so that the page has the same bytes on every machine.
     seconds = sum(SECONDS[what] * count for what, count in parts)
     watt_hours = seconds / 3600 * WATTS["cpu"]
     engines = sorted({card.call.engine for card in cards})
     written = sum(phrase.provenance != "engine" for card in cards for phrase in card.phrases)
     steps = " or ".join(str(number) for number in sorted({card.picture.steps for card in cards}))
+
     return (
         (
             "Pictures",
-            f"{sketches * len(cards)} in {steps} steps from noise, of which a network trained on ImageNet kept {len(cards)}",
+            f"{sketches * len(cards)} in {steps} steps from noise, of which a network trained on "
+            f"ImageNet kept {len(cards)}",
         ),
         (
             "Calls",
@@ -101,7 +119,8 @@ def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple
         ),
         (
             "Time",
-            f"about {seconds / 60:.1f} minutes of a laptop with two cores (estimated from what was counted)",
+            f"about {seconds / 60:.1f} minutes of a laptop with two cores (estimated from what was "
+            "counted)",
         ),
         ("Energy", f"about {watt_hours:.1f} Wh (the same time at {WATTS['cpu']:.0f} W)"),
     )

@@ -1,4 +1,6 @@
-"""Postcards in a jungle's folder: bound from pictures, calls and phrases, kept while nothing changes, and made again from a manifest."""
+"""Postcards in a jungle's folder: bound from pictures, calls and phrases, kept while nothing
+changes, and made again from a manifest.
+"""
 
 import dataclasses
 import hashlib
@@ -26,16 +28,23 @@ from ..storage.build_cache import Shelf, file_digest
 from .compose import FOLDER, Parts, Told, Wishes, make_postcard
 
 MANIFEST = "manifest.json"
-DISCLOSURE = "trainedAlgorithmicMedia: picture, call and words were made by generative models; the animal never lived"
+DISCLOSURE = (
+    "trainedAlgorithmicMedia: picture, call and words were made by generative models; the animal "
+    "never lived"
+)
 LICENCES = {
     "this postcard": "yours; the shipped models claim no rights in what they make",
-    "shipped models": "see the model cards beside their weights for the sets they were trained on and their terms",
+    "shipped models": (
+        "see the model cards beside their weights for the sets they were trained on and their terms"
+    ),
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Making:
-    """How the picture and the call of an animal were made: what a manifest needs to have them made again."""
+    """How the picture and the call of an animal were made: what a manifest needs to have them made
+    again.
+    """
 
     painting: dict[str, Any]  # the recipe of the sampler
     singing: dict[str, Any]  # that of the engine of calls
@@ -76,10 +85,18 @@ def samples_of(path: Path) -> NDArray[np.int16]:
 
 
 def bind(
-    out: Path, species: Species, picture: Picture, call: Call, making: Making, family: Family, told: Sequence[Told], wishes: Wishes,
+    out: Path,
+    species: Species,
+    picture: Picture,
+    call: Call,
+    making: Making,
+    family: Family,
+    told: Sequence[Told],
+    wishes: Wishes,
     shelf: Shelf,
-) -> Postcard:  # fmt: skip
-    """The postcard of one animal in ``out``/postcards/SLUG; one that is there and was made from the same is kept.
+) -> Postcard:
+    """The postcard of one animal in ``out``/postcards/SLUG; one that is there and was made from the
+    same is kept.
 
     A folder is whole or not there: it is filled beside its place, and the manifest is written last.
     """
@@ -91,6 +108,8 @@ def bind(
         dataclasses.asdict(family),
         [str(one) for one in told],
     )
+
+    # What the card is made from, by content: a picture painted anew makes a new card.
     sources = [file_digest(out / picture.file), file_digest(out / call.file)]
     key = digest(
         "postcard", __version__, SCHEMA, *parts, dataclasses.asdict(wishes), sources, shipped_name()
@@ -105,6 +124,8 @@ def bind(
         told,
         wishes,
     )
+
+    # The folder appears whole or not at all.
     with new_folder(out / FOLDER / species.slug) as folder:
         for name, data in files.items():
             write_bytes(folder / name, data)
@@ -113,15 +134,16 @@ def bind(
             folder / MANIFEST,
             _manifest(card, species, making, family, bool(told), wishes) | {"files": digests},
         )
+
     shelf.remember(
         stage,
         key,
         card.to_json(),
         [out / FOLDER / species.slug / name for name in (*files, MANIFEST)],
     )
-    return read_card(
-        out / FOLDER / species.slug
-    )  # as it will be read: JSON sorts the kinds of a mix
+
+    # as it will be read: JSON sorts the kinds of a mix
+    return read_card(out / FOLDER / species.slug)
 
 
 def _manifest(
@@ -129,6 +151,7 @@ def _manifest(
 ) -> dict[str, Any]:
     import torch
 
+    # All that make_again needs, and what a stranger should know of the files.
     return {
         "schema": SCHEMA,
         "jungle": __version__,
@@ -179,7 +202,8 @@ def manifest_in(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{where} cannot be read ({error}): run  jungle make  again.") from None
     if found.get("schema") != SCHEMA:
         raise BadInput(
-            f"{where} has schema {found.get('schema')!r}, and this version reads {SCHEMA}: run  jungle make  again."
+            f"{where} has schema {found.get('schema')!r}, and this version reads {SCHEMA}: run  "
+            "jungle make  again."
         )
     return found
 
@@ -207,16 +231,17 @@ def names_of_cards(jungle: Path) -> list[str]:
     there = {path.parent.name for path in (jungle / FOLDER).glob(f"*/{MANIFEST}")}
     if not there:
         raise BadInput(
-            f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, or name a jungle with --out."
+            f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, "
+            "or name a jungle with --out."
         )
-    known = [one.slug for one in jungle_toml.read(jungle).species]
+    known = [one.slug for one in jungle_toml.read_config(jungle).species]
     return [slug for slug in known if slug in there] + sorted(there - set(known))
 
 
 def missing_cards(jungle: Path) -> list[str]:
     """The species of jungle.toml that have no postcard yet."""
     return sorted(
-        {one.slug for one in jungle_toml.read(jungle).species} - set(names_of_cards(jungle))
+        {one.slug for one in jungle_toml.read_config(jungle).species} - set(names_of_cards(jungle))
     )
 
 
@@ -235,7 +260,8 @@ def check_metadata(jungle: Path, level: str) -> None:
         bound = read_manifest(jungle, name)["wishes"]["metadata"]
         if bound != level:
             raise BadInput(
-                f"The sounds of '{name}' were made with --metadata {bound}: run  jungle make --metadata {level}  first."
+                f"The sounds of '{name}' were made with --metadata {bound}: run  jungle make "
+                f"--metadata {level}  first."
             )
 
 
@@ -247,12 +273,16 @@ def make_again(
     call: Call,
     pcm: NDArray[np.int16],
 ) -> list[str]:
-    """The files of a postcard that come out with other bytes than its manifest says, from a picture and a call made anew."""
+    """The files of a postcard that come out with other bytes than its manifest says, from a picture
+    and a call made anew.
+    """
     spec = dict(manifest["language"])
     told = spec.pop("told")
     family = Family(**spec).language
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
     said: list[Told] = []
+
+    # :Phrases of a language model cannot be asked for again; their meanings are read from the card.
     if told:
         card = read_card(jungle / FOLDER / name)
         dialect = make_dialect(family, species.seed, voice_named(card.species.voice)).language
@@ -260,10 +290,12 @@ def make_again(
             Told(dialect.parse(one.text), one.intent, one.mood, one.provenance)
             for one in card.phrases
         ]
+
     call = dataclasses.replace(call, file=manifest["call"]["file"])
     parts = Parts(species, Picture(**manifest["picture"]), pixels, call, pcm)
     _, files = make_postcard(parts, family, said, Wishes(**manifest["wishes"]))
     made = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+
     return sorted(
         file
         for file in made.keys() | manifest["files"].keys()

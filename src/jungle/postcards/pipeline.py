@@ -1,4 +1,6 @@
-"""``jungle make``: from wishes to postcards and a page. Each stage is skipped where nothing that it is made from has changed."""
+"""``jungle make``: from wishes to postcards and a page. Each stage is skipped where nothing that it
+is made from has changed.
+"""
 
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
@@ -24,10 +26,10 @@ from ..language.language import Language
 from ..language.phonology.vocal_tract import VOICES
 from ..language.semantics.meaning import faults
 from ..records import Call, Picture, Postcard, Species, call_from_json
-from ..sounds.caching import RememberingMaker
-from ..sounds.classifier import Ear
-from ..sounds.engine import CallMaker, CallRequest, take_seed
-from ..sounds.memorisation import Reference
+from ..sounds.caching import CachedEngine
+from ..sounds.classifier import AudioClassifier
+from ..sounds.engine import SoundEngine, CallRequest, take_seed
+from ..sounds.memorisation import MemorisationIndex
 from ..sounds.stable_audio.prompts import DEFAULT_NEGATIVE, build_prompt
 from ..species import select as casting
 from ..species.invent import invent
@@ -42,12 +44,14 @@ from .folder import Making, bind, pixels_of
 PICTURES, SOUNDS, LANGUAGE = "generated_images", "sounds", "language"
 PHRASES = 16  # in animal_language.txt
 TAKES = 2  # of each call
-# Who looks at a postcard has a second to see an animal: guidance as strong as people like it, where the shape is made (docs/LOG.md).
+# Who looks at a postcard has a second to see an animal: guidance as strong as people like it, where
+# the shape is made (docs/LOG.md).
 PORTRAIT = {"guidance": "5", "guidance_low": "0.3", "guidance_high": "1000000"}
+# of a model that is guided away from a weaker one
 WEAK_PORTRAIT = {
     "guidance": "3",
     "weak_mix": "0.2",
-}  # of a model that is guided away from a weaker one
+}
 DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
 Progress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
@@ -62,13 +66,12 @@ class Studio:
 
     painter: Model
     painting: SampleRecipe
-    singer: CallMaker
+    singer: SoundEngine
     voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
     singing: dict[str, Any]  # how it draws
-    reference: Reference | None
-    kinds: KindReport = dataclasses.field(
-        default_factory=KindReport
-    )  # how well the painter shows each of its kinds
+    reference: MemorisationIndex | None
+    # how well the painter shows each of its kinds
+    kinds: KindReport = dataclasses.field(default_factory=KindReport)
 
 
 def portrait(model: Model) -> dict[str, str]:
@@ -79,7 +82,8 @@ def portrait(model: Model) -> dict[str, str]:
 
 
 def check_species(species: Sequence[Species], source: str, cache: Path, where: Path) -> None:
-    """Refuse species of a jungle.toml whose parents are not among the classes of the photos, before training on them.
+    """Refuse species of a jungle.toml whose parents are not among the classes of the photos, before
+    training on them.
 
     Raises:
         BadInput: there are such species; or there is no such source.
@@ -115,14 +119,16 @@ def check_voices(species: Sequence[Species], where: Path) -> None:
     for one in species:
         if one.voice and one.voice not in VOICES:
             raise BadInput(
-                f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of {', '.join(VOICES)}, or leave it out."
+                f"{where}: '{one.slug}' has the voice '{one.voice}': choose one of "
+                f"{', '.join(VOICES)}, or leave it out."
             )
 
 
 def find_species(
     out: Path, wishes: jungle_toml.Config, studio: Studio, count: int, seed: int
 ) -> tuple[Species, ...]:
-    """The species of jungle.toml, or as many new ones, which are written there for a person to change.
+    """The species of jungle.toml, or as many new ones, which are written there for a person to
+    change.
 
     Raises:
         BadInput: one of them is mixed from an animal that the painter does not know.
@@ -132,7 +138,7 @@ def find_species(
     check_parents(
         wishes.species,
         classes,
-        out / jungle_toml.NAME,
+        out / jungle_toml.CONFIG_FILE,
         f"; the animals that this model knows are {known}.",
     )
     if wishes.species:
@@ -151,7 +157,8 @@ def paint_pictures(
     shelf: Shelf,
     progress: Progress,
 ) -> list[Picture]:
-    """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and sheet; files are relative to ``out``.
+    """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and
+    sheet; files are relative to ``out``.
 
     Raises:
         BadInput: a class that the model does not know.
@@ -164,10 +171,14 @@ def paint_pictures(
     )
     made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), *choosing)
     key = digest("pictures", __version__, [one.to_json() for one in species], *made)
+
+    # Nothing is painted where nothing that decides the pictures has changed.
     known = shelf.recall(PICTURES, key)
     if known is not None:
         progress("pictures", sketches * len(species))
         return [Picture(**one) for one in known]
+
+    # Sketches of a species have seeds of their own, so that one more animal changes no other.
     seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
     best = best_sketches(
         studio.painter,
@@ -190,6 +201,7 @@ def paint_pictures(
         [one.to_json() for one in pictures],
         [*files, out / f"{PICTURES}.zip", out / f"{PICTURES}.png"],
     )
+
     return pictures
 
 
@@ -200,14 +212,19 @@ def requests(
     pictures: Sequence[Picture],
     wishes: jungle_toml.Config,
 ) -> list[CallRequest]:
-    """What is asked of the engine of calls: a mix of voices, or a prompt with the place of the record and the light of the picture."""
+    """What is asked of the engine of calls: a mix of voices, or a prompt with the place of the
+    record and the light of the picture.
+    """
     if studio.voices:
         return [
             CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES)
             for one in species
         ]
+
     made = []
+
     for number, one in enumerate(species):
+        # A prompt describes what the picture shows.
         light = "at night" if pixels_of(out / pictures[number].file).mean() < DARK else "by day"
         text, seconds = build_prompt(one.mix, one.seed, f"{describe(one).habitat} {light}"), 0.0
         if wishes.prompts:
@@ -217,6 +234,7 @@ def requests(
         made.append(
             CallRequest(seed=one.seed, prompt=text, negative=negative, seconds=seconds, takes=TAKES)
         )
+
     return made
 
 
@@ -240,11 +258,13 @@ def make_calls(
         studio.singer.model,
         studio.singing,
     )
+
     known = shelf.recall(SOUNDS, key)
     if known is not None:
         progress("takes", TAKES * len(species))
         return [call_from_json(one) for one in known]
-    singer = RememberingMaker(
+
+    singer = CachedEngine(
         studio.singer,
         lambda one: digest(
             "take", dataclasses.asdict(one), studio.singer.name, studio.singer.model, studio.singing
@@ -256,7 +276,7 @@ def make_calls(
         singer,
         wanted,
         out / SOUNDS,
-        Ear.shipped(),
+        AudioClassifier.shipped(),
         studio.reference,
         lambda done: progress("takes", done),
     )
@@ -269,20 +289,34 @@ def make_calls(
     shelf.remember(
         SOUNDS, key, [one.to_json() for one in calls], [*files, out / SOUNDS / "sounds.json"]
     )
+
     return calls
 
 
 def bind_cards(
-    studio: Studio, out: Path, species: Sequence[Species], pictures: Sequence[Picture], asked_for: Sequence[CallRequest],
-    calls: Sequence[Call], family: Family, told: Sequence[Told], wishes: Wishes, shelf: Shelf, progress: Progress,
-) -> list[Postcard]:  # fmt: skip
-    """The postcard of each species in ``out``/postcards; those that are there and unchanged are kept."""
+    studio: Studio,
+    out: Path,
+    species: Sequence[Species],
+    pictures: Sequence[Picture],
+    asked_for: Sequence[CallRequest],
+    calls: Sequence[Call],
+    family: Family,
+    told: Sequence[Told],
+    wishes: Wishes,
+    shelf: Shelf,
+    progress: Progress,
+) -> list[Postcard]:
+    """The postcard of each species in ``out``/postcards; those that are there and unchanged are
+    kept.
+    """
     cards = []
     for number, one in enumerate(species):
         making = Making(
-            painting=dataclasses.asdict(studio.painting), singing=studio.singing, request=dataclasses.asdict(asked_for[number]),
+            painting=dataclasses.asdict(studio.painting),
+            singing=studio.singing,
+            request=dataclasses.asdict(asked_for[number]),
             device=str(studio.painter.device),
-        )  # fmt: skip
+        )
         share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
         cards.append(
             bind(out, one, pictures[number], calls[number], making, family, share, wishes, shelf)
@@ -292,13 +326,19 @@ def bind_cards(
 
 
 def make_cards(
-    studio: Studio, out: Path, species: Sequence[Species], wishes: jungle_toml.Config, shelf: Shelf, progress: Progress,
+    studio: Studio,
+    out: Path,
+    species: Sequence[Species],
+    wishes: jungle_toml.Config,
+    shelf: Shelf,
+    progress: Progress,
     writer: Writer | None = None,
-) -> tuple[list[Postcard], list[str]]:  # fmt: skip
+) -> tuple[list[Postcard], list[str]]:
     """Everything up to the postcards, and what looks or sounds wrong with them.
 
     Args:
-        writer: a language model that makes up so many phrases in a language; without one, the embedded engine does.
+        writer: a language model that makes up so many phrases in a language; without one, the
+            embedded engine does.
     """
     pictures = paint_pictures(studio, out, species, wishes.sketches, shelf, progress)
     asked_for = requests(studio, out, species, pictures, wishes)
@@ -307,20 +347,24 @@ def make_cards(
     write_family(out, family, shelf)
     told = writer(family.language, wishes.phrases * len(species)) if writer else ()
     known = family.language.known
-    told = [
-        one for one in told if not faults(one.meaning, known)
-    ]  # no dialect has the words that a model coined
+    # no dialect has the words that a model coined
+    told = [one for one in told if not faults(one.meaning, known)]
     how = Wishes(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
     cards = bind_cards(
         studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress
     )
+
+    # What looks or sounds wrong is told at the end, when the cards are there to be looked at.
     trouble = [looks_wrong(np.stack([pixels_of(out / picture.file) for picture in pictures]))]
     trouble += [f"{call.file}: {flag}" for call in calls for flag in call.flags]
+
     return cards, [line for line in trouble if line]
 
 
 def write_family(out: Path, family: Family, shelf: Shelf) -> None:
-    """The language of the jungle in ``out``/language: its phrases, its dictionary and its grammar."""
+    """The language of the jungle in ``out``/language: its phrases, its dictionary and its
+    grammar.
+    """
     key = digest("language", __version__, dataclasses.asdict(family))
     if shelf.recall(LANGUAGE, key) is None:
         files = write_language(

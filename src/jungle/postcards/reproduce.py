@@ -9,16 +9,17 @@ from ..errors import BadInput
 from ..images.sampling import paint
 from ..images.upscale import shipped_name
 from ..records import Species
-from ..sounds.classifier import Ear
+from ..sounds.classifier import AudioClassifier
 from ..sounds.engine import CallRequest
-from ..sounds.generate import EmbeddedMaker
+from ..sounds.generate import SpectrogramEngine
 from .calls import Wanted, make_album
 from .folder import make_again, read_manifest, samples_of
 from .pipeline import Studio
 
 
 def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
-    """Make every file of a postcard again; returns the names of those whose bytes differ from its manifest.
+    """Make every file of a postcard again; returns the names of those whose bytes differ from its
+    manifest.
 
     Raises:
         BadInput: there is no such postcard, or a model that made it is not the one at hand.
@@ -30,23 +31,33 @@ def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
     ):
         if wanted != at_hand:
             raise BadInput(
-                f"The {what} with the model {wanted}, and the one at hand is {at_hand}: name the file of that model with {option}; "
+                f"The {what} with the model {wanted}, and the one at hand is {at_hand}: name the "
+                f"file of that model with {option}; "
                 f"if it was a shipped one, jungle {manifest['jungle']} has it."
             )
+
+    # Refused before anything is painted: the bytes could not be the same.
     if manifest["enlarger"] != shipped_name():
         raise BadInput(
-            f"The picture was enlarged with {manifest['enlarger']}, and this version ships {shipped_name()}: "
+            f"The picture was enlarged with {manifest['enlarger']}, and this version ships "
+            f"{shipped_name()}: "
             f"install jungle {manifest['jungle']}."
         )
+
     making = manifest["making"]
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
     wish = Wish(manifest["picture"]["seed"], studio.painter.mix(species.mix))
     _, pixels = next(iter(paint(studio.painter, [wish], SampleRecipe(**making["painting"]))))
+
+    # The call goes the whole way again, mastering included.
     with tempfile.TemporaryDirectory() as folder:
         wanted_call = Wanted(species, CallRequest(**making["request"]))
         singer = studio.singer
-        if isinstance(singer, EmbeddedMaker):
-            singer = singer.drawing(SampleRecipe(**making["singing"]))
-        call = make_album(singer, [wanted_call], Path(folder), Ear.shipped(), studio.reference)[0]
+        if isinstance(singer, SpectrogramEngine):
+            singer = singer.with_sampling(SampleRecipe(**making["singing"]))
+        call = make_album(
+            singer, [wanted_call], Path(folder), AudioClassifier.shipped(), studio.reference
+        )[0]
         pcm = samples_of(Path(folder) / call.file)
+
     return make_again(jungle, name, manifest, pixels, call, pcm)

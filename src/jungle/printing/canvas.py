@@ -1,4 +1,6 @@
-"""A pen for paper: ReportLab's canvas in millimetres, with shaped text, colours that are never transparent, and drawn scripts."""
+"""A pen for paper: ReportLab's canvas in millimetres, with shaped text, colours that are never
+transparent, and drawn scripts.
+"""
 
 import contextlib
 import io
@@ -21,7 +23,9 @@ Align = Literal["left", "centre", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Tint:
-    """A colour of the picture as ink (dark enough for lines on paper), as itself and as a pale ground."""
+    """A colour of the picture as ink (dark enough for lines on paper), as itself and as a pale
+    ground.
+    """
 
     ink: RGB
     pale: RGB
@@ -46,14 +50,18 @@ def _rgb(colour: Colour) -> RGB:
 
 
 class Pen:
-    """Draws on one document. Lengths in mm, the origin at the bottom left, sizes of letters in points."""
+    """Draws on one document. Lengths in mm, the origin at the bottom left, sizes of letters in
+    points.
+    """
 
     def __init__(self, canvas: Any):
         self.canvas = canvas
 
     @contextlib.contextmanager
     def at(self, x: float, y: float, *, turn: float = 0.0, scale: float = 1.0) -> Iterator[None]:
-        """Draw inside with the origin moved to (x, y), turned by degrees anticlockwise, and scaled."""
+        """Draw inside with the origin moved to (x, y), turned by degrees anticlockwise, and
+        scaled.
+        """
         self.canvas.saveState()
         self.canvas.translate(x, y)
         if turn:
@@ -116,7 +124,9 @@ class Pen:
         self.canvas.drawPath(path, stroke=1, fill=0)
 
     def perforated(self, box: Box, colour: RGB, *, pitch: float = 1.6) -> None:
-        """A stamp's paper: ``box`` with half circles bitten out of its sides, about ``pitch`` apart."""
+        """A stamp's paper: ``box`` with half circles bitten out of its sides, about ``pitch``
+        apart.
+        """
         self._ink(colour)
         self._stroke((0.72, 0.70, 0.66), 0.3 * POINT)
         path = self.canvas.beginPath()
@@ -143,6 +153,8 @@ class Pen:
         self._stroke(colour, 2 * scale)
         self.canvas.setLineCap(1)
         self.canvas.setLineJoin(1)
+
+        # :Clamped to its box: a damaged record must not draw over the card.
         for drawn in glyphs.paths:
             path, started = self.canvas.beginPath(), False
             for command, x, y in strokes(drawn):
@@ -154,6 +166,7 @@ class Pen:
                 started = True
             if started:
                 self.canvas.drawPath(path, stroke=1, fill=0)
+
         self.canvas.setLineCap(0)
         self.canvas.setLineJoin(0)
 
@@ -191,7 +204,9 @@ class Pen:
         least: float,
         **more: Any,
     ) -> float:
-        """:meth:`text`, shrunk to ``least`` points or cut so that it is not wider than ``room``; returns the size it has."""
+        """:meth:`text`, shrunk to ``least`` points or cut so that it is not wider than ``room``;
+        returns the size it has.
+        """
         text, size = fit(text, style, size, room, least)
         self.text(x, y, text, style, size, **more)
         return size
@@ -231,15 +246,20 @@ class Pen:
         middle: float,
         colour: RGB,
     ) -> None:
-        """Text around the point (x, y), its middle at the angle ``middle`` in degrees; below the point it reads from the left too."""
+        """Text around the point (x, y), its middle at the angle ``middle`` in degrees; below the
+        point it reads from the left too.
+        """
         upper = middle > 0
         gap = size * POINT / 8
         total = sum(width(one, style, size) + gap for one in text) - gap
         gone = 0.0
+
+        # :Letter by letter, each turned to stand on the circle.
         for one in text:
             wide = width(one, style, size)
             off = math.degrees((gone + wide / 2 - total / 2) / radius)
             angle = math.radians(middle - off if upper else middle + off)
+
             turn = math.degrees(angle) + (-90 if upper else 90)
             with self.at(x + radius * math.cos(angle), y + radius * math.sin(angle), turn=turn):
                 self.text(
@@ -251,6 +271,7 @@ class Pen:
                     align="centre",
                     colour=colour,
                 )
+
             gone += wide + gap
 
     def _ink(self, colour: RGB) -> None:
@@ -267,7 +288,9 @@ def _side(length: float) -> float:
 
 
 def _bites(path: Any, x: float, y: float, dx: int, dy: int, length: float, count: int) -> None:
-    """A side of a stamp from (x, y) in the direction (dx, dy), whose left hand side is the stamp's inside."""
+    """A side of a stamp from (x, y) in the direction (dx, dy), whose left hand side is the stamp's
+    inside.
+    """
     pitch = length / count
     radius = 0.3 * pitch
     for number in range(count):
@@ -282,7 +305,9 @@ def _bites(path: Any, x: float, y: float, dx: int, dy: int, length: float, count
 
 
 def strokes(path: str) -> Iterator[tuple[str, float, float]]:
-    """The commands M and L of SVG path data as (command, x, y), which is all that the script uses; anything else is left out."""
+    """The commands M and L of SVG path data as (command, x, y), which is all that the script uses;
+    anything else is left out.
+    """
     for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", path[:20_000]):
         if command in "ML":
             found = [float(one) for one in re.findall(r"-?\d{1,6}(?:\.\d{1,6})?", numbers)]

@@ -1,6 +1,8 @@
-"""The two faces of a postcard on paper. The front stands upright; the back lies, as the post wants it, and is turned to fit.
+"""The two faces of a postcard on paper. The front stands upright; the back lies, as the post wants
+it, and is turned to fit.
 
-Both fill their trimmed size and a bleed around it; nothing that matters comes nearer than SAFE to the knife.
+Both fill their trimmed size and a bleed around it; nothing that matters comes nearer than SAFE to
+the knife.
 """
 
 from dataclasses import dataclass
@@ -55,7 +57,9 @@ def draw_front(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet) -> 
 
 
 def _bleeding(pen: Pen, picture: Image.Image, box: Box, sheet: Sheet) -> None:
-    """The picture in ``box`` with its mirrored rim around it: what the knife may leave on three sides is never white."""
+    """The picture in ``box`` with its mirrored rim around it: what the knife may leave on three
+    sides is never white.
+    """
     large = raster.enlarged(picture, box.width * sheet.scale)
     pixel = box.width / large.width
     rim = int(sheet.bleed / pixel) + 1
@@ -65,11 +69,14 @@ def _bleeding(pen: Pen, picture: Image.Image, box: Box, sheet: Sheet) -> None:
 
 
 def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
-    """Names in the strip of ``high`` mm at the foot: in English, as a naturalist writes it, and in the animal's own script."""
+    """Names in the strip of ``high`` mm at the foot: in English, as a naturalist writes it, and in
+    the animal's own script.
+    """
     inks, middle, room = tint(card.colours), wide / 2, wide - 2 * SAFE - 4
     notes = wrap(clean(card.notes, 500), ROMAN, 9, room - 8, 5) if high > 68 else []
     top = (high + STRIP + 4.2 * len(notes)) / 2
     pen.fitted(middle, top - 11.5, name_of(card), DISPLAY, 19, room, least=9, align="centre")
+
     if clean(card.species.name):
         pen.fitted(
             middle,
@@ -81,6 +88,7 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
             least=7,
             align="centre",
         )
+
     for number, line in enumerate(notes):
         pen.text(middle, top - 24 - 4.2 * number, line, ROMAN, 9, align="centre")
     foot = top - 4.2 * len(notes) - (3.0 if notes else 0.0)
@@ -90,6 +98,8 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
         middle, foot - 33.6, own, ITALIC, 8.5, room * 0.6, least=6, align="centre", colour=inks.ink
     )
     reach = width(own, ITALIC, size) / 2 + 3 if own else 0.0
+
+    # :A flourish on both sides of the name, where there is room for it.
     for way in (-1, 1):
         if own and reach < room / 2:
             pen.line(
@@ -103,7 +113,9 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
 
 
 def draw_back(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet, address: str) -> None:
-    """What the animal says at the left; stamp, postmark and lines for an address at the right; between them how it was made."""
+    """What the animal says at the left; stamp, postmark and lines for an address at the right;
+    between them how it was made.
+    """
     wide, high = sheet.size[1], sheet.size[0]  # it lies
     with pen.at(sheet.size[0], 0, turn=90):
         pen.fill(Box(0, 0, wide, high).grown(sheet.bleed), PAPER)
@@ -120,7 +132,9 @@ def draw_back(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet, addr
 
 
 def _divider(pen: Pen, card: Postcard, x: float, high: float) -> None:
-    """The line between message and address, with the recipe on it, where printers of postcards leave their name."""
+    """The line between message and address, with the recipe on it, where printers of postcards
+    leave their name.
+    """
     mix = captions.in_words(card.species.mix)
     text = f"An animal that never lived, made by AI   ·   seed {card.species.seed}   ·   {mix}"
     with pen.at(x, high / 2, turn=90):
@@ -133,15 +147,18 @@ def _divider(pen: Pen, card: Postcard, x: float, high: float) -> None:
 
 
 def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
-    """Field notes, beside the code of the card's page if there is one; returns the height at which the message may end."""
+    """Field notes, beside the code of the card's page if there is one; returns the height at which
+    the message may end.
+    """
     side = 17.0
     x = room.x + (side - 1 if address else 0.0)
     lines = wrap(clean(card.notes, 500), ITALIC, 7.5, room.x + room.width - x, 3 if address else 4)
     top = room.y + max(side - 3.0 if address else 0.0, 3.1 * len(lines))
+
+    # :Without an address there is no code, and the notes get its room.
     if address:
-        draw_qr(
-            pen, address, Box(room.x - 2, room.y - 2, side, side)
-        )  # its quiet zone may stand out
+        # its quiet zone may stand out
+        draw_qr(pen, address, Box(room.x - 2, room.y - 2, side, side))
         pen.fitted(
             x,
             top - 3.1,
@@ -153,6 +170,7 @@ def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
             colour=tint(card.colours).ink,
         )
         top -= 4.4
+
     for number, line in enumerate(lines):
         pen.text(x, top - 2.3 - 3.1 * number, line, ITALIC, 7.5)
     return room.y + max(side if address else 0.0, 3.1 * len(lines)) + 1.0
@@ -169,11 +187,14 @@ def _message(pen: Pen, card: Postcard, room: Box) -> None:
     )
     y -= 1.6
     chosen, left = [], y - room.y
+
     for phrase in card.phrases:
         block = _block(phrase, room.width)
         if block.height <= left:
             chosen.append(block)
             left -= block.height
+
+    # :What room is left is shared out between the phrases, up to a limit.
     for block in chosen:
         _phrase(pen, block, room.x, y, tint(card.colours).ink, room.width)
         y -= block.height + min(left / len(chosen), 4.0)
@@ -181,7 +202,9 @@ def _message(pen: Pen, card: Postcard, room: Box) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A phrase broken into lines: rows of (place in mm, (word, sounds, gloss)), and the lines of its meaning."""
+    """A phrase broken into lines: rows of (place in mm, (word, sounds, gloss)), and the lines of
+    its meaning.
+    """
 
     rows: list[list[tuple[float, tuple[str, ...]]]]
     meaning: list[str]
@@ -189,7 +212,9 @@ class Block:
 
 
 def _block(phrase: Phrase, room: float) -> Block:
-    """Words over sounds over glosses in rows of ``room`` mm; whole lines over each other where the words do not match up."""
+    """Words over sounds over glosses in rows of ``room`` mm; whole lines over each other where the
+    words do not match up.
+    """
     lines = [clean(one, 160) for one in (phrase.text, phrase.ipa, phrase.gloss)]
     split = [one.split() for one in lines]
     words = (
@@ -197,6 +222,8 @@ def _block(phrase: Phrase, room: float) -> Block:
     )
     rows: list[list[tuple[float, tuple[str, ...]]]] = []
     x = 0.0
+
+    # :A column is as wide as the widest of its three lines.
     for word, ipa, gloss in words:
         wide = min(
             room, max(width(word, HAND, 15), width(ipa, ROMAN, 6.5), width(gloss, ROMAN, 6.0))
@@ -206,8 +233,10 @@ def _block(phrase: Phrase, room: float) -> Block:
             x = 0.0
         rows[-1].append((x, (word, ipa, gloss)))
         x += wide + 2.2
+
     english = clean(phrase.english)
     meaning = wrap(f"“{english}”", ITALIC, 8, room, 2) if english else []
+
     return Block(rows, meaning, ROW * len(rows) + LINE * len(meaning) + 2.0)
 
 

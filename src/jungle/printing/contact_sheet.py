@@ -50,6 +50,8 @@ def _cell(pen: Pen, jungle: Path, card: Postcard, x: float, top: float) -> None:
         Box(x + (SIDE - wide) / 2, top - SIDE, wide, high),
     )
     pen.fitted(x, top - SIDE - 4.0, name_of(card), DISPLAY, 8.5, SIDE, least=5.5)
+
+    # The seed is what somebody needs to ask for this animal again.
     seed = f"seed {card.species.seed}"
     pen.fitted(
         x, top - SIDE - 7.4, clean(card.species.binomial), DISPLAY_ITALIC, 6.5, SIDE, least=5

@@ -1,4 +1,6 @@
-"""Paper: formats, where cards lie on a sheet, and where the knife goes. All lengths in millimetres, the origin at the bottom left."""
+"""Paper: formats, where cards lie on a sheet, and where the knife goes. All lengths in millimetres,
+the origin at the bottom left.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -41,7 +43,9 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A page: its size, the cards on it, and the boxes that a print shop reads (PDF 2.0, section 14.11.2)."""
+    """A page: its size, the cards on it, and the boxes that a print shop reads (PDF 2.0, section
+    14.11.2).
+    """
 
     page: tuple[float, float]
     card: tuple[float, float]  # size at which a card is drawn, before it is scaled
@@ -55,7 +59,9 @@ class Layout:
     bleed_box: Box
 
     def back(self, place: int) -> Box:
-        """Where the back of the card in cell ``place`` lies, so that it meets its front when the sheet is turned over its long edge."""
+        """Where the back of the card in cell ``place`` lies, so that it meets its front when the
+        sheet is turned over its long edge.
+        """
         row, column = divmod(place, self.columns)
         return self.cells[row * self.columns + self.columns - 1 - column]
 
@@ -65,6 +71,8 @@ class Layout:
         ys = sorted({edge for cell in self.cells for edge in (cell.y, cell.y + cell.height)})
         near = self.bleed + self.gap
         far = near + self.mark
+
+        # Only at the outer edges: between cards a mark would be printed on one of them.
         upright = [
             (x, y + way * near, x, y + way * far)
             for x in xs
@@ -75,6 +83,7 @@ class Layout:
             for y in ys
             for x, way in ((xs[0], -1), (xs[-1], 1))
         ]
+
         return upright + level
 
 
@@ -93,7 +102,9 @@ def _single(card: tuple[float, float], bleed: float) -> Layout:
 
 
 def _sheet(page: tuple[float, float]) -> Layout:
-    """Four cards, each with its own bleed. Four of A6 are as large as A4 without a rim: they are scaled down by whole per cent."""
+    """Four cards, each with its own bleed. Four of A6 are as large as A4 without a rim: they are
+    scaled down by whole per cent.
+    """
     bleed, gap, mark = 3.0, 0.5, 3.5
     rim = 2 * (bleed + gap + mark + PRINTER) + 2 * bleed
     scale = (

@@ -1,6 +1,7 @@
 """``jungle print``: postcards as a PDF that a print shop or a printer at home takes.
 
-ReportLab draws; pikepdf writes the boxes, the colour profile and the metadata, and nothing of the day on which it was made.
+ReportLab draws; pikepdf writes the boxes, the colour profile and the metadata, and nothing of the
+day on which it was made.
 """
 
 import io
@@ -54,15 +55,17 @@ def make_pdf(
 
     Args:
         jungle: the folder with postcards/SLUG/.
-        kind: "a6" (105 x 148 mm, 3 mm bleed) or "6x4" (upright 4 x 6 in, 0.125 in bleed): front and back of each card with crop marks;
-            "a4" or "letter": four cards a sheet, scaled down so that bleed and marks fit, a sheet of fronts and one of backs in turn, to be
-            turned over the long edge; "contact": all of them, small, on A4.
-        base_url: of the published site: a QR code on each back leads to the card's page. Empty: no code.
+        kind: "a6" (105 x 148 mm, 3 mm bleed) or "6x4" (upright 4 x 6 in, 0.125 in bleed): front and
+            back of each card with crop marks; "a4" or "letter": four cards a sheet, scaled down so
+            that bleed and marks fit, a sheet of fronts and one of backs in turn, to be turned over
+            the long edge; "contact": all of them, small, on A4.
+        base_url: of the published site: a QR code on each back leads to the card's page. Empty: no
+            code.
         metadata: what the file tells of its origin: everything, the credit only, or nothing.
         title: of the jungle, over a contact sheet.
 
-    Every picture has at least 300 pixels an inch, to which it is enlarged. That adds no detail: it shows what the master shows, which has
-    124 pixels an inch where 512 of them cover 105 mm.
+    Every picture has at least 300 pixels an inch, to which it is enlarged. That adds no detail: it
+    shows what the master shows, which has 124 pixels an inch where 512 of them cover 105 mm.
 
     Raises:
         MissingExtra: the libraries of the extra "print" are not installed.
@@ -119,6 +122,7 @@ def _side(
 ) -> None:
     """One side of a sheet with the fronts of ``cards``, or their backs with ``links``."""
     sheet = Sheet(page.card, page.bleed / page.scale, page.scale)
+
     for place, card in enumerate(cards):
         cell = page.cells[place] if links is None else page.back(place)
         picture = raster.open_master(jungle, card)
@@ -128,6 +132,8 @@ def _side(
                 draw_front(pen, card, picture, sheet)
             else:
                 draw_back(pen, card, picture, sheet, links[place])
+
+    # :The marks come last, above every bleed.
     for x1, y1, x2, y2 in page.marks():
         pen.line(x1, y1, x2, y2)
     side = "front" if links is None else "back (turn over the long edge)"
@@ -149,15 +155,16 @@ def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) ->
     from reportlab import rl_config
     from reportlab.pdfgen.canvas import Canvas
 
-    ((first, _),) = runs(
-        "x", ROMAN
-    )  # loads the face, so that no page begins with one that is not embedded
+    # loads the face, so that no page begins with one that is not embedded
+    ((first, _),) = runs("x", ROMAN)
     buffer = io.BytesIO()
+    # pictures as bytes: as letters they would be a quarter longer
     letters, rl_config.useA85 = (
         rl_config.useA85,
         0,
-    )  # pictures as bytes: as letters they would be a quarter longer
+    )
     try:
+        # invariant leaves out dates and random numbers: the same cards give the same bytes.
         canvas = Canvas(
             buffer,
             pagesize=(size[0] * MM, size[1] * MM),
@@ -176,21 +183,23 @@ def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) ->
 
 
 def _finished(drawn: bytes, trim: Box, bleed: Box, facts: Facts) -> bytes:
-    """With boxes, sRGB as the meaning of every colour, and ``facts``; the file's name for itself follows from its content."""
+    """With boxes, sRGB as the meaning of every colour, and ``facts``; the file's name for itself
+    follows from its content.
+    """
     import pikepdf
 
     with pikepdf.open(io.BytesIO(drawn)) as pdf:
         del pdf.docinfo
         profile = pdf.make_stream(raster.srgb(), N=3, Alternate=pikepdf.Name.DeviceRGB)
         space = pikepdf.Array([pikepdf.Name.ICCBased, profile])
+
+        # :Print shops cut by the boxes, and trust colours that have a profile.
         for page in pdf.pages:
             page.trimbox, page.bleedbox, page.cropbox = _points(trim), _points(bleed), page.mediabox
-            page.resources[pikepdf.Name.ColorSpace] = pikepdf.Dictionary(
-                DefaultRGB=space
-            )  # PDF 2.0, section 8.6.5.6
-            for picture in page.resources.get(
-                pikepdf.Name.XObject, pikepdf.Dictionary()
-            ).values():  # all are pictures
+            # PDF 2.0, section 8.6.5.6
+            page.resources[pikepdf.Name.ColorSpace] = pikepdf.Dictionary(DefaultRGB=space)
+            # all are pictures
+            for picture in page.resources.get(pikepdf.Name.XObject, pikepdf.Dictionary()).values():
                 picture[pikepdf.Name.ColorSpace] = space
         _tell(pdf, facts)
         out = io.BytesIO()
@@ -216,6 +225,8 @@ def _tell(pdf: Any, facts: Facts) -> None:
     import pikepdf
 
     pdf.Root.Lang = pikepdf.String("en")
+
+    # :--metadata none leaves the file without a word of its origin.
     if not facts.told():
         return
     pdf.Root.Metadata = pdf.make_stream(

@@ -18,11 +18,14 @@ def address(base_url: str, slug: str) -> str:
     """
     if not base_url:
         return ""
+
     try:
         parts = urlsplit(base_url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         good = False
+
+    # An address with a query or odd letters would scan on some telephones only.
     if (
         not good
         or len(base_url) > 200
@@ -31,13 +34,17 @@ def address(base_url: str, slug: str) -> str:
         or parts.fragment
     ):
         raise BadInput(
-            f"'{base_url[:80]}' is no address of a site: give --base-url one like https://me.github.io/jungle/"
+            f"'{base_url[:80]}' is no address of a site: give --base-url one like "
+            "https://me.github.io/jungle/"
         )
+
     return f"{base_url.rstrip('/')}/c/{quote(slug, safe='')}.html"
 
 
 def draw_qr(pen: Pen, text: str, box: Box) -> None:
-    """``text`` as a code that fills ``box``, its quiet zone included: as few modules as will do, and the best correction that they hold."""
+    """``text`` as a code that fills ``box``, its quiet zone included: as few modules as will do,
+    and the best correction that they hold.
+    """
     import segno
 
     rows = [bytes(row) for row in segno.make_qr(text, error="l", boost_error=True).matrix]
@@ -46,6 +53,5 @@ def draw_qr(pen: Pen, text: str, box: Box) -> None:
         y = box.y + box.height - (QUIET + number + 1) * module
         for run in re.finditer(rb"\x01+", row):
             x = box.x + (QUIET + run.start()) * module
-            pen.fill(
-                Box(x, y, (run.end() - run.start()) * module, 1.02 * module), BLACK
-            )  # no hair between the rows
+            # no hair between the rows
+            pen.fill(Box(x, y, (run.end() - run.start()) * module, 1.02 * module), BLACK)

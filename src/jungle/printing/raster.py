@@ -1,4 +1,6 @@
-"""Pictures for paper: enlarged to at least 300 pixels an inch, with a bleed that is mirrored, so that the knife takes nothing away."""
+"""Pictures for paper: enlarged to at least 300 pixels an inch, with a bleed that is mirrored, so
+that the knife takes nothing away.
+"""
 
 import io
 import math
@@ -37,7 +39,9 @@ def open_master(jungle: Path, card: Postcard) -> Image.Image:
 
 
 def enlarged(picture: Image.Image, width: float) -> Image.Image:
-    """Resampled (Lanczos) so that it has at least DENSITY pixels per mm when it is printed ``width`` mm wide."""
+    """Resampled (Lanczos) so that it has at least DENSITY pixels per mm when it is printed
+    ``width`` mm wide.
+    """
     wide = math.ceil(width * DENSITY)
     high = math.ceil(picture.height * width * DENSITY / picture.width)
     return picture.resize((wide, high), Image.Resampling.LANCZOS)
@@ -69,11 +73,12 @@ def jpeg(picture: Image.Image) -> bytes:
 
 @cache
 def srgb() -> bytes:
-    """An ICC profile of sRGB (IEC 61966-2-1) without the date of today in its header (ICC.1:2022, section 7.2.8)."""
+    """An ICC profile of sRGB (IEC 61966-2-1) without the date of today in its header (ICC.1:2022,
+    section 7.2.8).
+    """
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     made[24:36] = b"".join(number.to_bytes(2, "big") for number in (2026, 1, 1, 0, 0, 0))
-    made[8:12] = bytes(
-        (4, 0x20, 0, 0)
-    )  # nothing in it is younger than 4.2, which is what PDF 1.7 knows (ISO 32000-1, table 67)
+    # nothing in it is younger than 4.2, which is what PDF 1.7 knows (ISO 32000-1, table 67)
+    made[8:12] = bytes((4, 0x20, 0, 0))
     made[84:100] = bytes(16)  # the digest of the profile: 0 is "not computed"
     return bytes(made)

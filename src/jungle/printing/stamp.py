@@ -1,4 +1,6 @@
-"""What the post puts on a card: the stamp with the animal's portrait and name, and the postmark that cancels it."""
+"""What the post puts on a card: the stamp with the animal's portrait and name, and the postmark
+that cancels it.
+"""
 
 from PIL import Image
 
@@ -13,11 +15,15 @@ CANCEL: RGB = (0.16, 0.17, 0.22)  # ink of the post office
 
 
 def draw_stamp(pen: Pen, card: Postcard, picture: Image.Image, box: Box, scale: float) -> None:
-    """A perforated stamp of ``box``: the picture in two inks, and the name in the animals' script. ``scale``: of the card on paper."""
+    """A perforated stamp of ``box``: the picture in two inks, and the name in the animals' script.
+    ``scale``: of the card on paper.
+    """
     inks = tint(card.colours)
     pen.perforated(box, WHITE)
     inner = box.grown(-1.7)
     side = inner.width
+
+    # The picture takes a square, the names the strip below it.
     portrait = Box(inner.x, inner.y + inner.height - side, side, side)
     two = raster.duotone(picture, _bytes(inks.ink), _bytes(inks.pale))
     pen.picture(raster.jpeg(raster.enlarged(two, side * scale)), portrait)
@@ -47,16 +53,22 @@ def _bytes(colour: RGB) -> tuple[int, int, int]:
 def draw_postmark(
     pen: Pen, card: Postcard, x: float, y: float, radius: float, reach: float
 ) -> None:
-    """Two rings around (x, y) with place and date, and waves of ``reach`` mm that cancel the stamp."""
+    """Two rings around (x, y) with place and date, and waves of ``reach`` mm that cancel the
+    stamp.
+    """
     place, date = (clean(one, 60) for one in card.postmark)
+
     with pen.at(x, y, turn=-9):
         pen.circle(0, 0, radius, colour=CANCEL, thick=0.9)
         pen.circle(0, 0, 0.64 * radius, colour=CANCEL, thick=0.5)
+
+        # :The waves run over the stamp and onto the card: that is what cancels it.
         for line in range(4):
             pen.wave(radius + 0.8, (line - 1.1) * 0.4 * radius, reach, colour=CANCEL, thick=0.8)
         text, size = fit(place.upper(), DISPLAY, 6.0, 1.7 * radius, 4.0)
         pen.arc(0, 0, 0.72 * radius, text, DISPLAY, size, middle=90, colour=CANCEL)
         pen.arc(0, 0, 0.72 * radius, "JUNGLE POST", DISPLAY, 4.4, middle=-90, colour=CANCEL)
+
         lines = (
             [date]
             if width(date, DISPLAY, 5.5) <= 1.15 * radius

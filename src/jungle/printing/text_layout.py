@@ -1,6 +1,8 @@
-"""Letters for paper: any text becomes words that the shipped faces can print, measured and broken into lines.
+"""Letters for paper: any text becomes words that the shipped faces can print, measured and broken
+into lines.
 
-Sizes are in points, lengths in millimetres. HarfBuzz shapes every run, so that pairs are kerned and tone marks sit on their letters.
+Sizes are in points, lengths in millimetres. HarfBuzz shapes every run, so that pairs are kerned and
+tone marks sit on their letters.
 """
 
 import io
@@ -17,17 +19,19 @@ POINT = 25.4 / 72  # mm
 MISSING = "□"  # stands for what no face can print
 MARKS = 2  # on one letter; more are an attack on the lines above and below
 
-# Faces to try in turn; each chain ends with the one that has most letters. fonts/README.md says where they come from.
+# Faces to try in turn; each chain ends with the one that has most letters. fonts/README.md says
+# where they come from.
 Style = tuple[str, ...]
 ROMAN: Style = ("EBGaramond-Regular", "NotoSerif-Regular")
 ITALIC: Style = ("EBGaramond-Italic", *ROMAN)
 DISPLAY: Style = ("Fraunces-SemiBold", *ROMAN)
 DISPLAY_ITALIC: Style = ("Fraunces-Italic", *ITALIC)
 HAND: Style = ("Caveat-Medium", *ITALIC)
+# they have accented letters, but no anchors to put marks on
 STACKS_NO_MARKS = {
     "Fraunces-SemiBold",
     "Fraunces-Italic",
-}  # they have accented letters, but no anchors to put marks on
+}
 
 
 def need_libraries() -> None:
@@ -40,7 +44,9 @@ def need_libraries() -> None:
 
 
 def clean(text: str, most: int = 400) -> str:
-    """``text`` as one line of at most ``most`` characters: composed (NFC), without control or invisible characters and heaped marks."""
+    """``text`` as one line of at most ``most`` characters: composed (NFC), without control or
+    invisible characters and heaped marks.
+    """
     kept: list[str] = []
     marks = 0
     for character in unicodedata.normalize("NFC", text[: 4 * most]):
@@ -69,7 +75,9 @@ def _font(name: str) -> Any:
 
 
 def _prints(name: str, cluster: str) -> bool:
-    """Whether a face has a letter with its marks, in one piece or in parts that it can put together."""
+    """Whether a face has a letter with its marks, in one piece or in parts that it can put
+    together.
+    """
     known = _font(name).face.charToGlyph
     if all(ord(character) in known for character in cluster):
         return len(cluster) == 1 or name not in STACKS_NO_MARKS
@@ -91,9 +99,11 @@ def _clusters(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def runs(text: str, style: Style) -> tuple[tuple[str, str], ...]:
-    """``text`` as pairs (face, piece): in the first face that has all its letters; what that lacks from the next one, or MISSING.
+    """``text`` as pairs (face, piece): in the first face that has all its letters; what that lacks
+    from the next one, or MISSING.
 
-    A word is never set in two faces because of one letter that the finer one lacks, but signs, such as tone letters, may come from another.
+    A word is never set in two faces because of one letter that the finer one lacks, but signs, such
+    as tone letters, may come from another.
     """
     clusters = list(_clusters(text))
     letters = [one for one in clusters if one[0].isalpha()]
@@ -127,7 +137,9 @@ def width(text: str, style: Style, size: float) -> float:
 
 
 def fit(text: str, style: Style, size: float, room: float, least: float) -> tuple[str, float]:
-    """The text and the size at which it fits into ``room`` mm: shrunk to ``least`` points at most, then cut with an ellipsis."""
+    """The text and the size at which it fits into ``room`` mm: shrunk to ``least`` points at most,
+    then cut with an ellipsis.
+    """
     full = width(text, style, size)
     if full <= room:
         return text, size
@@ -137,7 +149,9 @@ def fit(text: str, style: Style, size: float, room: float, least: float) -> tupl
 
 
 def cut(text: str, style: Style, size: float, room: float) -> str:
-    """The text if it fits into ``room`` mm, else the longest beginning that fits with an ellipsis."""
+    """The text if it fits into ``room`` mm, else the longest beginning that fits with an
+    ellipsis.
+    """
     return text if width(text, style, size) <= room else _shortened(text, style, size, room)
 
 
@@ -152,7 +166,9 @@ def _shortened(text: str, style: Style, size: float, room: float) -> str:
 
 
 def wrap(text: str, style: Style, size: float, room: float, most: int) -> list[str]:
-    """At most ``most`` lines of ``room`` mm, broken between words; a longer word and a longer text are cut with an ellipsis."""
+    """At most ``most`` lines of ``room`` mm, broken between words; a longer word and a longer text
+    are cut with an ellipsis.
+    """
     lines: list[str] = []
     for word in text.split():
         if lines and width(f"{lines[-1]} {word}", style, size) <= room:

@@ -1,4 +1,6 @@
-"""The site: a folder of files that opens by double click and can be published as it is. Two builds from the same inputs are identical."""
+"""The site: a folder of files that opens by double click and can be published as it is. Two builds
+from the same inputs are identical.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +27,13 @@ from .worker_pool import results
 
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?")
 POSTCARDS, DICTIONARY = "postcards", "language/lexicon.json"
+# of every postcard, besides its picture
 FILES = (
     "call.flac",
     "call.opus",
     "call.m4a",
     "spectrogram.png",
-)  # of every postcard, besides its picture
+)
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -82,12 +85,15 @@ def build_site(
         shelf: the jungle's memory, where encoded pictures are kept.
 
     Raises:
-        BadInput: no postcard, a record or file that cannot be published, or an output folder that is not ours.
+        BadInput: no postcard, a record or file that cannot be published, or an output folder that
+            is not ours.
     """
     chosen, memory = settings or SiteSettings(), shelf or Shelf(jungle)
     if not cards:
         raise BadInput(f"There are no postcards in {jungle}: run  jungle make  first.")
     ledger = open_folder(out)
+
+    # From here on every text is safe to show: records may come from anybody.
     clean_cards = [clean_card(card) for card in cards]
     _refuse_twins(clean_cards)
     origins = _origins(jungle, clean_cards, chosen.metadata)
@@ -110,6 +116,8 @@ def build_site(
     for one, origin, name in zip(views, origins, pieces, strict=True):
         batches += outputs.media(one, origin, looks[name], name, site.title, memory)
     batches += outputs.texts(site, views)
+
+    # Only what is due is made, the heavy part of it in worker processes.
     change = bring_up_to_date(
         out,
         ledger,
@@ -117,6 +125,7 @@ def build_site(
         lambda due: results([(batch.make, batch.heavy) for batch in due], chosen.workers),
     )
     pages = sum(path.endswith(".html") for batch in batches for path in batch.paths)
+
     return SiteReport(
         out / "index.html",
         len(cards),
@@ -133,7 +142,8 @@ def _refuse_twins(cards: Sequence[Postcard]) -> None:
     for card in cards:
         if card.species.slug in known:
             raise BadInput(
-                f"Two postcards have the slug '{card.species.slug}': give each animal in jungle.toml its own."
+                f"Two postcards have the slug '{card.species.slug}': give each animal in "
+                "jungle.toml its own."
             )
         known.add(card.species.slug)
 
@@ -150,12 +160,16 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
     ]
     folders = [jungle / POSTCARDS / card.species.slug for card in cards]
     paths = [folder / name for folder, own in zip(folders, names, strict=True) for name in own]
+
+    # All digests in one pass, which remembers files that have not changed.
     known = dict(zip(paths, digests(paths, jungle / FOLDER), strict=True))
     for path, found in known.items():
         if not found:
             raise BadInput(
-                f"The postcard {path.parent} has no file '{path.name}' that can be read: run  jungle make  again."
+                f"The postcard {path.parent} has no file '{path.name}' that can be read: run  "
+                "jungle make  again."
             )
+
     return [
         Origin(folder, {name: known[folder / name] for name in own}, select(facts_of(card), level))
         for folder, own, card in zip(folders, names, cards, strict=True)
@@ -168,7 +182,9 @@ def _looks(
     shelf: Shelf,
     progress: Callable[[int], object],
 ) -> dict[str, Looks]:
-    """What is made of each picture, by its name on the shelf; what is not there yet is encoded, and kept at once."""
+    """What is made of each picture, by its name on the shelf; what is not there yet is encoded, and
+    kept at once.
+    """
     known = {name: shelf.get(name) for name in masters}
     found = {name: looks_of(packed) for name, packed in known.items() if packed is not None}
     progress(len(found))
@@ -189,7 +205,8 @@ def check_address(base: str) -> None:
     """
     if base and not ADDRESS.fullmatch(base):
         raise BadInput(
-            f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend --base-url or jungle.toml."
+            f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend "
+            "--base-url or jungle.toml."
         )
 
 
@@ -197,6 +214,7 @@ def _site_view(jungle: Path, cards: Sequence[Postcard], settings: SiteSettings) 
     base = settings.base_url
     check_address(base)
 
+    # What a model card says is shown, too, and is cleaned like any other text.
     def pairs(rows: Pairs) -> Pairs:
         return tuple((clean(label, LINE), clean(value, MESSAGE)) for label, value in rows)
 

@@ -1,7 +1,10 @@
-"""What a static host such as GitHub Pages would break, found before it is uploaded; and what a page weighs.
+"""What a static host such as GitHub Pages would break, found before it is uploaded; and what a page
+weighs.
 
-Limits: docs.github.com, "About large files on GitHub" (100 MB a file) and "GitHub Pages limits" (1 GB a site). Git LFS is not resolved
-by Pages: visitors would get the text of the pointer. Hosts tell upper from lower case, and many disks do not.
+Limits: docs.github.com, "About large files on GitHub" (100 MB a file) and "GitHub Pages limits" (1
+GB a site). Git LFS is not resolved
+by Pages: visitors would get the text of the pointer. Hosts tell upper from lower case, and many
+disks do not.
 """
 
 import gzip
@@ -21,14 +24,15 @@ from .incremental import LEDGER, PARTS
 FILE_LIMIT, SITE_LIMIT = 100 * 2**20, 10**9  # bytes
 POINTER = b"version https://git-lfs.github.com/spec/"
 KINDS = {
-    "HTML": (".html", ".xml"), "CSS": (".css",), "JavaScript": (".js",), "fonts": (".woff2", ".woff", ".ttf", ".otf"),
-    "pictures": (".avif", ".webp", ".jpg", ".jpeg", ".png", ".svg", ".gif"), "audio": (".flac", ".opus", ".m4a", ".ogg", ".mp3", ".wav"),
+    "HTML": (".html", ".xml"), "CSS": (".css",), "JavaScript": (".js",),
+    "fonts": (".woff2", ".woff", ".ttf", ".otf"),
+    "pictures": (".avif", ".webp", ".jpg", ".jpeg", ".png", ".svg", ".gif"),
+    "audio": (".flac", ".opus", ".m4a", ".ogg", ".mp3", ".wav"),
 }  # fmt: skip
 PACKED = ("HTML", "CSS", "JavaScript", "other")  # kinds that hosts compress
 ADDRESSES = {"href", "src", "srcset", "poster", "data-script"}
-URL = re.compile(
-    r"""url\(\s*(?:(?P<mark>["'])(?P<quoted>.*?)(?P=mark)|(?P<bare>[^"')\s]+))\s*\)"""
-)  # CSS Values 4, section 4.5
+# CSS Values 4, section 4.5
+URL = re.compile(r"""url\(\s*(?:(?P<mark>["'])(?P<quoted>.*?)(?P=mark)|(?P<bare>[^"')\s]+))\s*\)""")
 ROOTED = {"data-script"}  # attributes with paths from the site's root, whatever page they are on
 
 
@@ -57,7 +61,9 @@ class Inspection:
 
     problems: tuple[Problem, ...]
     budget: tuple[Weight, ...]
-    first: int  # bytes on the wire before the first interaction, at most: page, style, script, all fonts, pictures that are not lazy
+    # bytes on the wire before the first interaction, at most: page, style, script, all fonts,
+    # pictures that are not lazy
+    first: int
 
     def table(self) -> list[str]:
         """The size budget as lines for people."""
@@ -76,6 +82,7 @@ class Inspection:
             f"{row.kind:12} {row.files:7,} {row.raw / 1000:9,.1f} {row.packed / 1000:9,.1f}"
             for row in rows
         ]
+
         return [*lines, f"Before the first interaction: at most {self.first / 1000:,.0f} kB."]
 
 
@@ -89,8 +96,10 @@ def check_site(folder: Path) -> Inspection:
         raise BadInput(
             f"There is no index.html in {folder}, so it is no site: run  jungle site  first."
         )
+
     problems: list[Problem] = []
     files: dict[str, Path] = {}
+
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
@@ -99,14 +108,19 @@ def check_site(folder: Path) -> Inspection:
             )
         else:
             files[name] = path
+
     problems += _sizes(files)
     problems += _names(files)
+
+    # GitHub Pages tells upper from lower case, many people's disks do not.
     lower = {name.lower(): name for name in files}
+
     for name, path in files.items():
         if path.suffix in (".html", ".css"):
             problems += _links(
                 name, path.read_text(encoding="utf-8", errors="replace"), files, lower
             )
+
     if b"og:image" not in files["index.html"].read_bytes():
         problems.append(
             Problem(
@@ -115,6 +129,7 @@ def check_site(folder: Path) -> Inspection:
                 "warning",
             )
         )
+
     return Inspection(tuple(problems), _budget(files), _first(files))
 
 
@@ -127,6 +142,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _sizes(files: Mapping[str, Path]) -> Iterator[Problem]:
     total = 0
+
     for name, path in files.items():
         size = path.stat().st_size
         total += size
@@ -136,11 +152,14 @@ def _sizes(files: Mapping[str, Path]) -> Iterator[Problem]:
                 f"has {size / 2**20:,.0f} MiB, and the limit of a file is {FILE_LIMIT // 2**20}",
             )
         with path.open("rb") as file:
+            # Hosts serve the pointer, not the file: every picture would be broken.
             if file.read(len(POINTER)) == POINTER:
                 yield Problem(
                     name,
-                    "is a pointer of Git LFS, which visitors would get as it is: keep the site out of LFS",
+                    "is a pointer of Git LFS, which visitors would get as it is: keep the site out "
+                    "of LFS",
                 )
+
     if total > SITE_LIMIT:
         yield Problem(
             ".",
@@ -186,6 +205,9 @@ class _Addresses(HTMLParser):
             self.found += [(name, one) for one in addresses]
             if tag == "source" and name == "srcset":
                 self.sources.append(addresses[-1])
+
+        # :What is fetched before the first interaction is what an eager picture takes: its last
+        # source.
         if tag == "picture":
             self.sources = []
         elif tag == "img":
@@ -219,21 +241,28 @@ def _links(
         except ValueError:
             yield Problem(page, f"has the address '{address}', which cannot be read")
             continue
+
         if parts.scheme or not parts.path:
             continue
+
         if address.startswith("/"):
             yield Problem(
                 page,
-                f"has the absolute path '{address}', which breaks in a sub-folder of a host: make it relative",
+                f"has the absolute path '{address}', which breaks in a sub-folder of a host: make "
+                "it relative",
             )
             continue
+
+        # Search and share cards name paths from the root of the site, pages from their own folder.
         target = _target("" if attribute in ROOTED else page, unquote(parts.path))
         if target in files:
             continue
+
         if target.lower() in lower:
             yield Problem(
                 page,
-                f"leads to '{address}', but the file is called '{lower[target.lower()]}': upper and lower case count",
+                f"leads to '{address}', but the file is called '{lower[target.lower()]}': upper "
+                "and lower case count",
             )
         else:
             yield Problem(page, f"leads to '{address}', which does not exist")

@@ -7,19 +7,22 @@ from ..records import Postcard
 
 Pairs = tuple[tuple[str, str], ...]
 
+# hash of the weights: their model card
 SHIPPED = {
     "50639433c87ca2fa": "photo64",
     "57b1b087589f54b0": "call",
-}  # hash of the weights: their model card
+}
 DATA = {
     "photo64": (
         (
             "Photos",
-            "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no licence stated",
+            "PyImageSearch's animals set (with cats and dogs of Asirra, pandas of ImageNet), no "
+            "licence stated",
         ),
         (
             "Photos",
-            "InputBlackBoxOutput/popular-animals-dataset, gathered from the web (MIT by its repository)",
+            "InputBlackBoxOutput/popular-animals-dataset, gathered from the web (MIT by its "
+            "repository)",
         ),
         ("Photos", "Caltech-101 (CC BY 4.0 by its dataset card)"),
         ("Photos", "the photo part of PACS, no licence stated"),

@@ -9,8 +9,8 @@ from .sanitize import LINE, NAME, clean
 from .views import Entry
 
 KINDS = {
-    "N": "noun", "A": "quality", "Q": "quantity", "I": "verb", "T": "verb with an object", "P": "relation", "D": "adverb",
-    "C": "connective", "X": "call",
+    "N": "noun", "A": "quality", "Q": "quantity", "I": "verb", "T": "verb with an object",
+    "P": "relation", "D": "adverb", "C": "connective", "X": "call",
 }  # fmt: skip
 
 
@@ -39,4 +39,6 @@ def entries(where: Path) -> tuple[Entry, ...]:
         raise BadInput(
             f"The dictionary {where} is damaged ({error}): run  jungle language  again."
         ) from None
+
+    # As people look for words: accents and case do not count.
     return tuple(sorted(found, key=lambda entry: (folded(entry.word), entry.word, entry.english)))

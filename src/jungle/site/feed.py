@@ -1,4 +1,6 @@
-"""An Atom feed of the jungle (RFC 4287): the same bytes for the same postcards, because its dates are those of the postmarks."""
+"""An Atom feed of the jungle (RFC 4287): the same bytes for the same postcards, because its dates
+are those of the postmarks.
+"""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ LONGEST = 60  # entries
 
 
 def moment(date: str) -> str:
-    """A postmark's date such as "12 Mar" or "3 August 2027" at noon, as RFC 3339; the first of the year where it is none."""
+    """A postmark's date such as "12 Mar" or "3 August 2027" at noon, as RFC 3339; the first of the
+    year where it is none.
+    """
     found = re.search(r"(\d{1,2}) ([A-Za-z]{3})[a-z]*(?: (\d{4}))?", date)
     month = found[2].lower() if found else ""
     if found is None or month not in MONTHS or not 1 <= int(found[1]) <= 28:
@@ -23,7 +27,9 @@ def moment(date: str) -> str:
 
 
 def feed(site: SiteView, cards: Sequence[CardView]) -> bytes:
-    """The newest cards as Atom. Without a base address links are relative, and readers have to know where the feed came from."""
+    """The newest cards as Atom. Without a base address links are relative, and readers have to know
+    where the feed came from.
+    """
     shown = list(cards[-LONGEST:])[::-1]
     root = ElementTree.Element("feed", xmlns=SPACE)
     _text(root, "id", site.base_url or _urn(site.title, *(card.id for card in cards)))
@@ -39,6 +45,8 @@ def feed(site: SiteView, cards: Sequence[CardView]) -> bytes:
     )
     author = ElementTree.SubElement(root, "author")
     _text(author, "name", site.title)
+
+    # :The newest first, with ids that stay when the title changes.
     for card in shown:
         entry = ElementTree.SubElement(root, "entry")
         _text(
@@ -54,8 +62,10 @@ def feed(site: SiteView, cards: Sequence[CardView]) -> bytes:
             entry, "link", rel="alternate", type="text/html", href=f"{site.base_url}{card.page}"
         )
         _text(entry, "summary", f"{card.card.alt} {card.card.notes}")
+
     ElementTree.indent(root, " ")
     body: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
     return body + b"\n"
 
 

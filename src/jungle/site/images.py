@@ -1,6 +1,8 @@
-"""The pictures of a card as a page loads them, made once: a ladder of files, a tiny placeholder and a tint.
+"""The pictures of a card as a page loads them, made once: a ladder of files, a tiny placeholder and
+a tint.
 
-The encoder is a value of its own, so that the search for the smallest file that looks right can be replaced by fixed qualities.
+The encoder is a value of its own, so that the search for the smallest file that looks right can be
+replaced by fixed qualities.
 """
 
 import dataclasses
@@ -24,7 +26,9 @@ ENDINGS: dict[Form, str] = {"avif": "avif", "webp": "webp", "jpeg": "jpg", "png"
 
 
 class Encoder(Protocol):
-    """Makes the files of one picture. It must be picklable, and the same picture must give the same bytes."""
+    """Makes the files of one picture. It must be picklable, and the same picture must give the same
+    bytes.
+    """
 
     @property
     def version(self) -> str:
@@ -38,7 +42,8 @@ class Encoder(Protocol):
 class Searched:
     """The encoder of what is published: the smallest files that keep enough of the picture.
 
-    Browsers that know no AVIF are few, and get the widest WebP alone: 50 cards have to stay under 15 MB.
+    Browsers that know no AVIF are few, and get the widest WebP alone: 50 cards have to stay under
+    15 MB.
     """
 
     crisp: bool = False  # for a picture that was enlarged by copying pixels
@@ -117,7 +122,8 @@ def opened(path: Path) -> Image.Image:
         with Image.open(path, formats=("PNG",)) as picture:
             if max(picture.size) > MOST:
                 raise BadInput(
-                    f"{path} is {picture.width} pixels wide and {picture.height} high: a site shows at most {MOST}."
+                    f"{path} is {picture.width} pixels wide and {picture.height} high: a site "
+                    f"shows at most {MOST}."
                 )
             return picture.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -1,8 +1,10 @@
-"""A folder of files that is brought up to date: what did not change is not made again, what is no longer wanted is removed.
+"""A folder of files that is brought up to date: what did not change is not made again, what is no
+longer wanted is removed.
 
-``build.json`` in the folder lists each file with a digest of what it was made from. It is the mark of a folder that we may write to,
-and the only list of files that are ever removed. While files are being replaced, it says so of each: whenever the work is cut off,
-every file is whole, and the next run goes on where it stopped.
+``build.json`` in the folder lists each file with a digest of what it was made from. It is the mark
+of a folder that we may write to, and the only list of files that are ever removed. While files are
+being replaced, it says so of each: whenever the work is cut off, every file is whole, and the next
+run goes on where it stopped.
 """
 
 import json
@@ -19,13 +21,14 @@ from ..storage.atomic import make_folder, write_json
 LEDGER = "build.json"
 FORM = 1  # of that file
 PARTS = ".parts"  # folder of files that are being written
+# what people keep beside a site
 OWN = (
     ".git",
     ".gitattributes",
     ".gitignore",
     "CNAME",
     ".DS_Store",
-)  # what people keep beside a site
+)
 SAFE = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}\.?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -33,8 +36,9 @@ SAFE = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}\.?[A-Za-z0-9][A-Za
 class Batch:
     """Files that are made together, from the same things.
 
-    ``make`` gives their bytes in the order of ``paths``; it runs in another process where ``heavy`` and there is one, so that it has to
-    be a module's function with its arguments (``functools.partial``).
+    ``make`` gives their bytes in the order of ``paths``; it runs in another process where ``heavy``
+    and there is one, so that it has to be a module's function with its arguments
+    (``functools.partial``).
     """
 
     paths: tuple[str, ...]  # relative to the folder, with "/"
@@ -69,33 +73,44 @@ def open_folder(folder: Path) -> Ledger:
     """The ledger of a folder that we may write to; an empty one for a folder that is new or empty.
 
     Raises:
-        BadInput: the folder is somebody's home, the root, or holds files that we did not make and no ledger.
+        BadInput: the folder is somebody's home, the root, or holds files that we did not make and
+            no ledger.
     """
     folder = folder.resolve()
     if folder in (Path(folder.anchor), Path.home().resolve()):
         raise BadInput(
             f"A site is not written into {folder}: choose a folder of its own with --out."
         )
+
     if not folder.exists():
         return Ledger()
+
     if not folder.is_dir():
         raise BadInput(
-            f"Cannot write a site to {folder} (it is not a folder): choose another place with --out."
+            f"Cannot write a site to {folder} (it is not a folder): choose another place with "
+            "--out."
         )
+
+    # A folder with files of somebody else's is never written into.
     ledger = _read(folder)
     if ledger is None:
         foreign = sorted(path.name for path in folder.iterdir() if path.name not in (*OWN, PARTS))
         if foreign:
             raise BadInput(
-                f"The folder {folder} holds '{foreign[0]}' and no {LEDGER}, so it is not a site of ours: choose another one with --out."
+                f"The folder {folder} holds '{foreign[0]}' and no {LEDGER}, so it is not a site of "
+                "ours: choose another one with --out."
             )
         return Ledger()
+
     return ledger
 
 
 def _read(folder: Path) -> Ledger | None:
-    """The ledger in a folder; None where there is none. Paths in it are not trusted: files will be removed by them."""
+    """The ledger in a folder; None where there is none. Paths in it are not trusted: files will be
+    removed by them.
+    """
     where = folder / LEDGER
+
     try:
         value = json.loads(where.read_text(encoding="utf-8"))
         files = {path: (str(key), int(size)) for path, (key, size) in value["files"].items()}
@@ -106,10 +121,14 @@ def _read(folder: Path) -> Ledger | None:
         raise BadInput(
             f"{where} is damaged: delete the folder {folder}, and the site is made anew."
         ) from None
+
+    # Paths are taken from a file that anybody could have edited: only plain relative ones are
+    # believed.
     if form != FORM or not all(SAFE.fullmatch(path) for path in files):
         raise BadInput(
             f"{where} is of another version: delete the folder {folder}, and the site is made anew."
         )
+
     return Ledger(files)
 
 
@@ -133,7 +152,8 @@ def bring_up_to_date(
     Args:
         folder: where to.
         ledger: of :func:`open_folder`.
-        batches: all files that the folder shall have, in the order in which they are written: what others link to comes first.
+        batches: all files that the folder shall have, in the order in which they are written: what
+            others link to comes first.
         run: makes what has to be made.
 
     Raises:
@@ -147,10 +167,13 @@ def bring_up_to_date(
         for batch in batches
         if not all(_is_there(folder, path, batch.key, ledger) for path in batch.paths)
     ]
+
     changed, written = {path for batch in due for path in batch.paths}, 0
     if changed or stale:
         _refuse_foreign(folder, changed, ledger)
         shutil.rmtree(folder / PARTS, ignore_errors=True)
+
+        # Noted as unfinished before anything is written: after a crash just these are made again.
         ledger.files |= dict.fromkeys(changed, ("", 0))
         ledger.save(make_folder(folder))
         written = _write_all(folder, ledger, due, run)
@@ -159,7 +182,9 @@ def bring_up_to_date(
         ledger.files = {path: ledger.files[path] for path in wanted}
         ledger.save(folder)
         shutil.rmtree(folder / PARTS, ignore_errors=True)
+
     size = sum(entry[1] for entry in ledger.files.values())
+
     return Change(written, len(wanted) - written, len(stale), size)
 
 
@@ -185,12 +210,16 @@ def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: Ledger) -> Non
     ):
         if (folder / name).is_symlink():
             raise BadInput(
-                f"{folder / name} is a link, and a site is not written through links: delete it, or choose another --out."
+                f"{folder / name} is a link, and a site is not written through links: delete it, "
+                "or choose another --out."
             )
+
+    # :What we did not write, we do not overwrite.
     for path in sorted(changed):
         if path not in ledger.files and os.path.lexists(folder / path):
             raise BadInput(
-                f"{folder / path} is in the way, and we did not make it: move it, or choose another --out."
+                f"{folder / path} is in the way, and we did not make it: move it, or choose "
+                "another --out."
             )
 
 
@@ -207,7 +236,8 @@ def _write_all(folder: Path, ledger: Ledger, due: Sequence[Batch], run: Runner) 
 def _put(path: Path, data: bytes, part: Path) -> bool:
     """Write and rename; whether there was anything to write.
 
-    Nothing waits for the disk: after a power cut a file may be empty, and its size is then not that of the ledger.
+    Nothing waits for the disk: after a power cut a file may be empty, and its size is then not that
+    of the ledger.
     """
     try:
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
@@ -217,7 +247,8 @@ def _put(path: Path, data: bytes, part: Path) -> bool:
         part.replace(path)
     except OSError as error:
         raise BadInput(
-            f"Cannot write {path} ({error.strerror or error}): free some space or choose another place with --out."
+            f"Cannot write {path} ({error.strerror or error}): free some space or choose another "
+            "place with --out."
         ) from None
     return True
 
@@ -229,5 +260,6 @@ def _remove(folder: Path, path: str) -> None:
             (folder / path).parent.rmdir()
     except OSError as error:
         raise BadInput(
-            f"Cannot remove {folder / path} ({error.strerror or error}): delete it by hand and run the same command again."
+            f"Cannot remove {folder / path} ({error.strerror or error}): delete it by hand and run "
+            "the same command again."
         ) from None

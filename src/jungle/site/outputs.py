@@ -31,7 +31,9 @@ LIBRARY = f"Pillow {PIL.__version__}"  # with the encoders that come with it
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The folder of a postcard, the digests of its files by name, and what its pictures tell of themselves."""
+    """The folder of a postcard, the digests of its files by name, and what its pictures tell of
+    themselves.
+    """
 
     folder: Path
     digests: Mapping[str, str]
@@ -69,6 +71,7 @@ def media(
         key,
         partial(renditions.spectrogram, origin.folder / "spectrogram.png", origin.facts),
     )
+
     for path, file in (
         (one.call.opus, "call.opus"),
         (one.call.m4a, "call.m4a"),
@@ -76,14 +79,18 @@ def media(
     ):
         if path:
             yield Batch((path,), origin.digests[file], partial(_copy, origin.folder / file))
+
+    # A master without losses is published where no rendition is one.
     if one.picture.master not in {file.path(name) for file in looks.files}:
         key = digest(origin.digests[master], told)
         yield Batch((one.picture.master,), key, partial(renditions.lossless, source, origin.facts))
+
     yield Batch(
         (one.call.script,),
         origin.digests["call.flac"],
         partial(_call_script, name, origin.folder / "call.flac"),
     )
+
     if one.call.voices:
         files = [phrase.file for phrase in one.card.phrases]
         key = digest([origin.digests.get(file, "") for file in files])
@@ -100,7 +107,8 @@ def _renditions(shelf: Shelf, piece: str, facts: Facts) -> list[bytes]:
     packed = shelf.get(piece)
     if packed is None:
         raise BadInput(
-            f"The memory in {shelf.folder} was deleted while it was used: run the same command again."
+            f"The memory in {shelf.folder} was deleted while it was used: run the same command "
+            "again."
         )
     return renditions.unpacked(packed, facts)
 
@@ -130,6 +138,8 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
     """Scripts, pages, search and feed, the files that others link to first."""
     about = digest(templates_digest(), script_json(_plain(site)), __version__)
     told: list[bytes] = []
+
+    # A page names its neighbours, so its key holds all three.
     for place, one in enumerate(cards):
         neighbours = cards[place - 1], cards[(place + 1) % len(cards)]
         told.append(
@@ -140,19 +150,23 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
             )
         )
         yield _ready(one.script, told[-1])
+
     for place, one in enumerate(cards):
         around = (told[place - 1], told[place], told[(place + 1) % len(cards)])
         yield Batch((one.page,), digest(about, *around), partial(_card_page, site, cards, place))
+
     yield _ready(
         "search.js", put("search", "all", [search_row(one, volume_of(site, one)) for one in cards])
     )
     yield _ready("feed.xml", feed(site, cards))
     for name in PAGES:
         yield Batch((name,), digest(about, name), partial(_page, name, site))
+
     for number, name in enumerate(site.volumes, 1):
         shown = sections(cards, number)
         key = digest(about, number, *(told[one.number - 1] for section in shown for one in section))
         yield Batch((name,), key, partial(_index, site, shown, number))
+
     yield _ready(".nojekyll", b"")
 
 

@@ -19,9 +19,14 @@ def publish(
 ) -> Path:
     """The site of these cards in ``out``/site; returns its first page."""
     settings = SiteSettings(
-        title=wishes.title, world=wishes.world, base_url=wishes.base_url, metadata=wishes.metadata,
-        models=credits.models(cards), credits=credits.credits_of(cards), ledger=counted(cards, wishes.sketches, TAKES),
-    )  # fmt: skip
+        title=wishes.title,
+        world=wishes.world,
+        base_url=wishes.base_url,
+        metadata=wishes.metadata,
+        models=credits.models(cards),
+        credits=credits.credits_of(cards),
+        ledger=counted(cards, wishes.sketches, TAKES),
+    )
     return build_site(
         out, cards, out / SITE, settings, lambda done: progress("page", done), shelf
     ).index

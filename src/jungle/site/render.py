@@ -36,7 +36,9 @@ def _files(folder: str) -> dict[str, bytes]:
 
 @cache
 def environment() -> Environment:
-    """Templates in which every value is escaped, and a name that is not defined is an error and not nothing."""
+    """Templates in which every value is escaped, and a name that is not defined is an error and not
+    nothing.
+    """
     texts = {name: data.decode() for name, data in _files(TEMPLATES).items()}
     return Environment(
         loader=DictLoader(texts),
@@ -60,7 +62,9 @@ def page(template: str, **values: Any) -> bytes:
 
 
 def script_json(value: Any) -> str:
-    """JSON that is also a JavaScript expression, and cannot end or open an element or comment in HTML around it."""
+    """JSON that is also a JavaScript expression, and cannot end or open an element or comment in
+    HTML around it.
+    """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return (
         text.replace("<", "\\u003c")
@@ -71,7 +75,9 @@ def script_json(value: Any) -> str:
 
 
 def put(kind: str, name: str, value: Any) -> bytes:
-    """A classic script that hands a value to the page: it works from a disk, where pages may not read files."""
+    """A classic script that hands a value to the page: it works from a disk, where pages may not
+    read files.
+    """
     return f"JUNGLE.put({script_json(kind)},{script_json(name)},{script_json(value)});\n".encode()
 
 

@@ -1,7 +1,8 @@
-"""The border of the site: texts that people and language models wrote become plain lines, and names and paths are checked.
+"""The border of the site: texts that people and language models wrote become plain lines, and names
+and paths are checked.
 
-What is left of a text is still hostile, and is escaped wherever it is printed; but it cannot turn a line around, hide letters, break
-JSON or XML, or be longer than a postcard is wide.
+What is left of a text is still hostile, and is escaped wherever it is printed; but it cannot turn a
+line around, hide letters, break JSON or XML, or be longer than a postcard is wide.
 """
 
 import dataclasses
@@ -19,22 +20,27 @@ FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HEX = re.compile(r"#[0-9a-fA-F]{6}")
 PATH = re.compile(r"[MmLlHhVvCcSsQqTtAaZz0-9eE ,.+-]*")  # SVG path data
 
-# Cc control, Cf format (bidirectional controls, zero width, joiners, tags), Cs surrogates, Co private, Cn unassigned and noncharacters
+# Cc control, Cf format (bidirectional controls, zero width, joiners, tags), Cs surrogates, Co
+# private, Cn unassigned and noncharacters
 DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
 def clean(text: str, most: int = LINE) -> str:
-    """``text`` as one line of at most ``most`` characters: NFC, single spaces, nothing invisible; the rest is replaced by an ellipsis.
+    """``text`` as one line of at most ``most`` characters: NFC, single spaces, nothing invisible;
+    the rest is replaced by an ellipsis.
 
-    Unicode Standard Annex 15 (normal forms); the dropped categories are those of Unicode 15, section 4.5.
+    Unicode Standard Annex 15 (normal forms); the dropped categories are those of Unicode 15,
+    section 4.5.
 
     Raises:
         BadInput: it is no text.
     """
     if not isinstance(text, str):
         raise BadInput(
-            f"The record of a postcard has {text!r:.80} in place of a text: make that postcard again."
+            f"The record of a postcard has {text!r:.80} in place of a text: make that postcard "
+            "again."
         )
+
     if (
         len(text) <= most
         and text.isascii()
@@ -42,14 +48,19 @@ def clean(text: str, most: int = LINE) -> str:
         and text == " ".join(text.split())
     ):
         return text
+
+    # Cut first: a text of megabytes must not cost seconds.
     spaced = re.sub(r"\s+", " ", text[: 20 * most])  # with U+2028, U+2029 and U+0085
     kept, marks = [], 0
+
     for character in unicodedata.normalize("NFC", spaced):
         category = unicodedata.category(character)
         marks = marks + 1 if category in ("Mn", "Me") else 0
         if category not in DROPPED and marks <= MARKS:
             kept.append(character)
+
     line = " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
@@ -64,6 +75,8 @@ def clean_card(card: Postcard) -> Postcard:
         raise BadInput(
             f"The slug {slug!r:.80} cannot be part of an address: use up to 64 of a-z, 0-9 and '-'."
         )
+
+    # Every field is named, so that a new one cannot slip through unseen.
     return dataclasses.replace(
         card,
         species=_species(card.species),
@@ -91,7 +104,8 @@ def clean_card(card: Postcard) -> Postcard:
 def _fits(pattern: re.Pattern[str], text: str, what: str, slug: str) -> str:
     if not pattern.fullmatch(text):
         raise BadInput(
-            f"The record of '{slug}' has the {what} {text!r:.80}, which cannot be published: make that postcard again."
+            f"The record of '{slug}' has the {what} {text!r:.80}, which cannot be published: make "
+            "that postcard again."
         )
     return text
 
@@ -168,5 +182,6 @@ def _whole(numbers: tuple[float, ...], slug: str) -> None:
             or not math.isfinite(number)
         ):
             raise BadInput(
-                f"The record of '{slug}' has {number!r:.80} in place of a number: make that postcard again."
+                f"The record of '{slug}' has {number!r:.80} in place of a number: make that "
+                "postcard again."
             )

@@ -1,4 +1,6 @@
-"""The picture that messengers show beside a link: 1200 x 630 pixels (Open Graph), the animal on paper with its names."""
+"""The picture that messengers show beside a link: 1200 x 630 pixels (Open Graph), the animal on
+paper with its names.
+"""
 
 import re
 from functools import cache
@@ -46,6 +48,8 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
         outline="#ddd3bd",
     )
     sheet.paste(picture, (x, y))
+
+    # The right half belongs to the names, from the largest down.
     left, room = 2 * MARGIN + SQUARE, SIZE[0] - 3 * MARGIN - SQUARE
     top = 96 + _written(draw, (left, 96), words.name, DISPLAY, 68, room, INK, lines=2)
     top += 10 + _written(draw, (left, top + 10), words.binomial, ITALIC, 36, room, FADED)
@@ -54,15 +58,15 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
     _written(draw, (left, SIZE[1] - 96), words.title, ITALIC, 28, room, FADED)
     buffer = BytesIO()
     sheet.save(buffer, "JPEG", quality=52, progressive=True, optimize=True)
+
     return [stamp(buffer.getvalue(), facts)]
 
 
 @cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     data = resources.files("jungle.printing").joinpath("fonts", f"{name}.ttf").read_bytes()
-    return ImageFont.truetype(
-        BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC
-    )  # the other engine is not on every machine
+    # the other engine is not on every machine
+    return ImageFont.truetype(BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
@@ -90,13 +94,19 @@ def _written(
     ink: str,
     lines: int = 1,
 ) -> int:
-    """Write a text, shrunk to two thirds at most, broken into lines, then cut; returns the height that it takes."""
+    """Write a text, shrunk to two thirds at most, broken into lines, then cut; returns the height
+    that it takes.
+    """
     face = _face(text, name)
+
     for smaller in range(size, size * 2 // 3, -4):
         rows = _rows(text, _font(face, smaller), room)
         if len(rows) <= lines and all(_font(face, smaller).getlength(row) <= room for row in rows):
             break
+
+    # What is still too long at two thirds of the size is cut.
     font = _font(face, smaller)
+
     for number, row in enumerate(rows[:lines]):
         more = number == lines - 1 and len(rows) > lines
         draw.text(
@@ -105,6 +115,7 @@ def _written(
             fill=ink,
             font=font,
         )
+
     return min(len(rows), lines) * smaller * 6 // 5
 
 
@@ -127,13 +138,16 @@ def _cut(row: str, font: ImageFont.FreeTypeFont, room: int) -> str:
 def _drawn(
     sheet: Image.Image, place: tuple[int, int], glyphs: Glyphs, room: int, height: int
 ) -> int:
-    """Draw glyphs as strokes; returns their height. The scripts of the jungle are made of straight lines."""
+    """Draw glyphs as strokes; returns their height. The scripts of the jungle are made of straight
+    lines.
+    """
     if not glyphs.paths or glyphs.width <= 0 or glyphs.height <= 0:
         return 0
     scale = min(height / glyphs.height, room / glyphs.width) * SMOOTH
     size = (max(1, round(glyphs.width * scale)), max(1, round(glyphs.height * scale)))
     mask = Image.new("L", (min(size[0], room * SMOOTH), min(size[1], height * SMOOTH)))
     pen = ImageDraw.Draw(mask)
+
     for path in glyphs.paths:
         last = (0.0, 0.0)
         for kind, x, y in MOVE.findall(path):
@@ -141,8 +155,11 @@ def _drawn(
             if kind == "L":
                 pen.line((last, point), fill=255, width=max(1, round(2.4 * scale)), joint="curve")
             last = point
+
+    # Drawn larger and averaged: Pillow's lines have no smooth edges.
     small = mask.resize(
         (max(1, mask.width // SMOOTH), max(1, mask.height // SMOOTH)), Image.Resampling.LANCZOS
     )
     sheet.paste(INK, (*place, place[0] + small.width, place[1] + small.height), small)
+
     return small.height

@@ -1,4 +1,6 @@
-"""From a postcard to what a page shows of it: paths, facts in words, phrases cut into words, and the JSON for the dialog."""
+"""From a postcard to what a page shows of it: paths, facts in words, phrases cut into words, and
+the JSON for the dialog.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -37,6 +39,8 @@ def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: b
         prompts: whether prompts are told.
     """
     name = card.species.slug
+
+    # Paths are built here, once, for templates and scripts alike.
     return CardView(
         id=name,
         number=number,
@@ -56,6 +60,7 @@ def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: b
 
 
 def _picture(name: str, looks: Looks, masters: bool) -> PictureView:
+    # A browser takes the first form that it knows: the order is that of the ladder.
     forms = dict.fromkeys(one.form for one in looks.files)
     sources = tuple(
         Source(
@@ -90,7 +95,9 @@ def _call(card: Postcard, masters: bool) -> CallView:
 
 
 def _phrase(one: Phrase) -> PhraseView:
-    """The words stand over their glosses only where the lines have as many parts as the text has words."""
+    """The words stand over their glosses only where the lines have as many parts as the text has
+    words.
+    """
     lines = [line.split() for line in (one.text, one.parts, one.gloss, one.ipa)]
     even = [line if len(line) == len(lines[0]) else [""] * len(lines[0]) for line in lines]
     words = tuple(Word(*parts) for parts in zip(*even, strict=True))
@@ -112,7 +119,8 @@ def facts(card: Postcard, prompts: bool) -> tuple[tuple[str, str], ...]:
         ("Mixed from", in_words(card.species.mix)),
         (
             "Picture",
-            f"{picture.steps} steps of {picture.solver}, guidance {picture.guidance:g}, {picture.width} x {picture.height} pixels",
+            f"{picture.steps} steps of {picture.solver}, guidance {picture.guidance:g}, "
+            f"{picture.width} x {picture.height} pixels",
         ),
         ("Picture model", picture.model),
         ("Call", f"{call.engine}, take {call.take}, seed {call.seed}"),
@@ -122,11 +130,15 @@ def facts(card: Postcard, prompts: bool) -> tuple[tuple[str, str], ...]:
         ("Language", f"{card.language}, of the family {card.family}"),
         ("Words", "; ".join(dict.fromkeys(phrase.provenance for phrase in card.phrases))),
     ]
+
+    # Rows without a value are left out, not shown empty.
     return tuple((label, value) for label, value in rows if value)
 
 
 def card_json(one: CardView, previous: str, following: str, volume: str) -> dict[str, Any]:
-    """All that the dialog shows of a card, as plain values; paths are relative to the site's root."""
+    """All that the dialog shows of a card, as plain values; paths are relative to the site's
+    root.
+    """
     card, species = one.card, one.card.species
     return {
         "id": one.id,
@@ -166,12 +178,16 @@ def card_json(one: CardView, previous: str, following: str, volume: str) -> dict
 
 
 def _shallow(value: Any) -> dict[str, Any]:
-    """The fields of a record; unlike ``asdict`` it copies nothing, which matters for a thousand cards."""
+    """The fields of a record; unlike ``asdict`` it copies nothing, which matters for a thousand
+    cards.
+    """
     return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
 
 
 def search_row(one: CardView, volume: str) -> list[Any]:
-    """A card as the search box knows it: id, number, names, everything that can be found, and its volume."""
+    """A card as the search box knows it: id, number, names, everything that can be found, and its
+    volume.
+    """
     card, species = one.card, one.card.species
     said = [text for phrase in one.phrases for text in (phrase.text, phrase.english)]
     texts = [
@@ -182,6 +198,8 @@ def search_row(one: CardView, volume: str) -> list[Any]:
         *species.traits,
         *(colour.name for colour in one.colours),
     ]
+
+    # A list instead of an object: field names would be most of the file.
     return [
         one.id,
         one.number,

@@ -1,6 +1,8 @@
-"""What a template sees: plain values, ready to be printed. Texts are hostile until the template escapes them; ids and paths are ours.
+"""What a template sees: plain values, ready to be printed. Texts are hostile until the template
+escapes them; ids and paths are ours.
 
-Paths are relative to the site's root; a page in a folder puts ``root`` ("" or "../") in front of them.
+Paths are relative to the site's root; a page in a folder puts ``root`` ("" or "../") in front of
+them.
 """
 
 from dataclasses import dataclass
@@ -40,7 +42,9 @@ class CallView:
     loop: tuple[int, int]  # [start, end) in samples
     spectrogram: str  # picture, 640 x 200
     script: str  # c/ID.call.js: JUNGLE.put("call", ID, base64 FLAC)
-    voices: str  # c/ID.voice.js: JUNGLE.put("voice", ID, [base64 Ogg Opus of each phrase]); "" where nothing was spoken
+    # c/ID.voice.js: JUNGLE.put("voice", ID, [base64 Ogg Opus of each phrase]); "" where nothing was
+    # spoken
+    voices: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,8 @@ class CardView:
     page: str  # c/ID.html
     script: str  # c/ID.js: JUNGLE.put("card", ID, {...}) with everything the dialog shows
     share: str  # picture of 1200 x 630 for a share card
-    facts: tuple[
-        tuple[str, str], ...
-    ]  # (label, value) of the recipe: seed, model, engine, steps ...
+    # (label, value) of the recipe: seed, model, engine, steps ...
+    facts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,6 @@ class SiteView:
     language: str  # the family that all dialects belong to
     ledger: tuple[tuple[str, str], ...]  # (label, value): minutes, energy estimate, money
     models: tuple[tuple[str, str], ...]  # (name, what it is, from its card)
-    credits: tuple[
-        tuple[str, str], ...
-    ]  # (what, by whom and licence) of the training data and fonts
+    # (what, by whom and licence) of the training data and fonts
+    credits: tuple[tuple[str, str], ...]
     dictionary: tuple[Entry, ...]

@@ -1,4 +1,6 @@
-"""Heavy work in several processes; the results come in the same order, and are the same, as in one."""
+"""Heavy work in several processes; the results come in the same order, and are the same, as in
+one.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,29 +16,32 @@ def results(tasks: Sequence[tuple[Callable[[], T], bool]], workers: int) -> Iter
     """What each task returns, in order.
 
     Args:
-        tasks: pairs of a function without arguments and whether it is heavy; a heavy one must be picklable.
+        tasks: pairs of a function without arguments and whether it is heavy; a heavy one must be
+            picklable.
         workers: processes for the heavy ones; the others run here, between them.
     """
     if workers < 2 or sum(heavy for _, heavy in tasks) < FEW:
         yield from (task() for task, _ in tasks)
         return
+
     # Not fork: the caller may hold locks of torch's threads
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
     try:
         waiting = {
             number: pool.submit(_called, task)
             for number, (task, heavy) in enumerate(tasks)
             if heavy
         }
+
         for number, (task, heavy) in enumerate(tasks):
             if not heavy:
                 yield task()
                 continue
             try:
                 yield waiting.pop(number).result()
-            except (
-                BrokenProcessPool
-            ):  # a process was killed, most likely for its memory: go on alone
+            except BrokenProcessPool:
+                # a process was killed, most likely for its memory: go on alone
                 yield task()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

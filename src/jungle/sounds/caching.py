@@ -1,53 +1,61 @@
-"""An engine of calls that does not make the same take twice."""
+"""A sound engine that does not make the same take twice."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .engine import CallMaker, CallRequest, Take, take_seed
+from .engine import CallRequest, SoundEngine, Take, take_seed
 
 
-class RememberingMaker:
-    """``maker``, asked only for takes that ``get`` does not know.
+class CachedEngine:
+    """``engine``, asked only for takes that are not in a cache.
 
     Args:
+        engine: makes what is missing.
         key: names a take by the request that makes it alone.
         get: the bytes that ``put`` was given for this key, or None.
+        put: keeps the bytes of a new take.
     """
 
     def __init__(
         self,
-        maker: CallMaker,
+        engine: SoundEngine,
         key: Callable[[CallRequest], str],
         get: Callable[[str], bytes | None],
         put: Callable[[str, bytes], None],
     ) -> None:
-        self._maker, self._key, self._get, self._put = maker, key, get, put
-        self.name, self.rate, self.model = maker.name, maker.rate, maker.model
+        self._engine = engine
+        self._key, self._get, self._put = key, get, put
+        self.name, self.rate, self.model = engine.name, engine.rate, engine.model
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
         """All takes of all requests in order, each with the index of its request."""
+        # One request a take, so that a request with more takes finds the old ones.
         single = [
-            (index, _alone(one, number))
-            for index, one in enumerate(requests)
-            for number in range(one.takes)
+            (index, _single_take(request, number))
+            for index, request in enumerate(requests)
+            for number in range(request.takes)
         ]
-        known = [self._get(self._key(one)) for _, one in single]
-        new = self._maker.make(
-            [one for (_, one), packed in zip(single, known, strict=True) if packed is None]
-        )
-        for (index, one), packed in zip(single, known, strict=True):
+        cached = [self._get(self._key(request)) for _, request in single]
+
+        # All missing takes in one call: the engine batches them.
+        missing = [
+            request for (_, request), packed in zip(single, cached, strict=True) if packed is None
+        ]
+        new_takes = self._engine.make(missing)
+
+        for (index, request), packed in zip(single, cached, strict=True):
             if packed is None:
-                take = next(new)[1]
-                self._put(self._key(one), _pack(take))
+                _, take = next(new_takes)
+                self._put(self._key(request), _pack(take))
             else:
                 take = _unpack(packed)
             yield index, take
 
 
-def _alone(request: CallRequest, number: int) -> CallRequest:
-    """Take ``number`` of a request as a request of its own: the first take of a request has the request's seed."""
+def _single_take(request: CallRequest, number: int) -> CallRequest:
+    """Take ``number`` of a request as a request of its own, whose seed is that of the take."""
     return CallRequest(
         seed=take_seed(request.seed, number),
         mix=request.mix,
@@ -70,5 +78,5 @@ def _pack(take: Take) -> bytes:
 
 
 def _unpack(packed: bytes) -> Take:
-    with np.load(io.BytesIO(packed), allow_pickle=False) as found:
-        return Take(found["audio"], int(found["rate"]), int(found["seed"]), str(found["note"]))
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        return Take(arrays["audio"], int(arrays["rate"]), int(arrays["seed"]), str(arrays["note"]))

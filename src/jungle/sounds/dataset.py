@@ -1,4 +1,4 @@
-"""From a folder of recordings to samples for training: chosen, decoded once, kept in a memory-mapped cache.
+"""From a folder of recordings to samples for training: chosen, decoded once, kept in a cache.
 
     CACHE/clips/KEY/waves.npy       (S,) int16: all clips one after the other, mono, 16 kHz
     CACHE/clips/KEY/offsets.npy     (N + 1,) int64: clip i is waves[offsets[i]:offsets[i + 1]]
@@ -6,8 +6,8 @@
     CACHE/clips/KEY/groups.npy      (N,) int64
     CACHE/clips/KEY/manifest.json   classes, paths, what was skipped and why; written last
 
-KEY follows from the content of the chosen recordings, their classes and order: a changed recording makes a new cache, an
-unchanged one is opened in a moment.
+KEY follows from the content of the chosen recordings, their classes and order: a changed recording
+makes a new cache, an unchanged one is opened in a moment.
 """
 
 import hashlib
@@ -27,32 +27,36 @@ from ..data.folders import File, Found, Skipped, choose, require_enough, scan
 from ..data.formats import RECORDINGS
 from ..storage.atomic import cached, new_folder
 from ..storage.hashing import digests
-from . import fingerprint as likeness
-from .decode import Audio, Facts, Unreadable, open_recording
+from .decode import Audio, AudioInfo, UnreadableRecording, open_recording
+from .fingerprint import Fingerprints, audio_fingerprint, group_recordings
 
 Mono = NDArray[np.float32]
-Wave = NDArray[np.int16]
+"""(samples,), nominal range [-1, 1]."""
+
+Pcm = NDArray[np.int16]
+"""(samples,), full scale 32768."""
 
 RATE = 16_000  # Hz of every clip
-FRAME = RATE // 50  # samples: 20 ms
-ACTIVE = 45.0  # dB below the loudest frame within which a frame belongs to the call
-MARGIN = 0.03  # seconds kept on both sides of the call
 SHORTEST, LONGEST = 0.1, 10.0  # seconds of a clip
-SILENT = -60.0  # dBFS of the loudest frame, below which nothing is heard
 PEAK = 0.9  # of every clip
-RAIL = 0.98  # a peak above this touches full scale
-CLIPPED = 0.2  # share of samples at full scale above which a recording is nothing but clipping
+
+_FRAME = RATE // 50  # samples: 20 ms
+_ACTIVE_DB = 45.0  # below the loudest frame, within which a frame belongs to the call
+_MARGIN = 0.03  # seconds kept on both sides of the call
+_SILENT_DB = -60.0  # dBFS of the loudest frame, below which nothing is heard
+_RAIL = 0.98  # a peak above this touches full scale
+_CLIPPED = 0.2  # share of samples at full scale above which a recording is nothing but clipping
 _VERSION = 1  # of the decoding; a change makes old caches unused
 
 
 @dataclass(frozen=True)
-class ClipSet:
+class AudioDataset:
     """Clips ready for training, N of K classes."""
 
-    waves: Wave  # (S,), read from the disk where it is touched
+    waves: Pcm  # (S,), read from the disk where it is touched
     offsets: NDArray[np.int64]  # (N + 1,)
     labels: NDArray[np.int64]  # (N,), index into ``classes``
-    groups: NDArray[np.int64]  # (N,); clips of the same recording share a number: never split them
+    groups: NDArray[np.int64]  # (N,); clips of one recording share a number: never split them
     classes: tuple[str, ...]  # sorted, those with at least one usable recording
     paths: tuple[str, ...]  # N, relative to the folder
     skipped: list[Skipped]  # what is not used, and why
@@ -62,60 +66,69 @@ class ClipSet:
         """The number of clips."""
         return len(self.labels)
 
-    def clip(self, index: int) -> Wave:
+    def pcm(self, index: int) -> Pcm:
         """(samples,) int16 at :data:`RATE`, peak :data:`PEAK` of full scale."""
         return self.waves[self.offsets[index] : self.offsets[index + 1]]
 
-    def sound(self, index: int) -> NDArray[np.float32]:
-        """(samples,) float32 in [-1, 1]."""
-        return np.asarray(self.clip(index), dtype=np.float32) / np.float32(32768)
+    def waveform(self, index: int) -> NDArray[np.float32]:
+        """(samples,) float32 at :data:`RATE`, in [-1, 1]."""
+        return np.asarray(self.pcm(index), dtype=np.float32) / np.float32(32768)
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording brought to the form of training, and what was found on the way."""
+    """One recording brought to the form of training, and what was measured on the way."""
 
-    wave: Wave  # (samples,)
-    print: likeness.Prints  # its fingerprint
-    facts: Facts
+    wave: Pcm  # (samples,)
+    fingerprint: Fingerprints  # (D,)
+    facts: AudioInfo
     clipped: float  # share of samples at full scale
     level: float  # dBFS of the loudest 20 ms
 
 
-def mono(audio: Audio) -> Mono:
-    """(samples,) from (samples, channels): the mean, or the loudest channel where the mean would cancel them out."""
+def downmix(audio: Audio) -> Mono:
+    """(samples,) from (samples, channels): the mean, or the loudest channel.
+
+    The loudest one where the mean would cancel them out: a dead channel leaves a quarter of the
+    energy, opposite phases leave nothing.
+    """
     mixed: Mono = audio.mean(axis=1, dtype=np.float32)
     energies = np.einsum("sc,sc->c", audio, audio)
     loudest = int(energies.argmax())
-    if float(mixed @ mixed) < 0.1 * float(
-        energies[loudest]
-    ):  # a dead channel leaves a quarter, opposite phases nothing
+    if float(mixed @ mixed) < 0.1 * float(energies[loudest]):
         return np.ascontiguousarray(audio[:, loudest])
     return mixed
 
 
-def at_rail(audio: Audio) -> float:
-    """The share of samples in [0, 1] that lie at full scale, as clipping leaves them; 0 where the peak is below it."""
+def full_scale_share(audio: Audio) -> float:
+    """The share of samples in [0, 1] that lie at full scale, as clipping leaves them.
+
+    0 where the peak is below 0.98.
+    """
     size = np.abs(audio)
     peak = float(size.max(initial=0.0))
-    return float((size >= 0.999 * min(peak, 1.0)).mean()) if peak >= RAIL else 0.0
+    return float((size >= 0.999 * min(peak, 1.0)).mean()) if peak >= _RAIL else 0.0
 
 
-def levels(wave: Mono) -> NDArray[np.float64]:
-    """dBFS of each frame of 20 ms, by its RMS (a full-scale square wave has 0); the last frame is filled with zeros."""
-    padded = np.pad(wave.astype(np.float64), (0, -len(wave) % FRAME)).reshape(-1, FRAME)
+def frame_rms_db(wave: Mono) -> NDArray[np.float64]:
+    """dBFS of each frame of 20 ms, by its RMS; the last frame is filled with zeros.
+
+    A full-scale square wave has 0 dBFS, a sine -3.
+    """
+    padded = np.pad(wave.astype(np.float64), (0, -len(wave) % _FRAME)).reshape(-1, _FRAME)
     return np.asarray(10 * np.log10(np.maximum((padded**2).mean(axis=1), 1e-20)), np.float64)
 
 
-def trim(wave: Mono) -> Mono:
-    """The active part with its margin: from the first to the last frame within :data:`ACTIVE` dB of the loudest."""
-    found = levels(wave)
-    active = np.flatnonzero(found >= found.max() - ACTIVE)
-    margin = round(MARGIN * RATE)
-    return wave[max(0, int(active[0]) * FRAME - margin) : (int(active[-1]) + 1) * FRAME + margin]
+def trim_silence(wave: Mono) -> Mono:
+    """From the first to the last frame within 45 dB of the loudest, with 30 ms on both sides."""
+    levels = frame_rms_db(wave)
+    active = np.flatnonzero(levels >= levels.max() - _ACTIVE_DB)
+    margin = round(_MARGIN * RATE)
+    start = max(0, int(active[0]) * _FRAME - margin)
+    return wave[start : (int(active[-1]) + 1) * _FRAME + margin]
 
 
-def loudest(wave: Mono) -> Mono:
+def loudest_part(wave: Mono) -> Mono:
     """At most :data:`LONGEST` seconds: those with the most energy."""
     length = round(LONGEST * RATE)
     if len(wave) <= length:
@@ -125,49 +138,49 @@ def loudest(wave: Mono) -> Mono:
     return wave[start : start + length]
 
 
-def prepare(path: Path) -> Clip:
-    """One recording as a clip: mono, 16 kHz, without DC, trimmed, at most ten seconds, with a fixed peak.
+def prepare_recording(path: Path) -> Clip:
+    """One recording as a clip: mono, 16 kHz, without DC, trimmed, at most ten seconds, peak 0.9.
 
     Raises:
-        Unreadable: it cannot be opened, is silent, too short, or nothing but clipping.
+        UnreadableRecording: it cannot be opened, is silent, too short, or nothing but clipping.
     """
     import soxr
 
     audio, rate, facts = open_recording(path)
-    clipped = at_rail(audio)
-    if clipped > CLIPPED:
-        raise Unreadable(
-            path, f"nothing but clipping ({100 * clipped:.0f} % of the samples are at full scale)"
-        )
-    wave = mono(audio)
-    wave = wave - np.float32(
-        wave.mean(dtype=np.float64)
-    )  # before resampling, which would make clicks of its steps at the ends
+    clipped = full_scale_share(audio)
+    if clipped > _CLIPPED:
+        share = f"{100 * clipped:.0f} % of the samples are at full scale"
+        raise UnreadableRecording(path, f"nothing but clipping ({share})")
+
+    # DC goes before resampling, which would make clicks of its steps at the ends.
+    wave = downmix(audio)
+    wave = wave - np.float32(wave.mean(dtype=np.float64))
     if rate != RATE:
         wave = soxr.resample(wave, rate, RATE, quality="HQ")
     if len(wave) < SHORTEST * RATE:
-        raise Unreadable(path, f"shorter than {SHORTEST:g} seconds")
-    level = float(levels(wave).max())
-    if level < SILENT:
-        raise Unreadable(path, f"silent (nothing above {SILENT:.0f} dBFS)")
-    wave = loudest(trim(wave))
+        raise UnreadableRecording(path, f"shorter than {SHORTEST:g} seconds")
+
+    level = float(frame_rms_db(wave).max())
+    if level < _SILENT_DB:
+        raise UnreadableRecording(path, f"silent (nothing above {_SILENT_DB:.0f} dBFS)")
+    wave = loudest_part(trim_silence(wave))
     if len(wave) < SHORTEST * RATE:
-        raise Unreadable(path, f"shorter than {SHORTEST:g} seconds without its silence")
+        raise UnreadableRecording(path, f"shorter than {SHORTEST:g} seconds without its silence")
+
     samples = np.rint(wave * (PEAK * 32767 / float(np.abs(wave).max()))).astype(np.int16)
-    return Clip(samples, likeness.fingerprint(samples, RATE), facts, clipped, level)
+    return Clip(samples, audio_fingerprint(samples, RATE), facts, clipped, level)
 
 
 def _key(root: Path, files: Sequence[File], cache: Path) -> str:
     result = hashlib.blake2b(json.dumps([_VERSION, RATE]).encode(), digest_size=16)
-    for file, content in zip(
-        files, digests((root / file.path for file in files), cache), strict=True
-    ):
+    contents = digests((root / file.path for file in files), cache)
+    for file, content in zip(files, contents, strict=True):
         result.update(json.dumps([*file, content]).encode())
     return result.hexdigest()
 
 
 def _write_header(file: BinaryIO, length: int) -> None:
-    """The .npy header. NumPy pads it so that its size does not depend on the number of samples."""
+    """The .npy header. NumPy pads it so that its size does not depend on the sample count."""
     np.lib.format.write_array_header_1_0(
         file, {"descr": "<i2", "fortran_order": False, "shape": (length,)}
     )
@@ -179,30 +192,33 @@ def _decode(
     """Write the samples clip by clip; returns the arrays and the manifest."""
     used: list[File] = []
     skipped: list[Skipped] = []
-    offsets, prints = [0], list[likeness.Prints]()
+    offsets = [0]
+    fingerprints: list[Fingerprints] = []
+
+    # How many samples there are is known at the end: the header is written twice.
     _write_header(target, 0)
     start = target.tell()
-    for done, (file, result) in enumerate(
-        zip(files, decode_all((root / f.path for f in files), prepare), strict=True), 1
-    ):
-        if isinstance(result, Unreadable):
+    results = decode_all((root / file.path for file in files), prepare_recording)
+    for done, (file, result) in enumerate(zip(files, results, strict=True), 1):
+        if isinstance(result, UnreadableRecording):
             skipped.append(Skipped(file.path, result.reason))
         else:
             target.write(result.wave.astype("<i2").tobytes())
             offsets.append(offsets[-1] + len(result.wave))
-            prints.append(result.print)
+            fingerprints.append(result.fingerprint)
             used.append(file)
         if progress:
             progress(done, len(files))
     target.seek(0)
     _write_header(target, offsets[-1])
     assert target.tell() == start
+
     require_enough(root, len(used), skipped, RECORDINGS)
     classes = sorted({file.name for file in used})
     arrays = {
         "offsets": np.array(offsets, np.int64),
         "labels": np.searchsorted(classes, [file.name for file in used]).astype(np.int64),
-        "groups": likeness.groups(np.stack(prints)),
+        "groups": group_recordings(np.stack(fingerprints)),
     }
     return arrays, {"classes": classes, "paths": [file.path for file in used], "skipped": skipped}
 
@@ -218,7 +234,7 @@ def _build(root: Path, files: Sequence[File], home: Path, progress: Progress | N
         (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def _open(home: Path) -> ClipSet | None:
+def _open(home: Path) -> AudioDataset | None:
     """The cached set; None if it is missing or damaged."""
     try:
         manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
@@ -226,39 +242,43 @@ def _open(home: Path) -> ClipSet | None:
         offsets, labels, groups = (
             np.load(home / f"{name}.npy") for name in ("offsets", "labels", "groups")
         )
-        paths, skipped = tuple(manifest["paths"]), [Skipped(*item) for item in manifest["skipped"]]
-        if not len(labels) == len(groups) == len(paths) == len(offsets) - 1 or offsets[-1] != len(
-            waves
-        ):
+        paths = tuple(manifest["paths"])
+        skipped = [Skipped(*item) for item in manifest["skipped"]]
+
+        # A cache from a full disk can have arrays of other lengths: it is built again.
+        same_length = len(labels) == len(groups) == len(paths) == len(offsets) - 1
+        if not same_length or offsets[-1] != len(waves):
             return None
-        return ClipSet(
-            waves, offsets, labels, groups, tuple(manifest["classes"]), paths, skipped, home.name
-        )
+        classes = tuple(manifest["classes"])
+        return AudioDataset(waves, offsets, labels, groups, classes, paths, skipped, home.name)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def load(
+def load_audio_dataset(
     folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None
-) -> ClipSet:
+) -> AudioDataset:
     """The recordings of ``folder`` as clips, from the cache or decoded now.
 
     Args:
-        folder: a folder, or the recordings that :func:`jungle.folders.gather` found in several.
+        folder: a folder, or the recordings that :func:`jungle.data.folders.gather` found in
+            several.
         recipe: its ``limit``, ``order`` and ``seed`` decide.
         cache: a folder for decoded recordings; safe to delete.
-        progress: called with (done, total) while recordings are decoded; not called when they come from the cache.
+        progress: called with (done, total) while recordings are decoded; not called when they
+            come from the cache.
 
     Raises:
-        BadInput: fewer than two usable recordings (with the first reasons), or no room for the cache.
+        BadInput: fewer than two usable recordings (with the first reasons), or no room for the
+            cache.
     """
-    found = folder if isinstance(folder, Found) else scan(folder, RECORDINGS)
-    root = found.root
-    chosen = [
-        found.files[i]
-        for i in choose([f.name for f in found.files], recipe.limit, recipe.order, recipe.seed)
-    ]
-    require_enough(root, len(chosen), found.skipped, RECORDINGS)
-    home = cache / "clips" / _key(root, chosen, cache)
-    result = cached(cache, lambda: _open(home), lambda: _build(root, chosen, home, progress))
-    return replace(result, skipped=found.skipped + result.skipped)
+    listing = folder if isinstance(folder, Found) else scan(folder, RECORDINGS)
+    root = listing.root
+    names = [file.name for file in listing.files]
+    indices = choose(names, recipe.limit, recipe.order, recipe.seed)
+    files = [listing.files[index] for index in indices]
+    require_enough(root, len(files), listing.skipped, RECORDINGS)
+
+    home = cache / "clips" / _key(root, files, cache)
+    result = cached(cache, lambda: _open(home), lambda: _build(root, files, home, progress))
+    return replace(result, skipped=listing.skipped + result.skipped)

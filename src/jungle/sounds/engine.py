@@ -1,4 +1,7 @@
-"""What every engine of calls is asked for and gives back: the one interface between engines and the rest."""
+"""What every sound engine is asked for and gives back: the one interface between them and the rest.
+
+A new engine is a class with the four members of :class:`SoundEngine`.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +17,10 @@ Audio = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One attempt at a call. The same seed gives the same samples, whatever it is made together with."""
+    """One attempt at a call.
+
+    The same seed gives the same samples, whatever it is made together with.
+    """
 
     audio: Audio
     rate: int  # Hz
@@ -24,7 +30,10 @@ class Take:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallRequest:
-    """A call that somebody wants. The embedded engine follows ``mix``, a text-to-audio engine ``prompt``."""
+    """A call to make.
+
+    The embedded engine follows ``mix``, a text-to-audio engine ``prompt``.
+    """
 
     seed: int
     mix: dict[str, float] = field(default_factory=dict)  # class -> share; empty = any animal
@@ -34,8 +43,11 @@ class CallRequest:
     takes: int = 1
 
 
-class CallMaker(Protocol):
-    """An engine. ``model`` is the hash or the hub name of its weights, ``rate`` its sample rate in Hz."""
+class SoundEngine(Protocol):
+    """Makes calls.
+
+    ``rate`` is its sample rate in Hz, ``model`` the hash or the hub name of its weights.
+    """
 
     name: str
     rate: int
@@ -47,12 +59,11 @@ class CallMaker(Protocol):
 
 
 def take_seed(seed: int, number: int) -> int:
-    """The seed of take ``number`` of a request: its own for take 0, else 63 bits of a hash of both."""
+    """The seed of take ``number`` of a request with ``seed``.
+
+    The request's own for take 0, else 63 bits of a hash of both.
+    """
     if number == 0:
         return seed
-    return (
-        int.from_bytes(
-            hashlib.blake2b(f"{seed}/take/{number}".encode(), digest_size=8).digest(), "little"
-        )
-        >> 1
-    )
+    hashed = hashlib.blake2b(f"{seed}/take/{number}".encode(), digest_size=8).digest()
+    return int.from_bytes(hashed, "little") >> 1

@@ -1,4 +1,4 @@
-"""Short pieces of a signal, their levels and spectra: what the other files of this folder look at sound with."""
+"""Short pieces of a signal, their levels and spectra: the arithmetic that checks and grains share."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,43 +7,55 @@ from .engine import Audio
 
 Floats = NDArray[np.float32]
 
-SILENT_DB = -120.0  # the lowest level ever told
+SILENT_DB = -120.0  # the lowest level ever returned
 
 
 def loudest_channel(audio: Audio) -> Floats:
-    """(samples, channels) to (samples,): the channel with most energy. A mean would cancel channels of opposite phase."""
+    """(samples, channels) to (samples,): the channel with most energy.
+
+    A mean would cancel channels of opposite phase.
+    """
     if audio.shape[1] == 1:
         return audio[:, 0]
     return audio[:, int(np.square(audio, dtype=np.float64).sum(axis=0).argmax())]
 
 
 def frames(signal: Floats, size: int, hop: int) -> Floats:
-    """(samples,) to (frames, size), a read-only view; zeros are appended so that every sample lies in a frame."""
+    """(samples,) to (frames, size), a read-only view.
+
+    Zeros are appended so that every sample lies in a frame.
+    """
     count = 1 + max(0, -(-(len(signal) - size) // hop))
     padded = np.pad(signal, (0, (count - 1) * hop + size - len(signal)))
     return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
 
 
-def decibels(power: Floats) -> Floats:
-    """Mean squares to dB re full scale (a square wave of amplitude 1 is 0 dB, a sine -3), never under :data:`SILENT_DB`."""
+def power_to_db(power: Floats) -> Floats:
+    """Mean squares to dB re full scale, never under :data:`SILENT_DB`.
+
+    A square wave of amplitude 1 is 0 dB, a sine -3.
+    """
     out: Floats = 10 * np.log10(np.maximum(power, 10 ** (SILENT_DB / 10)))
     return out
 
 
-def levels(framed: Floats) -> Floats:
+def frame_levels(framed: Floats) -> Floats:
     """The level of each frame in dB re full scale: (frames, size) to (frames,)."""
-    return decibels(np.einsum("fs,fs->f", framed, framed) / np.float32(framed.shape[1]))
+    return power_to_db(np.einsum("fs,fs->f", framed, framed) / np.float32(framed.shape[1]))
 
 
-def hann(size: int) -> Floats:
-    """The periodic Hann window (Harris 1978); at a hop of half its size its copies add up to 1."""
+def hann_window(size: int) -> Floats:
+    """The periodic Hann window (size,) (Harris 1978); at a hop of half its size copies sum to 1."""
     out: Floats = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
     return out
 
 
 def power_spectra(framed: Floats) -> Floats:
-    """(frames, size) to (frames, size // 2 + 1): Hann-windowed power; the bins of a steady sound sum to its mean square."""
-    window = hann(framed.shape[1])
+    """Hann-windowed power: (frames, size) to (frames, size // 2 + 1).
+
+    The bins of a steady sound sum to its mean square.
+    """
+    window = hann_window(framed.shape[1])
     spectra = np.fft.rfft(framed * window)
     out: Floats = (np.square(spectra.real) + np.square(spectra.imag)).astype(np.float32)
     return out * np.float32(2 / (framed.shape[1] * np.square(window).sum()))

@@ -7,30 +7,30 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .classifier import Ear
+from .classifier import AudioClassifier
 from .engine import Audio, Take
-from .memorisation import COPY, Reference
-from .quality_checks import Finding, examine
+from .memorisation import COPY, MemorisationIndex
+from .quality_checks import Finding, check_quality
 
 AGREEMENT, NATURAL = 0.6, 0.4  # weights of the score
 BLEMISH = 0.1  # what a fault that mastering mends takes off
 
 
-class Listener(Protocol):
+class PromptScorer(Protocol):
     """Whoever can tell how well a call fits a prompt; see ``clap.py``."""
 
-    def agreement(self, prompt: str, audio: Audio, rate: int) -> float:
+    def prompt_similarity(self, prompt: str, audio: Audio, rate: int) -> float:
         """0 to 1."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RankedTake:
     """A take with its verdict. ``flags`` are sentences; a take with a flag is chosen only where every take has one."""
 
     take: Take
     score: float  # 0 to 1
-    agreement: (
+    mix_overlap: (
         float | None
     )  # how far the ear hears the wanted mix, 0 to 1; None where it knows none of its animals
     natural: (
@@ -61,7 +61,7 @@ class Judged:
         return f"{self.score:.2f}: " + "; ".join(part.rstrip(".") for part in parts)
 
 
-def agreement(
+def mix_overlap(
     mix: Mapping[str, float], classes: Sequence[str], heard: NDArray[np.float32]
 ) -> float | None:
     """The overlap of a wanted mix with the probabilities (K,) that the ear hears: the sum of the smaller shares.
@@ -76,35 +76,39 @@ def agreement(
     )
 
 
-def judge(
+def rank_takes(
     takes: Sequence[Take],
     mix: Mapping[str, float],
-    ear: Ear,
-    reference: Reference | None,
+    ear: AudioClassifier,
+    reference: MemorisationIndex | None,
     prompt: str = "",
-    listener: Listener | None = None,
-) -> list[Judged]:
+    listener: PromptScorer | None = None,
+) -> list[RankedTake]:
     """All takes of one call, the best first; takes without a flag come before the others.
 
     With a ``listener``, how well a take fits its ``prompt`` counts as much as how far it sounds like the animals of ``mix``.
     """
     judged = []
     for take in takes:
-        findings = examine(take.audio, take.rate)
+        findings = check_quality(take.audio, take.rate)
         fatal = tuple(finding.sentence for finding in findings if finding.fatal)
         if any(finding.kind in ("not finite", "silence") for finding in findings):
-            judged.append(Judged(take, 0.0, None, None, None, findings, fatal))
+            judged.append(RankedTake(take, 0.0, None, None, None, findings, fatal))
             continue
-        features, heard = ear.listen([take.audio], take.rate)
-        alike = agreement(mix, ear.classes, heard[0])
-        natural = float(reference.typical(features)[0]) if reference else None
-        nearest = reference.nearest(take.audio, take.rate) if reference else None
+        features, heard = ear.classify([take.audio], take.rate)
+        alike = mix_overlap(mix, ear.classes, heard[0])
+        natural = float(reference.typicality(features)[0]) if reference else None
+        nearest = reference.nearest_recording(take.audio, take.rate) if reference else None
         copied = (
             (f"It is a copy of {nearest[1]} ({nearest[0]:.0%} alike).",)
             if nearest and nearest[0] >= COPY
             else ()
         )
-        fit = listener.agreement(prompt, take.audio, take.rate) if listener and prompt else None
+        fit = (
+            listener.prompt_similarity(prompt, take.audio, take.rate)
+            if listener and prompt
+            else None
+        )
         parts = ((AGREEMENT, alike), (AGREEMENT, fit), (NATURAL, natural))
         known = [(weight, value) for weight, value in parts if value is not None]
         score = (
@@ -113,5 +117,7 @@ def judge(
             else 0.5
         )
         score = max(0.0, score - BLEMISH * len(findings))
-        judged.append(Judged(take, score, alike, natural, nearest, findings, fatal + copied, fit))
+        judged.append(
+            RankedTake(take, score, alike, natural, nearest, findings, fatal + copied, fit)
+        )
     return sorted(judged, key=lambda one: (bool(one.flags), -one.score))

@@ -9,7 +9,7 @@ from ..errors import BadInput
 from ..prosody import LONGEST, Plan, Syllable
 from .engine import Audio
 from .frames import Floats, loudest_channel
-from .granular import Grain, breath, find_grains, flatten, shift, stretch
+from .granular import Grain, breath_noise, find_grains, flatten_envelope, shift_pitch, stretch_time
 
 STRESS_DB = 3.0
 LOUDNESS, PEAK = (
@@ -47,11 +47,13 @@ def _contour(length: int, rate: int) -> Floats:
 def _utter(grain: Grain, syllable: Syllable, rate: int, voice_seed: int) -> Floats:
     """One plain syllable, (samples,): pitch, then length, then noise, then shape, then loudness."""
     length = round(syllable.duration * rate)
-    voice = stretch(
-        flatten(shift(grain.samples, grain.offset + syllable.pitch), rate), length, rate
+    voice = stretch_time(
+        flatten_envelope(shift_pitch(grain.samples, grain.offset + syllable.pitch), rate),
+        length,
+        rate,
     )
     if syllable.noise:
-        noise = breath(voice, _hash(voice_seed, syllable.text, "breath"))
+        noise = breath_noise(voice, _hash(voice_seed, syllable.text, "breath"))
         # Powers add up, as both have the same and no common phase.
         voice = math.sqrt(1 - syllable.noise) * voice + math.sqrt(syllable.noise) * noise
     voice = voice * _contour(length, rate)
@@ -62,7 +64,7 @@ def _utter(grain: Grain, syllable: Syllable, rate: int, voice_seed: int) -> Floa
     return (voice * loud).astype(np.float32)
 
 
-def perform(plan: Plan, call: Audio, rate: int, voice_seed: int) -> Audio:
+def render_speech(plan: Plan, call: Audio, rate: int, voice_seed: int) -> Audio:
     """The plan, spoken with the voice of ``call``.
 
     Each syllable text has its own grain, drawn from those of the call by ``voice_seed``; the same text with the same pitch,
@@ -101,7 +103,7 @@ def perform(plan: Plan, call: Audio, rate: int, voice_seed: int) -> Audio:
     return out
 
 
-def babble(seed: int, seconds: float = 2.0) -> Plan:
+def babble_plan(seed: int, seconds: float = 2.0) -> Plan:
     """A plan of invented syllables that lasts about ``seconds``: how a creature sounds before it has a language.
 
     Two to four words of a small stock of syllables, each word stressed at its beginning; the pitch sinks by three semitones

@@ -18,14 +18,14 @@ from ..diffusion.report import Health
 from ..diffusion.training_run import Run
 from ..evaluation.contact_sheet import contact_sheet
 from ..storage.atomic import write_atomic
-from .batches import Feed
-from .classifier import Ear
-from .dataset import ClipSet
+from .batches import AudioBatchSource
+from .classifier import AudioClassifier
+from .dataset import AudioDataset
 from .engine import Audio, CallRequest, Take
-from .generate import EmbeddedMaker, check_recipe
-from .memorisation import NAME, Reference
-from .plots import picture
-from .quality_checks import examine
+from .generate import SpectrogramEngine, check_recipe
+from .memorisation import INDEX_FILE, MemorisationIndex
+from .plots import spectrogram_image
+from .quality_checks import check_quality
 
 RECOGNISABLE = 70_000  # training clips until most calls could be told (docs/LOG.md)
 PREVIEWS = 10
@@ -33,7 +33,7 @@ PREVIEW_SAMPLING = SampleRecipe(steps=16, guidance=2.0, sigma_max=160.0)
 PAUSE = 0.25  # seconds between two calls of preview.wav
 
 
-def write_wav(path: Path, calls: list[Audio], rate: int) -> None:
+def write_preview_wav(path: Path, calls: list[Audio], rate: int) -> None:
     """Calls one after the other, 16 bit, with pauses."""
     import soundfile
 
@@ -48,14 +48,14 @@ class CallRun(Run[list[Take]]):
     """A run on recordings; see :class:`~jungle.diffusion.run.Run`."""
 
     def __init__(
-        self, out: Path, clips: ClipSet, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
+        self, out: Path, clips: AudioDataset, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
         cache: Path, start: Model | None = None,
     ) -> None:  # fmt: skip
         check_recipe(recipe)
         super().__init__(
             out,
             clips,
-            Feed(clips, recipe, compute.device),
+            AudioBatchSource(clips, recipe, compute.device),
             recipe,
             compute,
             minutes,
@@ -69,11 +69,13 @@ class CallRun(Run[list[Take]]):
     def end(self) -> Health:
         """Finish, and write the report."""
         takes, comparison = self.finish()
-        Reference.of(self.clips, Ear.shipped()).save(self.out / NAME)
+        MemorisationIndex.from_dataset(self.clips, AudioClassifier.shipped()).save(
+            self.out / INDEX_FILE
+        )
         wrong = [
             finding.sentence
             for take in takes
-            for finding in examine(take.audio, take.rate)
+            for finding in check_quality(take.audio, take.rate)
             if finding.fatal
         ]
         verdict = (
@@ -85,7 +87,7 @@ class CallRun(Run[list[Take]]):
 
     def show(self, now: Model) -> list[Take]:
         """Draw the fixed seeds into preview.png, previews/ and preview.wav; returns them."""
-        maker = EmbeddedMaker(now, PREVIEW_SAMPLING)
+        maker = SpectrogramEngine(now, PREVIEW_SAMPLING)
         names = [
             now.classes[seed * len(now.classes) // PREVIEWS % len(now.classes)]
             for seed in range(PREVIEWS)
@@ -97,12 +99,13 @@ class CallRun(Run[list[Take]]):
             )
         ]
         sheet = contact_sheet(
-            np.stack([picture(take.audio, take.rate) for take in takes]), columns=PREVIEWS // 2
+            np.stack([spectrogram_image(take.audio, take.rate) for take in takes]),
+            columns=PREVIEWS // 2,
         )
         for path in (
             self.out / "preview.png",
             self.out / "previews" / f"update_{now.step:07d}.png",
         ):
             write_atomic(path, lambda file: sheet.save(file, "PNG"))
-        write_wav(self.out / "preview.wav", [take.audio for take in takes], maker.rate)
+        write_preview_wav(self.out / "preview.wav", [take.audio for take in takes], maker.rate)
         return takes

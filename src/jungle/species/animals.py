@@ -1,4 +1,6 @@
-"""What is known of each animal, from animals.toml: the body, the voice, the Latin name and the verbs of its call."""
+"""What is known of each animal, from animals.toml: the body, the voice, the Latin name and the
+verbs of its call.
+"""
 
 import tomllib
 from dataclasses import dataclass
@@ -29,7 +31,9 @@ def animals() -> dict[str, Animal]:
 
 @cache
 def english_names() -> dict[str, str]:
-    """The English name by the folder name of Animals-10, which is Italian (kaggle:alessiocorrado99/animals10)."""
+    """The English name by the folder name of Animals-10, which is Italian
+    (kaggle:alessiocorrado99/animals10).
+    """
     return {animal.italian: name for name, animal in animals().items() if animal.italian}
 
 
@@ -45,7 +49,9 @@ BUILDS = {
     **dict.fromkeys(("parrot", "songbird"), "bird"),
     **dict.fromkeys(("frog", "reptile"), "reptile"),
 }
-"""Bodies whose parts correspond, so that a mix of two can be one animal; a body that is missing is a build of its own."""
+"""Bodies whose parts correspond, so that a mix of two can be one animal; a body that is missing is
+a build of its own.
+"""
 
 
 def build(name: str) -> str:
@@ -55,7 +61,9 @@ def build(name: str) -> str:
 
 
 def voice_among(name: str, known: frozenset[str]) -> str:
-    """Who of ``known`` calls for an animal: itself, or the first along the chain of ``voice``; empty where there is none."""
+    """Who of ``known`` calls for an animal: itself, or the first along the chain of ``voice``;
+    empty where there is none.
+    """
     passed: set[str] = set()
     while name not in known:
         if name in passed or name not in animals():

@@ -1,6 +1,8 @@
-"""Inventing species: which animals are mixed, in which shares, and what the child of the two is called.
+"""Inventing species: which animals are mixed, in which shares, and what the child of the two is
+called.
 
-They get a slug; the name comes with the colour of the picture (``biography.describe``), unless a person writes one.
+They get a slug; the name comes with the colour of the picture (``biography.describe``), unless a
+person writes one.
 """
 
 import random
@@ -14,7 +16,9 @@ VOWELS = "aeiouy"
 
 
 def blend(first: str, second: str) -> str:
-    """A name from the head of one and the tail of the other, joined at vowels: leopard, rabbit -> leopabbit."""
+    """A name from the head of one and the tail of the other, joined at vowels: leopard, rabbit ->
+    leopabbit.
+    """
     if first == second:
         return first
     head = re.match(r"[^aeiouy]*[aeiouy]+[^aeiouy]?(?=.)|.+", first)
@@ -26,30 +30,32 @@ def blend(first: str, second: str) -> str:
         second[starts[len(starts) // 2] if len(starts) > 2 else starts[0] :] if starts else second
     )
     made = (stem.rstrip(VOWELS) or stem) + tail
-    return (
-        made if made not in (first, second) and len(made) > 3 else stem + second
-    )  # cat and cow: not another cow
+    # cat and cow: not another cow
+    return made if made not in (first, second) and len(made) > 3 else stem + second
 
 
 def partners(first: str, classes: Sequence[str]) -> list[str]:
-    """Who ``first`` can have a child with: the others of its build, or all others where it is the only one.
+    """Who ``first`` can have a child with: the others of its build, or all others where it is the
+    only one.
 
-    Mixes across builds, a shark with an ape, are seldom one animal to people who look (docs/LOG.md).
+    Mixes across builds, a shark with an ape, are seldom one animal to people who look
+    (docs/LOG.md).
     """
     others = [name for name in classes if name != first]
     return [name for name in others if build(name) == build(first)] or others
 
 
 def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
-    """The mix that ``seed`` alone decides: two different classes; one where there is one; empty where there are none."""
+    """The mix that ``seed`` alone decides: two different classes; one where there is one; empty
+    where there are none.
+    """
     if len(classes) < 2:
         return dict.fromkeys(classes, 1.0)
     source = random.Random(f"parents/{seed}")
     first = source.choice(classes)
     second = source.choice(partners(first, classes))
-    share = source.choice(
-        (0.55, 0.6)
-    )  # from 0.7 on pictures are often the stronger parent alone (docs/LOG.md)
+    # from 0.7 on pictures are often the stronger parent alone (docs/LOG.md)
+    share = source.choice((0.55, 0.6))
     return {first: share, second: round(1 - share, 2)}
 
 
@@ -59,7 +65,8 @@ def parents_of(mix: Mapping[str, float]) -> list[str]:
 
 
 def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
-    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are taken while there are others.
+    """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are
+    taken while there are others.
 
     ``classes`` are the kinds to invent from: ``kinds.to_invent_from`` chooses them.
     """

@@ -1,6 +1,8 @@
-"""How well a model shows each kind of animal, as ``jungle evaluate --kinds`` measured it, and which kinds are worth inventing from.
+"""How well a model shows each kind of animal, as ``jungle evaluate --kinds`` measured it, and which
+kinds are worth inventing from.
 
-The file lies beside a model's file under its name: ``photo64.kinds.json`` beside ``photo64.safetensors``.
+The file lies beside a model's file under its name: ``photo64.kinds.json`` beside
+``photo64.safetensors``.
 """
 
 import dataclasses
@@ -18,7 +20,9 @@ SHIPPED = "photo64.kinds.json"
 SUFFIX = ".kinds.json"
 
 LEAST_NAMED = 0.2
-"""Share of a kind's pictures that must be named rightly for it to be invented from, where enough kinds reach it."""
+"""Share of a kind's pictures that must be named rightly for it to be invented from, where enough
+kinds reach it.
+"""
 
 FEWEST = 8
 """Kinds that are invented from at least, the best named ones, where a model knows so many."""
@@ -26,13 +30,17 @@ FEWEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of animal: what ImageNet labels its photos get, and how often a model's pictures of it get one of them.
+    """One kind of animal: what ImageNet labels its photos get, and how often a model's pictures of
+    it get one of them.
 
-    A picture is *named* as photos of its kind are where its most probable label is in ``labels``. Shares are 0 to 1.
+    A picture is *named* as photos of its kind are where its most probable label is in ``labels``.
+    Shares are 0 to 1.
     """
 
     labels: Mapping[int, float]
-    """The labels that its photos usually get (``images.labels.usual_labels``), each with the share of photos that get it."""
+    """The labels that its photos usually get (``images.labels.usual_labels``), each with the share
+    of photos that get it.
+    """
 
     photos: int
     photos_named: float
@@ -46,7 +54,9 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class KindReport:
-    """The kinds of one model; ``model`` is the hash of its weights, ``judge`` the name of what saw photos and pictures."""
+    """The kinds of one model; ``model`` is the hash of its weights, ``judge`` the name of what saw
+    photos and pictures.
+    """
 
     model: str = ""
     judge: str = ""
@@ -73,13 +83,15 @@ def read(path: Path) -> KindReport:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["format"] != FORMAT:
             raise BadInput(
-                f"{path} has the format {values['format']}, not {FORMAT}: write it again with  jungle evaluate --kinds."
+                f"{path} has the format {values['format']}, not {FORMAT}: write it again with  "
+                "jungle evaluate --kinds."
             )
         kinds = {name: _kind(fields) for name, fields in values["kinds"].items()}
         return KindReport(str(values["model"]), str(values["judge"]), kinds)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(
-            f"{path} is no report on kinds: remove it, or write it again with  jungle evaluate --kinds."
+            f"{path} is no report on kinds: remove it, or write it again with  jungle evaluate "
+            "--kinds."
         ) from None
 
 
@@ -97,7 +109,8 @@ def _kind(fields: dict[str, Any]) -> Kind:
 
 
 def of_model(model_file: Path, model_hash: str) -> KindReport:
-    """The report beside a model's file; an empty one where there is none, or where it is of other weights.
+    """The report beside a model's file; an empty one where there is none, or where it is of other
+    weights.
 
     Raises:
         BadInput: the file there is no report.
@@ -108,20 +121,24 @@ def of_model(model_file: Path, model_hash: str) -> KindReport:
 
 
 def labels_by_kind(report: KindReport) -> dict[str, Mapping[int, float]]:
-    """What labels photos of each kind get: of the report, and of the shipped one for kinds that it does not tell of.
+    """What labels photos of each kind get: of the report, and of the shipped one for kinds that it
+    does not tell of.
 
-    Labels are a matter of the photos, not of a model, so that they serve every model with a kind of that name.
+    Labels are a matter of the photos, not of a model, so that they serve every model with a kind of
+    that name.
     """
     known = {**read(shipped(SHIPPED)).kinds, **report.kinds}
     return {name: kind.labels for name, kind in known.items()}
 
 
 def to_invent_from(classes: Sequence[str], report: KindReport, count: int = 1) -> tuple[str, ...]:
-    """Those of a model's classes that ``count`` animals are invented from, in the order of ``classes``.
+    """Those of a model's classes that ``count`` animals are invented from, in the order of
+    ``classes``.
 
-    Of the kinds in the report, those are taken that are in its better half by the share of pictures named and reach
-    ``LEAST_NAMED``; if these are fewer than ``FEWEST``, or too few for ``count`` different pairs, the next best follow.
-    All classes are taken where the report tells of fewer than two.
+    Of the kinds in the report, those are taken that are in its better half by the share of pictures
+    named and reach ``LEAST_NAMED``; if these are fewer than ``FEWEST``, or too few for ``count``
+    different pairs, the next best follow. All classes are taken where the report tells of fewer
+    than two.
     """
     measured = [name for name in classes if name in report.kinds and report.kinds[name].pictures]
     if len(measured) < 2:
@@ -131,6 +148,9 @@ def to_invent_from(classes: Sequence[str], report: KindReport, count: int = 1) -
         measured, key=lambda name: (-report.kinds[name].named, -report.kinds[name].animal, name)
     )
     better_half = ranked[: (len(ranked) + 1) // 2]
+
+    # The better half, without those that are hardly ever named, but never so few that animals
+    # repeat.
     enough = sum(report.kinds[name].named >= LEAST_NAMED for name in better_half)
 
     number = max(enough, FEWEST)

@@ -20,23 +20,31 @@ def parse_mix(text: str) -> dict[str, float]:
         BadInput: a share that is not a number.
     """
     shares: dict[str, float] = {}
+
     for part in text.split(","):
         name, _, share = part.strip().partition("=")
+
         name = name.strip()
         if name in shares:
             raise BadInput(
-                f"--mix {text}: {name} is there twice; write each class once, for example --mix cat=0.6,panda=0.4."
+                f"--mix {text}: {name} is there twice; write each class once, for example --mix "
+                "cat=0.6,panda=0.4."
             )
+
         try:
             shares[name] = float(share) if share else 1.0
         except ValueError:
             raise BadInput(
-                f"--mix {text}: '{share}' is not a number; write for example --mix cat=0.6,panda=0.4."
+                f"--mix {text}: '{share}' is not a number; write for example --mix "
+                "cat=0.6,panda=0.4."
             ) from None
+
+        # float() reads nan and inf without an error.
         if not name or not math.isfinite(shares[name]):
             raise BadInput(
                 f"--mix {text}: write a class and its share, for example --mix cat=0.6,panda=0.4."
             )
+
     return shares
 
 
@@ -63,18 +71,24 @@ def choose(
     of: int = 0,
     what: str = "pictures",
 ) -> list[Species]:
-    """Which animals to make: ``count`` seeds from ``seed`` on, of one mix, of one known species, or each of its own mix of ``classes``.
+    """Which animals to make: ``count`` seeds from ``seed`` on, of one mix, of one known species, or
+    each of its own mix of ``classes``.
 
-    ``classes`` are the kinds to invent from: of a model of pictures those that ``kinds.to_invent_from`` chooses.
+    ``classes`` are the kinds to invent from: of a model of pictures those that
+    ``kinds.to_invent_from`` chooses.
 
     Raises:
         BadInput: a number out of range, an unknown species, or options that contradict each other.
     """
     check_numbers(count, seed, "--of" if of else "--count", what)
+
     if (keep or of) and not 1 <= keep <= of:
         raise BadInput(
-            f"--keep {keep} --of {of}: give both, and keep at least 1 and at most as many as are painted, for example --keep 50 --of 200."
+            f"--keep {keep} --of {of}: give both, and keep at least 1 and at most as many as are "
+            "painted, for example --keep 50 --of 200."
         )
+
+    # :Each seed is an animal: of the mix that was given, or of parents that the seed draws.
     if slug is None:
         shares = None if mix is None else parse_mix(mix)
         return [
@@ -83,13 +97,17 @@ def choose(
             )
             for one in range(seed, seed + count)
         ]
+
     if mix is not None:
         raise BadInput(
-            "--mix and --species contradict each other: a species of jungle.toml has its own mix; give one of the two."
+            "--mix and --species contradict each other: a species of jungle.toml has its own mix; "
+            "give one of the two."
         )
+
     for one in known:
         if one.slug == slug:
             return [dataclasses.replace(one, seed=one.seed + number) for number in range(count)]
+
     names = (
         ", ".join(one.slug for one in known)
         or "none: there is no jungle.toml with species in this folder"
@@ -98,9 +116,11 @@ def choose(
 
 
 def voices(mix: Mapping[str, float], classes: Sequence[str]) -> dict[str, float]:
-    """A mix of animals as a mix of the voices in ``classes``: an animal without recordings has the voice of its kin in animals.toml.
+    """A mix of animals as a mix of the voices in ``classes``: an animal without recordings has the
+    voice of its kin in animals.toml.
 
-    Animals without either are left out, and the shares still sum to 1; empty where nothing is left: any voice.
+    Animals without either are left out, and the shares still sum to 1; empty where nothing is left:
+    any voice.
     """
     known = frozenset(classes)
     heard: dict[str, float] = {}

@@ -1,6 +1,7 @@
 """Files that are never half-written, and names that follow from their content.
 
-Write to a temporary name beside the target, flush, rename: a crash leaves the old file or the new one, never a part.
+Write to a temporary name beside the target, flush, rename: a crash leaves the old file or the new
+one, never a part.
 """
 
 import contextlib
@@ -19,7 +20,9 @@ T = TypeVar("T")
 
 
 def digest(*parts: object) -> str:
-    """32 hexadecimal digits that name ``parts``: bytes as they are, everything else by its sorted JSON."""
+    """32 hexadecimal digits that name ``parts``: bytes as they are, everything else by its sorted
+    JSON.
+    """
     hasher = hashlib.blake2b(digest_size=16)
     for part in parts:
         data = (
@@ -32,22 +35,27 @@ def digest(*parts: object) -> str:
 
 
 def check_place(folder: Path) -> None:
-    """Refuse, before any work is done and without making it, a folder that cannot be made or written.
+    """Refuse, before any work is done and without making it, a folder that cannot be made or
+    written.
 
     Raises:
         BadInput: a file is in the way, the rights are missing, or the name is too long.
     """
+    # The folder may not exist yet: what counts is the nearest part of its path that does.
     nearest = next(
         path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path)
     )
     if not os.path.isdir(nearest):
         raise BadInput(
-            f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place with --out."
+            f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place "
+            "with --out."
         )
+
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise BadInput(
             f"Cannot write into {nearest} (no permission): choose another place with --out."
         )
+
     try:
         folder.lstat()
     except FileNotFoundError:
@@ -80,12 +88,17 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         BadInput: the disk is full or the folder cannot be written.
     """
     make_folder(path.parent)
+
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
+
         try:
             write(temporary)
+
+            # On the disk before the rename, or a power cut could leave an empty file under the
+            # right name.
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.chmod(0o644)
@@ -94,7 +107,8 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(
-            f"Cannot write {path} ({error.strerror or error}): free some space or choose another place with --out."
+            f"Cannot write {path} ({error.strerror or error}): free some space or choose another "
+            "place with --out."
         ) from None
 
 
@@ -112,7 +126,9 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside ``folder`` that takes its place when the block ends well, and vanishes otherwise."""
+    """A temporary folder beside ``folder`` that takes its place when the block ends well, and
+    vanishes otherwise.
+    """
     make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
@@ -126,7 +142,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, inside: Sequence[str]) -> None:
-    """Remove what a killed run left half-written by this module: in ``folder``, and at any depth in its folders ``inside``."""
+    """Remove what a killed run left half-written by this module: in ``folder``, and at any depth in
+    its folders ``inside``.
+    """
     left = f".*.{'?' * 8}.part"  # as tempfile names them
     for path in [
         *folder.glob(left),
@@ -139,7 +157,8 @@ def sweep(folder: Path, inside: Sequence[str]) -> None:
 
 
 def need_space(folder: Path, count: int, files: str) -> None:
-    """Refuse early if the disk of ``folder`` has fewer than ``count`` bytes left; ``files`` is the word for what fills it.
+    """Refuse early if the disk of ``folder`` has fewer than ``count`` bytes left; ``files`` is the
+    word for what fills it.
 
     Raises:
         BadInput: it has.
@@ -158,6 +177,7 @@ def cached(cache: Path, read: Callable[[], T | None], build: Callable[[], object
     Raises:
         BadInput: the cache cannot be written, or does not keep what is written.
     """
+    # Read again, rather than trusting what was built: both ways then give the same object.
     result = read()
     if result is None:
         try:
@@ -165,11 +185,14 @@ def cached(cache: Path, read: Callable[[], T | None], build: Callable[[], object
         except OSError as problem:
             reason = problem.strerror or type(problem).__name__
             raise BadInput(
-                f"The cache folder '{cache}' cannot be written ({reason}): free some space or choose another one."
+                f"The cache folder '{cache}' cannot be written ({reason}): free some space or "
+                "choose another one."
             ) from problem
         result = read()
+
     if result is None:
         raise BadInput(
             f"The cache folder '{cache}' does not keep what is written to it: choose another one."
         )
+
     return result

@@ -1,7 +1,8 @@
 """A jungle's memory: what was made is not made again, and work goes on after an interruption.
 
 .jungle/pieces/KEY        one painted picture, one take: bytes, named by all that decided them
-.jungle/stages/NAME.json  for each stage: what it was made from, its record, and the digests of its files
+.jungle/stages/NAME.json  for each stage: what it was made from, its record, and the digests of its
+files
 
 Both can be deleted at any time; they are only made again.
 """
@@ -59,7 +60,9 @@ class Shelf:
         return self.folder / FOLDER / "stages" / f"{name}.json"
 
     def recall(self, stage: str, key: str) -> Any:
-        """The record of a stage that was finished with this key and whose files are all as they were; else None."""
+        """The record of a stage that was finished with this key and whose files are all as they
+        were; else None.
+        """
         try:
             found = json.loads(self._stage(stage).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -72,6 +75,8 @@ class Shelf:
         return found["record"] if whole else None
 
     def remember(self, stage: str, key: str, record: Any, files: Iterable[Path]) -> None:
-        """A stage is finished: ``record`` (plain values), and its files inside the jungle's folder."""
+        """A stage is finished: ``record`` (plain values), and its files inside the jungle's
+        folder.
+        """
         digests = {path.relative_to(self.folder).as_posix(): file_digest(path) for path in files}
         write_json(self._stage(stage), {"key": key, "record": record, "files": digests})

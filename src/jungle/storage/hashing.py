@@ -1,4 +1,6 @@
-"""Digests of file contents, remembered so that thousands of photos are recognised without reading them again."""
+"""Digests of file contents, remembered so that thousands of photos are recognised without reading
+them again.
+"""
 
 import hashlib
 import os
@@ -8,7 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 BLOCK = 1 << 20  # bytes read at once
-_TABLE = "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, digest TEXT)"
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, "
+    "digest TEXT)"
+)
 
 
 def digest_file(path: Path) -> str:
@@ -24,7 +29,9 @@ def digest_file(path: Path) -> str:
 
 
 def open_memo(cache: Path, name: str, table: str) -> sqlite3.Connection | None:
-    """The database ``name`` in the cache, with ``table`` (an SQL statement) made if need be; None if it cannot be used."""
+    """The database ``name`` in the cache, with ``table`` (an SQL statement) made if need be; None
+    if it cannot be used.
+    """
     try:
         cache.mkdir(parents=True, exist_ok=True)
         memo = sqlite3.connect(cache / name, timeout=30)
@@ -56,14 +63,19 @@ def _remembered(path: Path, memo: sqlite3.Connection) -> str:
 
 
 def digests(paths: Iterable[Path], cache: Path) -> Iterator[str]:
-    """:func:`digest_file` of each file; one of the same path, size and time as before is not read again.
+    """:func:`digest_file` of each file; one of the same path, size and time as before is not read
+    again.
 
-    The memory is ``cache/digests.sqlite``. It only saves time: if it is damaged, busy or not writable, every file is read.
+    The memory is ``cache/digests.sqlite``. It only saves time: if it is damaged, busy or not
+    writable, every file is read.
     """
     memo = open_memo(cache, "digests.sqlite", _TABLE)
+
+    # :Without a memo every file is read: slower, and just as right.
     if memo is None:
         yield from map(digest_file, paths)
         return
+
     with closing(memo):
         for path in paths:
             try:

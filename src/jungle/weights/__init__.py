@@ -14,6 +14,7 @@ def shipped(name: str) -> Path:
     path = Path(__file__).with_name(name)
     if not path.is_file():
         raise MissingExtra(
-            f"The shipped model {name} is missing from this installation: install jungle again, or name a model of yours with --model."
+            f"The shipped model {name} is missing from this installation: install jungle again, or "
+            "name a model of yours with --model."
         )
     return path

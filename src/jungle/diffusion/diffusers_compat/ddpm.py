@@ -1,8 +1,9 @@
-"""The network and objective of the original recipe (DDPM, arXiv 2006.11239) behind our denoiser contract.
+"""The network and objective of the original recipe (DDPM, arXiv 2006.11239) behind our denoiser
+contract.
 
-DDPM works in "variance preserving" coordinates x_t = sqrt(abar) * clean + sqrt(1 - abar) * noise; the contract works in
-EDM's x = clean + sigma * noise. They differ by the factor sqrt(1 + sigma^2) = 1 / sqrt(abar), where
-sigma = sqrt((1 - abar) / abar). Letters as in ``denoiser.py``; T timesteps.
+DDPM works in "variance preserving" coordinates x_t = sqrt(abar) * clean + sqrt(1 - abar) * noise;
+the contract works in EDM's x = clean + sigma * noise. They differ by the factor sqrt(1 + sigma^2) =
+1 / sqrt(abar), where sigma = sqrt((1 - abar) / abar). Letters as in ``denoiser.py``; T timesteps.
 """
 
 import math
@@ -41,7 +42,9 @@ def from_config(config: dict[str, Any]) -> "UNet2DModel":
 def config(
     size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int = 32
 ) -> dict[str, Any]:
-    """The original network for pictures of side ``size``; tests use smaller ``widths`` (each a multiple of ``groups``)."""
+    """The original network for pictures of side ``size``; tests use smaller ``widths`` (each a
+    multiple of ``groups``).
+    """
     return {
         "sample_size": size,
         "in_channels": 3,
@@ -68,7 +71,8 @@ def build(
 def alpha_bar(
     betas: Betas = "linear", steps: int = 1000, start: float = BETA_START, end: float = BETA_END
 ) -> Tensor:
-    """Share of the signal's variance after each of the T = ``steps`` noise steps: (T,) float32, falling.
+    """Share of the signal's variance after each of the T = ``steps`` noise steps: (T,) float32,
+    falling.
 
     The arithmetic is float32 as in ``DDPMScheduler``, so that both agree in every bit that matters.
 
@@ -77,7 +81,8 @@ def alpha_bar(
     """
     if not (2 <= steps <= 100_000 and 0 < start < end < 1):
         raise BadInput(
-            f"A noise schedule of {steps} steps from {start} to {end} is none: use 2 to 100000 steps and 0 < start < end < 1."
+            f"A noise schedule of {steps} steps from {start} to {end} is none: use 2 to 100000 "
+            "steps and 0 < start < end < 1."
         )
     if betas == "linear":
         beta = torch.linspace(start, end, steps, dtype=torch.float32)
@@ -94,7 +99,8 @@ def alpha_bar(
         )
     else:
         raise BadInput(
-            f"There is no noise schedule '{betas}'; choose linear, scaled_linear or squaredcos_cap_v2."
+            f"There is no noise schedule '{betas}'; choose linear, scaled_linear or "
+            "squaredcos_cap_v2."
         )
     return torch.cumprod(1.0 - beta, dim=0)
 
@@ -102,11 +108,14 @@ def alpha_bar(
 class DdpmDenoiser(nn.Module):
     """A ``UNet2DModel`` trained on discrete timesteps, as a denoiser over sigma.
 
-    The blocks of ``net`` are swapped in place for faster ones with the same parameters (``blocks2d.py``).
+    The blocks of ``net`` are swapped in place for faster ones with the same parameters
+    (``blocks2d.py``).
 
     Args:
-        net: a ``UNet2DModel``; it stays float32 whatever ``dtype`` says, and its state dict is the original's.
-        dtype: of weights and activations inside the network; the float32 weights are cast once an evaluation.
+        net: a ``UNet2DModel``; it stays float32 whatever ``dtype`` says, and its state dict is the
+            original's.
+        dtype: of weights and activations inside the network; the float32 weights are cast once an
+            evaluation.
         betas, steps: the noise schedule it was trained on.
         prediction: what the network returns: the noise, v (arXiv 2202.00512) or the clean image.
         clip: clamp the clean estimate to [-1, 1], as DDPMScheduler's ``clip_sample`` does.
@@ -134,7 +143,9 @@ class DdpmDenoiser(nn.Module):
         self._cast: tuple[tuple[int, ...], dict[str, Tensor]] = ((), {})
 
     def timestep(self, sigma: Tensor) -> Tensor:
-        """(B,) float32 in [0, T - 1]: log sigma interpolated in the schedule; whole where sigma is a level of it."""
+        """(B,) float32 in [0, T - 1]: log sigma interpolated in the schedule; whole where sigma is
+        a level of it.
+        """
         assert self.schedule is not None
         levels = self.schedule.to(sigma.device)
         above = torch.searchsorted(
@@ -145,7 +156,9 @@ class DdpmDenoiser(nn.Module):
         return (above - 1) + share
 
     def _weights(self) -> dict[str, Tensor]:
-        """The parameters in ``dtype``. While no gradient is wanted they are kept until a parameter changes."""
+        """The parameters in ``dtype``. While no gradient is wanted they are kept until a parameter
+        changes.
+        """
         named = dict(self.net.named_parameters())
         if torch.is_grad_enabled():
             return {name: self._in_dtype(p) for name, p in named.items()}
@@ -161,31 +174,36 @@ class DdpmDenoiser(nn.Module):
 
     def _network(self, noisy: Tensor, timestep: Tensor, mix: Tensor) -> Tensor:
         """What the network predicts (B, C, H, W) float32 for VP images and timesteps (B,)."""
-        if isinstance(
-            getattr(self.net, "time_proj", None), nn.Embedding
-        ):  # learned for whole timesteps only
+        # learned for whole timesteps only
+        if isinstance(getattr(self.net, "time_proj", None), nn.Embedding):
             timestep = timestep.round().long()
+
         inside: tuple[Any, ...] = (
             noisy.to(self.dtype, memory_format=torch.channels_last),
             timestep,
         )
         labels: dict[str, Any] = {"return_dict": False}
-        if (
-            getattr(self.net, "class_embedding", None) is not None
-        ):  # somebody else's; it knows one class at a time
+
+        # somebody else's; it knows one class at a time
+        if getattr(self.net, "class_embedding", None) is not None:
             labels["class_labels"] = (
                 mix.argmax(1)
                 if mix.shape[1]
                 else torch.zeros(len(noisy), dtype=torch.long, device=noisy.device)
             )
+
+        # :The parameters stay float32 for the optimiser; a copy in the lower precision computes.
         if self.dtype == torch.float32:
             out: Tensor = self.net(*inside, **labels)[0]
         else:
             out = functional_call(self.net, self._weights(), inside, labels)[0]
+
         return out.float()
 
     def forward(self, x: Tensor, sigma: Tensor, mix: Tensor) -> Tensor:
-        """The expected clean image (B, C, H, W), float32; ``mix`` matters only to a network with classes of its own."""
+        """The expected clean image (B, C, H, W), float32; ``mix`` matters only to a network with
+        classes of its own.
+        """
         root = expand((1 + sigma**2).sqrt())  # 1 / sqrt(abar)
         noisy = x / root
         out = self._network(noisy, self.timestep(sigma), mix)
@@ -196,15 +214,19 @@ class DdpmDenoiser(nn.Module):
         return out.clamp(-1, 1) if self.clip else out
 
     def start(self, noise: Tensor, sigma: float) -> Tensor:
-        """Such that the network first sees exactly the unit ``noise``, as the original loop starts."""
+        """Such that the network first sees exactly the unit ``noise``, as the original loop
+        starts.
+        """
         return noise * math.sqrt(1 + sigma**2)
 
     def loss(
         self, x: Tensor, mix: Tensor, generator: torch.Generator, shrunk: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """Mean squared error of each item's prediction at a uniform timestep (equation 14), and its sigma; both (B,).
+        """Mean squared error of each item's prediction at a uniform timestep (equation 14), and its
+        sigma; both (B,).
 
-        ``shrunk`` other than 1 is not part of the original recipe and changes nothing but the picture's size.
+        ``shrunk`` other than 1 is not part of the original recipe and changes nothing but the
+        picture's size.
         """
         assert self.schedule is not None
         noise = torch.randn(x.shape, generator=generator, device=x.device)

@@ -1,8 +1,10 @@
-"""The blocks of diffusers' ``UNet2DModel`` with the same weights, names and results, arranged for speed.
+"""The blocks of diffusers' ``UNet2DModel`` with the same weights, names and results, arranged for
+speed.
 
-``UNet2DModel`` defaults to attention heads of 8 channels, so one layer scores 32 x 256 x 256 pairs an image: attention and
-the bfloat16 GroupNorm, not the convolutions, then fill a CPU's time (figures in docs/LOG.md). :func:`retune` swaps those
-blocks in place; the state dict keeps its keys and order.
+``UNet2DModel`` defaults to attention heads of 8 channels, so one layer scores 32 x 256 x 256 pairs
+an image: attention and the bfloat16 GroupNorm, not the convolutions, then fill a CPU's time
+(figures in docs/LOG.md). :func:`retune` swaps those blocks in place; the state dict keeps its keys
+and order.
 
 Letters: B items, C channels, H heads, N tokens (height * width), D channels a head.
 """
@@ -17,7 +19,9 @@ MANY_PIXELS = 1024  # from 32 x 32 on, our GroupNorm backward beats PyTorch's bf
 
 
 class _GroupNorm(torch.autograd.Function):
-    """GroupNorm whose backward is a few whole-tensor sums: 3 to 6 times faster than ``aten`` for bfloat16, channels_last."""
+    """GroupNorm whose backward is a few whole-tensor sums: 3 to 6 times faster than ``aten`` for
+    bfloat16, channels_last.
+    """
 
     @staticmethod
     def forward(
@@ -35,16 +39,19 @@ class _GroupNorm(torch.autograd.Function):
         b, c, height, width = x.shape
         groups = mean.shape[1]
         x, dy = x.permute(0, 2, 3, 1), grads[0].permute(0, 2, 3, 1)  # (B, height, width, C)
+        # (B, G, 1)
         gain, mean, rstd = (
             weight.float().view(1, groups, -1),
             mean.float()[..., None],
             rstd.float()[..., None],
-        )  # (B, G, 1)
-        # Row by row first: a sum to another dtype would convert the whole tensor, one to bfloat16 would round once too coarsely.
+        )
+        # Row by row first: a sum to another dtype would convert the whole tensor, one to bfloat16
+        # would round once too coarsely.
         sum_dy = dy.sum(2).sum(1, dtype=torch.float32).view(b, groups, -1)  # (B, G, C / G)
         sum_dyx = (dy * x).sum(2).sum(1, dtype=torch.float32).view(b, groups, -1)
         d_weight = ((sum_dyx - mean * sum_dy) * rstd).sum(0).flatten()
-        # dx = gain * rstd * dy + slope * x + offset, where slope and offset are the same for a whole group
+        # dx = gain * rstd * dy + slope * x + offset, where slope and offset are the same for a
+        # whole group
         n = height * width * (c // groups)
         along = (gain * (sum_dyx - mean * sum_dy)).sum(2, keepdim=True)
         slope = -along * rstd**3 / n
@@ -81,7 +88,8 @@ class GroupNorm(nn.GroupNorm):
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(q k^T) v image by image, so that the (H, N, N) scores stay in the cache; all tensors (B, H, N, D), q scaled.
+    """softmax(q k^T) v image by image, so that the (H, N, N) scores stay in the cache; all tensors
+    (B, H, N, D), q scaled.
 
     The scores are computed again in backward: that is cheaper than writing and reading them.
     """
@@ -97,7 +105,9 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of queries, keys and values from that of the output; the softmax is computed anew instead of kept."""
+        """Gradients of queries, keys and values from that of the output; the softmax is computed
+        anew instead of kept.
+        """
         q, k, v = ctx.saved_tensors
         k_t, v_t, d_out = (
             k.transpose(-1, -2).contiguous(),
@@ -123,7 +133,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Takes over the layers of a diffusers ``Attention`` block: self-attention over pixels with a residual connection."""
+    """Takes over the layers of a diffusers ``Attention`` block: self-attention over pixels with a
+    residual connection.
+    """
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -138,7 +150,9 @@ class Attention(nn.Module):
         )
 
     def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:
-        """(B, C, height, width) to the same; ``temb`` is what the middle block hands to all its parts, unused here."""
+        """(B, C, height, width) to the same; ``temb`` is what the middle block hands to all its
+        parts, unused here.
+        """
         b, c, height, width = x.shape
         tokens = self.group_norm(x).permute(0, 2, 3, 1).reshape(b, height * width, c)
         q, k, v = (
@@ -151,7 +165,9 @@ class Attention(nn.Module):
 
 
 class Residual(nn.Module):
-    """Takes over the layers of a diffusers ``ResnetBlock2D``, without its copies (a layout change, a division by 1)."""
+    """Takes over the layers of a diffusers ``ResnetBlock2D``, without its copies (a layout change,
+    a division by 1).
+    """
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -186,11 +202,16 @@ class Residual(nn.Module):
 def _swap(module: nn.Module) -> nn.Module | None:
     """Our version of a block of diffusers, on the same parameters; None where there is none."""
     kind: Any = module
+
     name = type(module).__name__
+
+    # Only blocks whose options are those of UNet2DModel's default are exchanged: others compute
+    # something else.
     if name == "GroupNorm":
         ours = GroupNorm(kind.num_groups, kind.num_channels, kind.eps, device="meta")
         ours.weight, ours.bias = kind.weight, kind.bias
         return ours
+
     if (
         name == "Attention"
         and kind.residual_connection
@@ -198,17 +219,21 @@ def _swap(module: nn.Module) -> nn.Module | None:
         and kind.spatial_norm is None
     ):
         return Attention(module)
+
     plain = (
         name == "ResnetBlock2D"
         and kind.upsample is None
         and kind.downsample is None
         and isinstance(kind.nonlinearity, nn.SiLU)
     )
+
     return Residual(module) if plain else None
 
 
 def retune(net: nn.Module) -> None:
-    """Replace the blocks of a diffusers network by ours, in place and at most once; parameters and their names stay."""
+    """Replace the blocks of a diffusers network by ours, in place and at most once; parameters and
+    their names stay.
+    """
     for name, child in list(net.named_children()):
         if isinstance(child, (GroupNorm, Attention, Residual)):
             continue

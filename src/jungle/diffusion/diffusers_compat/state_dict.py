@@ -1,7 +1,9 @@
-"""Other people's models: a bare ``UNet2DModel`` state dict, recognised by the names and shapes of its tensors.
+"""Other people's models: a bare ``UNet2DModel`` state dict, recognised by the names and shapes of
+its tensors.
 
-What tensors cannot show is asked for, or assumed as in diffusers: heads of 8 channels, 32 groups, a linear schedule of
-1000 steps, prediction of the noise. :func:`read_pth` opens files without ever running code from them.
+What tensors cannot show is asked for, or assumed as in diffusers: heads of 8 channels, 32 groups, a
+linear schedule of 1000 steps, prediction of the noise. :func:`read_pth` opens files without ever
+running code from them.
 """
 
 import math
@@ -36,12 +38,13 @@ NESTS = (
     "net",
     "weights",
 )
+# names before diffusers 0.15
 OLD_ATTENTION = {
     "query": "to_q",
     "key": "to_k",
     "value": "to_v",
     "proj_attn": "to_out.0",
-}  # names before diffusers 0.15
+}
 ANCHOR = "conv_in.weight"  # in every UNet2DModel
 # What readers raise on damaged files
 DAMAGE = (
@@ -60,7 +63,9 @@ DAMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class ForeignModel:
-    """A recognised state dict: ``state`` under the names of today's diffusers, and the network's ``config``."""
+    """A recognised state dict: ``state`` under the names of today's diffusers, and the network's
+    ``config``.
+    """
 
     state: dict[str, Tensor]
     config: dict[str, Any]
@@ -82,7 +87,10 @@ def _web_or_pointer(head: bytes) -> str | None:
     """What a file that begins with ``head`` is instead of a model, or None."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(b"version https://git-lfs"):
-        return "is only a pointer of Git LFS, not the model: run  git lfs pull  in its folder, or download the file itself"
+        return (
+            "is only a pointer of Git LFS, not the model: run  git lfs pull  in its folder, or "
+            "download the file itself"
+        )
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "is a web page, not a model: the download needs a login or another address"
     return None
@@ -105,6 +113,7 @@ def read_pth(path: Path) -> dict[str, Any]:
         raise BadCheckpoint(
             f"{path} cannot be read ({error.strerror}): check its permissions."
         ) from None
+
     if not head:
         raise BadCheckpoint(f"{path} is empty: copy or download it again.")
     wrong = _web_or_pointer(head)
@@ -112,15 +121,20 @@ def read_pth(path: Path) -> dict[str, Any]:
         raise BadCheckpoint(f"{path} {wrong}.")
     if head[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
         return _read_safetensors(path)
+
+    # A zip is what torch.save writes, 0x80 begins an old pickle; nothing else is handed to torch.
     if not head.startswith((b"PK", b"\x80")):
         raise BadCheckpoint(
             f"{path} is no model file: jungle opens what torch.save or safetensors wrote."
         )
+
     content = _load(path)
     if not isinstance(content, dict):
         raise BadCheckpoint(
-            f"{path} holds no state dict but a {type(content).__name__}: save with  torch.save(model.state_dict(), path)."
+            f"{path} holds no state dict but a {type(content).__name__}: save with  "
+            "torch.save(model.state_dict(), path)."
         )
+
     return content
 
 
@@ -132,7 +146,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         return dict(load_file(path))
     except (SafetensorError, *DAMAGE) as error:
         raise BadCheckpoint(
-            f"{path} looks like safetensors but is damaged ({_line(error)}): copy or download it again."
+            f"{path} looks like safetensors but is damaged ({_line(error)}): copy or download it "
+            "again."
         ) from None
 
 
@@ -142,11 +157,14 @@ def _load(path: Path) -> Any:
             warnings.simplefilter("ignore")  # about old formats; nothing that the user can change
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        # torch refuses unknown classes and names them: that is the useful part of its message.
         found = re.search(r"(?:GLOBAL |Unsupported class |function )([\w.]+)", str(error))
         if found:
             raise BadCheckpoint(
-                f"{path} holds Python objects ({found[1]}), which could run code and are not opened: "
-                "save only the weights, with  torch.save(model.state_dict(), path)  where it was trained."
+                f"{path} holds Python objects ({found[1]}), which could run code and are not "
+                "opened: "
+                "save only the weights, with  torch.save(model.state_dict(), path)  where it was "
+                "trained."
             ) from None
         raise BadCheckpoint(
             f"{path} is damaged or is no model: copy or download it again."
@@ -154,7 +172,8 @@ def _load(path: Path) -> Any:
     except DAMAGE as error:
         if "TorchScript" in str(error):
             raise BadCheckpoint(
-                f"{path} is a TorchScript program, which is not opened: save  model.state_dict()  instead."
+                f"{path} is a TorchScript program, which is not opened: save  model.state_dict()  "
+                "instead."
             ) from None
         raise BadCheckpoint(
             f"{path} is damaged or cut off ({_line(error)}): copy or download it again."
@@ -168,12 +187,15 @@ def _line(error: BaseException) -> str:
 
 
 def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
-    """The tensors of the ``UNet2DModel`` inside nested dictionaries and name prefixes, in float32; None if there is none."""
+    """The tensors of the ``UNet2DModel`` inside nested dictionaries and name prefixes, in float32;
+    None if there is none.
+    """
     for name in NESTS:
         inner = content.get(name)
         found = unwrap(inner) if isinstance(inner, Mapping) else None
         if found:
             return found
+
     anchors = [
         key
         for key in content
@@ -183,8 +205,12 @@ def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
     ]
     if not anchors:
         return None
+
+    # Where a file holds a network twice, the averaged one paints better.
     prefix = min(anchors, key=lambda key: ("ema" not in key, len(key))).removesuffix(ANCHOR)
     state: dict[str, Tensor] = {}
+
+    # Names of attention layers before diffusers 0.17 are brought to those of today.
     for key, value in content.items():
         if (
             isinstance(key, str)
@@ -199,6 +225,7 @@ def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
             state[f"{old[1]}.{OLD_ATTENTION[old[2]]}.{old[3]}" if old else parts] = (
                 value.detach().float()
             )
+
     return state if any(key.startswith("down_blocks.") for key in state) else None
 
 
@@ -212,11 +239,15 @@ def _count(state: Mapping[str, Tensor], pattern: str) -> int:
 def _refuse_unknown(state: Mapping[str, Tensor]) -> None:
     """Networks that share names with UNet2DModel and mean something else."""
     images = state[ANCHOR].shape[1] if state[ANCHOR].ndim == 4 else 0
+
     returned = len(state["conv_out.weight"]) if "conv_out.weight" in state else images
     if images != 3 or returned != 3:
         raise BadCheckpoint(
-            f"This model maps pictures of {images} channels to {returned}; jungle paints colour pictures, 3 to 3."
+            f"This model maps pictures of {images} channels to {returned}; jungle paints colour "
+            "pictures, 3 to 3."
         )
+
+    # These load without an error into the wrong network, and paint noise.
     for part, kind in (
         ("transformer_blocks", "a text-to-image network (UNet2DConditionModel)"),
         ("skip_conv", "an NCSN++ network with skip blocks"),
@@ -226,9 +257,11 @@ def _refuse_unknown(state: Mapping[str, Tensor]) -> None:
             raise BadCheckpoint(
                 f"This model is {kind}; jungle opens plain UNet2DModel state dicts."
             )
+
     if state.get("time_proj.weight", torch.zeros(1, 1)).ndim == 1:
         raise BadCheckpoint(
-            "This model knows continuous noise levels (Fourier time embedding), not DDPM steps; jungle cannot sample it."
+            "This model knows continuous noise levels (Fourier time embedding), not DDPM steps; "
+            "jungle cannot sample it."
         )
 
 
@@ -241,6 +274,7 @@ def _infer(state: Mapping[str, Tensor], size: int, head_dim: int, groups: int) -
     )
     shift = state.get("down_blocks.0.resnets.0.time_emb_proj.weight", torch.empty(widths[0]))
 
+    # Blocks with attention are told by the names of their tensors alone.
     def kinds(side: str) -> tuple[str, ...]:
         attends = [
             any(key.startswith(f"{side}_blocks.{i}.attentions.") for key in state)
@@ -264,6 +298,8 @@ def _infer(state: Mapping[str, Tensor], size: int, head_dim: int, groups: int) -
         "norm_num_groups": groups or math.gcd(32, *widths),
         "resnet_time_scale_shift": "scale_shift" if len(shift) == 2 * widths[0] else "default",
     }
+
+    # What differs from the defaults is only passed on where its tensors are there.
     if "time_embedding.linear_1.weight" in state:
         config["time_embedding_dim"] = len(state["time_embedding.linear_1.weight"])
     if "time_proj.weight" in state:
@@ -281,6 +317,7 @@ def _check(state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
     from . import ddpm
 
     try:
+        # On the meta device a network has shapes and no memory.
         with torch.device("meta"):
             expected = {
                 name: tuple(value.shape)
@@ -294,12 +331,14 @@ def _check(state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
         want, got = expected.get(name), tuple(state[name].shape) if name in state else None
         if want != got:
             raise BadCheckpoint(
-                f"This model is no complete UNet2DModel: its tensor '{name}' should be {want or 'absent'} and is {got or 'missing'}; "
+                f"This model is no complete UNet2DModel: its tensor '{name}' should be "
+                f"{want or 'absent'} and is {got or 'missing'}; "
                 "save the whole state dict again with  torch.save(model.state_dict(), path)."
             )
         if not bool(state[name].isfinite().all()):
             raise BadCheckpoint(
-                f"This model's tensor '{name}' is not finite: its training broke, so take an earlier checkpoint."
+                f"This model's tensor '{name}' is not finite: its training broke, so take an "
+                "earlier checkpoint."
             )
 
 
@@ -312,13 +351,15 @@ def recognise(
     head_dim: int = 8,
     groups: int = 0,
 ) -> ForeignModel | None:
-    """The ``UNet2DModel`` whose tensors lie in ``content`` (nested or prefixed as training scripts do), or None.
+    """The ``UNet2DModel`` whose tensors lie in ``content`` (nested or prefixed as training scripts
+    do), or None.
 
     The arguments are what tensors cannot show.
 
     Args:
         size: side of the pictures in pixels it was trained on.
-        betas, steps: its noise schedule; 0 steps means as many as its time embedding knows, else 1000.
+        betas, steps: its noise schedule; 0 steps means as many as its time embedding knows, else
+            1000.
         prediction: what it returns.
         head_dim: channels of an attention head.
         groups: of its norms; 0 means 32, or fewer where its widths are no multiples of 32.
@@ -338,7 +379,10 @@ def recognise(
     classes = f", {config['num_class_embeds']} classes" if "num_class_embeds" in config else ""
     widths = "-".join(map(str, config["block_out_channels"]))
     summary = (
-        f"a UNet2DModel of {millions:.1f} million parameters ({widths} channels{classes}); assumed: pictures of {size}x{size}, "
-        f"{betas} noise schedule of {steps} steps, {prediction} prediction, attention heads of {head_dim} channels"
+        f"a UNet2DModel of {millions:.1f} million parameters ({widths} channels{classes}); "
+        f"assumed: pictures of {size}x{size}, "
+        f"{betas} noise schedule of {steps} steps, {prediction} prediction, attention heads of "
+        f"{head_dim} channels"
     )
+
     return ForeignModel(state, config, betas, steps, prediction, summary)

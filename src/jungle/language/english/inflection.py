@@ -17,9 +17,8 @@ NOT = {
     "does": "doesn't",
 }
 SHORT = {"am": "'m", "are": "'re", "will": "'ll"}
-CONTRACTING = frozenset(
-    ("I", "you", "we")
-)  # subjects that are spoken together with an auxiliary: "I'll", but "the moon will"
+# subjects that are spoken together with an auxiliary: "I'll", but "the moon will"
+CONTRACTING = frozenset(("I", "you", "we"))
 VOWEL_LETTERS, CONSONANT_STARTS, SILENT = (
     "aeiou",
     ("uni", "use", "eu", "one", "once"),
@@ -68,6 +67,8 @@ class Verb:
         ) + self.rest
         self.past = forms[1] if len(forms) > 1 else f"{first}ed" + self.rest
         self.ing = forms[2] if len(forms) > 2 else self._ing(first) + self.rest
+
+        # :A quality is a predicate with "to be": its forms are those of the copula.
         if self.being:
             self.base, self.ing = f"be {forms[0]}", f"being {forms[0]}"
             self.quality = forms[0]

@@ -11,12 +11,10 @@ OBJECTS = {"I": "me", "we": "us", "who": "who"}
 POSSESSIVES = {"I": "my", "you": "your", "we": "our", "who": "whose", "what": "whose"}
 NAMED = frozenset(("mother", "father", "sister", "brother"))  # spoken of by name
 PLURALS = frozenset(("we", "you"))  # take the verb of the plural
-NEW = frozenset(
-    ("animal", "threat", "food", "gift", "thing", "harm", "rival", "young", "weather")
-)  # "a hawk"
-KNOWN = frozenset(
-    ("sky", "home", "time", "elder", "group", "burning")
-)  # "the moon", whatever else it is
+# "a hawk"
+NEW = frozenset(("animal", "threat", "food", "gift", "thing", "harm", "rival", "young", "weather"))
+# "the moon", whatever else it is
+KNOWN = frozenset(("sky", "home", "time", "elder", "group", "burning"))
 MASSES = {"many": "much", "few": "a little"}  # of what is not counted
 
 
@@ -44,6 +42,8 @@ class NounPhrases:
             and not one.tags & KNOWN
             and (name not in self.mass or "place" not in one.tags)
         }
+
+        # The same few noun phrases come again in thousands of sentences.
         self._person = Memo(self._person_of)
         self._subjects, self._objects, self._made, self._called = map(
             self._wordings, ("", "object", "made", "call")
@@ -58,8 +58,10 @@ class NounPhrases:
 
         Args:
             np: what it means.
-            role: "object" for the pronouns, "made" for what was not there before, "call" for one that is spoken to.
-            new: whether the listener need not know it: "a hawk" for "the hawk", where English can say so.
+            role: "object" for the pronouns, "made" for what was not there before, "call" for one
+                that is spoken to.
+            new: whether the listener need not know it: "a hawk" for "the hawk", where English can
+                say so.
         """
         return self._worded(role, new, np)
 
@@ -72,6 +74,8 @@ class NounPhrases:
         head = f"{self.plain[quality]} {word}" if quality else word
         if noun in NAMED and number == "SG" and not quality and not owner:
             return head.capitalize()
+
+        # :An owner takes the place of the article.
         if owner:
             named = self.plain[owner].capitalize() if owner in NAMED else f"the {self.plain[owner]}"
             first = POSSESSIVES.get(owner) or (f"{named}'" if named.endswith("s") else f"{named}'s")
@@ -82,7 +86,11 @@ class NounPhrases:
             if noun in self.mass:
                 return f"{MASSES.get(number, self.plain[number])} of {first} {head}"
             several_of = self.many[noun]
-            return f"{self.plain[number]} of {first} {quality and self.plain[quality] + ' '}{several_of}"
+            return (
+                f"{self.plain[number]} of {first} "
+                f"{quality and self.plain[quality] + ' '}{several_of}"
+            )
+
         if number not in ("SG", "PL"):
             count = (
                 MASSES.get(number, f"{self.plain[number]} kinds of")
@@ -90,8 +98,11 @@ class NounPhrases:
                 else self.plain[number]
             )
             return f"{count} {head}"
+
         if role == "call" or (noun in self.bare and not quality and not several):
             return head
+
+        # What the listeners know has "the"; what is new to them has "a".
         if not new or (noun not in self.new and role != "made"):
             return f"the {head}"
         return head if several or noun in self.mass else f"{article(head)} {head}"

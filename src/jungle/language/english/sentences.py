@@ -1,7 +1,9 @@
-"""Free English for a meaning: what a patient translator would write. A function of the meaning alone, so that it cannot lie.
+"""Free English for a meaning: what a patient translator would write. A function of the meaning
+alone, so that it cannot lie.
 
-Languages of the jungle say how the speaker knows and leave articles out; English is the other way round. So articles are chosen by what
-a listener would know already, and the source of knowledge becomes "I hear the storm crossing" or "they say". Where English has several
+Languages of the jungle say how the speaker knows and leave articles out; English is the other way
+round. So articles are chosen by what a listener would know already, and the source of knowledge
+becomes "I hear the storm crossing" or "they say". Where English has several
 wordings, the meaning decides between them: the same meaning always reads the same.
 """
 
@@ -67,13 +69,22 @@ class English(NounPhrases):
         fresh = not (plainly or negative or adverb == LONG_AGO or verb.being)
         if plainly or (told and source == "REP"):
             source = ""
+
+        # What is seen or heard happening is told as a perception: "I see the hawk coming".
         if source in PERCEPTION and not (
             negative or verb.being or verb.state or actor.noun in self.alone or tense == "FUT"
         ):
             if tense == "PRS":
-                return f"{PERCEPTION[source][salt % 2]} {self._objects[fresh][actor]} {verb.ing}{self._tail(clause)}"
+                return (
+                    f"{PERCEPTION[source][salt % 2]} {self._objects[fresh][actor]} "
+                    f"{verb.ing}{self._tail(clause)}"
+                )
             if source == "AUD":
-                return f"{PERCEIVED[source]} {self._objects[fresh][actor]} {verb.base}{self._tail(clause)}"
+                return (
+                    f"{PERCEIVED[source]} {self._objects[fresh][actor]} "
+                    f"{verb.base}{self._tail(clause)}"
+                )
+
         body, when = (
             self._owned(clause, salt) if name == "own" else "",
             self._front(clause) if adverb else "",
@@ -82,6 +93,8 @@ class English(NounPhrases):
             body = self._finite(
                 self._subjects[fresh][actor], actor, name, tense, negative, habit, salt
             ) + self._tail(clause, when)
+
+        # :Hearsay is said once, at the place where English would put it.
         if adverb == LONG_AGO:
             return f"{when}, they say, {body}" if source == "REP" else f"{when} {body}"
         if source == "REP" and salt % 4 == 3:
@@ -101,6 +114,7 @@ class English(NounPhrases):
         """What follows the verb, but for an adverb that opens the clause: ``front``."""
         verb, mood, _, _, negative, _, patient, relation, place, adverb = clause
         told, tail = negative or adverb == LONG_AGO or mood == "URG", ""
+
         if patient:
             new = (
                 not told
@@ -108,6 +122,9 @@ class English(NounPhrases):
                 and (mood != "IMP" or patient.noun in self.food)
             )
             tail = f" {(self._made if verb in self.making else self._objects)[new][patient]}"
+
+        # :English gives "to the child" before the thing that is given, and says "home" without a
+        # preposition.
         if place:
             loose = relation == "without" and place.number == "PL"
             where = (self._called if loose else self._objects)[not told and place.noun in BITS][
@@ -119,6 +136,7 @@ class English(NounPhrases):
                 tail = f" {where}{tail}"
             else:
                 tail += f" {self.plain[relation]} {where}"
+
         if adverb and not front:
             tail += f" {self.plain[adverb]}"
         return tail
@@ -137,13 +155,20 @@ class English(NounPhrases):
         """To have, or to belong to."""
         assert clause.actor
         assert clause.patient
+
         owner, thing = clause.actor, clause.patient
+
+        # Belonging is said of things that are at hand; elsewhere "to have" is the plain verb.
         if (
             not clause.negative
             and clause.tense == "PRS"
             and self.known[thing.noun].tags & {"body", "feeling", "sound"}
         ):
-            return f"{self.np(owner)} {'has' if self._person[owner] == 1 else 'have'}{self._tail(clause)}"
+            return (
+                f"{self.np(owner)} "
+                f"{'has' if self._person[owner] == 1 else 'have'}{self._tail(clause)}"
+            )
+
         if (
             salt % 2
             or clause.negative
@@ -153,13 +178,19 @@ class English(NounPhrases):
             or thing.noun in self.alone
         ):
             return ""
+
         copula = "are" if self._person[thing] == 2 else "is"
         if owner.noun in MINE:
             return f"{self.np(thing)} {copula} {MINE[owner.noun]}"
-        return f"{self.np(thing)} {'belong' if copula == 'are' else 'belongs'} to {self.np(owner, 'object')}"
+        return (
+            f"{self.np(thing)} {'belong' if copula == 'are' else 'belongs'} to "
+            f"{self.np(owner, 'object')}"
+        )
 
     def _auxiliary(self, verb: Verb, tense: str, person: int, habit: bool) -> tuple[str, str]:
-        """The finite auxiliary and the form that follows it; ``habit``: in the simple present, not the progressive."""
+        """The finite auxiliary and the form that follows it; ``habit``: in the simple present, not
+        the progressive.
+        """
         if tense == "FUT":
             return "will", verb.base
         if verb.being:
@@ -184,7 +215,9 @@ class English(NounPhrases):
         )
 
     def _predicate(self, features: tuple[str, str, bool, int, bool, bool, int]) -> str:
-        """What follows a subject, with the blank or the apostrophe before it; ``light``: that the subject takes one."""
+        """What follows a subject, with the blank or the apostrophe before it; ``light``: that the
+        subject takes one.
+        """
         name, tense, negative, person, habit, light, odd = features
         verb = self.verbs[name]
         auxiliary, main = self._auxiliary(verb, tense, person, habit)
@@ -199,6 +232,8 @@ class English(NounPhrases):
 
     def _question(self, clause: Clause, actor: NP, habit: bool) -> str:
         tail, patient = self._tail(clause), clause.patient
+
+        # A question for the subject keeps the order of a statement.
         if actor.noun in ("who", "what"):
             return (
                 self._finite(
@@ -206,6 +241,7 @@ class English(NounPhrases):
                 )
                 + tail
             )
+
         auxiliary, main = self._auxiliary(
             self.verbs[clause.verb], clause.tense, self._person[actor], habit
         )
@@ -214,9 +250,12 @@ class English(NounPhrases):
             if clause.negative
             else self._subjects[False][actor]
         )
+
+        # A question for the object brings it to the front.
         if patient and patient.noun in ("who", "what"):
             asked = self._objects[False][patient]
             return f"{asked} {auxiliary} {subject} {main}{tail.replace(f' {asked}', '', 1)}"
+
         return f"{auxiliary} {subject} {main}{tail}"
 
     def _salt(self, level: int, *clauses: Clause | None) -> int:
@@ -264,16 +303,19 @@ class English(NounPhrases):
             first.source == "REP",
             salt if second.actor else 0,
         )
+
         if (
             first.actor
             and first.actor == second.actor
             and second.mood == "Q"
             and first.actor.noun in ("who", "what")
         ):
+            # Asked twice of the same one: "who knows the path and never tells it".
             verb = self.verbs[second.verb]
             never = f"never {verb.third}{self._tail(second)}"
             shared = second.negative and second.tense == "PRS" and not verb.being
             return f"{body} {self.plain[link]} {never if shared else said.partition(' ')[2]}"
+
         return f"{body}{'' if bare else ','} {self.plain[link]} {said}"
 
     def sentence(self, meaning: Meaning) -> str:
@@ -288,6 +330,7 @@ class English(NounPhrases):
         )
         if second:
             body = self._joined(meaning, body, salt // 2)
+
         if opening and not call:
             if body.startswith(TOLD):
                 body = f"{body[: TOLD.index(',')]}, {opening}, they say {body[len(TOLD) :]}"
@@ -295,10 +338,14 @@ class English(NounPhrases):
                 body = (
                     f"{body}, {opening}" if salt % 3 == 0 and not second else f"{opening}, {body}"
                 )
+
+        # :The strongest of the two moods decides the mark.
         if second is None:
             mark = MARKS[first.mood]
         else:
             moods = (first.mood, second.mood)
             mark = "?" if "Q" in moods else "!" if "URG" in moods else "."
+
         body = f"{body[0].upper()}{body[1:]}{mark}"
+
         return f"{opening} {body}" if call else body

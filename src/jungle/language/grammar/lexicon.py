@@ -1,4 +1,6 @@
-"""The words of a language: roots that suit their meaning a little, derivations, compounds; never two meanings for one form."""
+"""The words of a language: roots that suit their meaning a little, derivations, compounds; never
+two meanings for one form.
+"""
 
 from ...errors import BadInput
 from ...seeds import Dice
@@ -19,12 +21,13 @@ from .word_table import Table
 
 ATTEMPTS = 60  # forms tried for a concept; half way they grow by a syllable
 LONGEST_STEM = 5  # syllables of a derived word; a longer one is given a root of its own
+# by use
 SYLLABLES = {
     1: ((1, 2), (0.45, 0.55)),
     2: ((1, 2, 3), (0.1, 0.8, 0.1)),
     3: ((2, 3), (0.8, 0.2)),
     4: ((2, 3), (0.4, 0.6)),
-}  # by use
+}
 
 
 def make_table(
@@ -41,7 +44,8 @@ def make_table(
         typology: its grammar.
         known: the concepts.
         dice: chance.
-        inherited: what a dialect has from its family; taken unless it would be a homophone or cannot be said.
+        inherited: what a dialect has from its family; taken unless it would be a homophone or
+            cannot be said.
 
     Raises:
         BadInput: the sounds do not suffice to tell so many concepts apart.
@@ -51,15 +55,20 @@ def make_table(
         table = Table(Morphology(phonology, typology, markers))
         if table.morphology.sound():
             break
+
     if typology.kind == "isolating" and not table.add_particles(_particles(typology)):
         raise BadInput(
-            "These sounds do not suffice for the particles of a language: give the voice more that it can do."
+            "These sounds do not suffice for the particles of a language: give the voice more that "
+            "it can do."
         )
+
+    # Frequent words first: they get the short forms (Zipf 1949).
     calls: list[str] = []
     by_use = sorted(
         known.values(),
         key=lambda concept: (bool(concept.parts), concept.kind not in "X", concept.use),
     )
+
     waiting = list(by_use)
     while waiting:
         later = []
@@ -68,11 +77,15 @@ def make_table(
                 later.append(concept)
             else:
                 _name(table, concept, dice, inherited, calls)
+
+        # No concept could be made of what is there, so none ever will be.
         if len(later) == len(waiting):
             raise BadInput(
-                f"The concepts {', '.join(one.name for one in later)} are made of one another: make one of them a root."
+                f"The concepts {', '.join(one.name for one in later)} are made of one another: "
+                "make one of them a root."
             )
         waiting = later
+
     return table
 
 
@@ -100,6 +113,8 @@ def _name(
             concept, stem
         ):
             return
+
+    # A dialect has the word of its family, if its sounds still tell it from others.
     for root in inherited(concept.name) if inherited else ():
         if root and table.add(concept, (Morph(root, concept.name, ""),), fits):
             if concept.kind == "X":
@@ -109,6 +124,8 @@ def _name(
         symbolism(concept, phonology),
         concept.kind == "N" and not table.morphology.typology.prefixing,
     )
+
+    # Short forms first, longer ones when they are taken.
     for attempt in range(ATTEMPTS):
         count = (
             dice.weighted(*SYLLABLES[concept.use])
@@ -123,7 +140,8 @@ def _name(
                 calls.append(phonology.spell(form))
             return
     raise BadInput(
-        f"These sounds do not suffice for a word for {concept.name!r}: give the voice more that it can do."
+        f"These sounds do not suffice for a word for {concept.name!r}: give the voice more that it "
+        "can do."
     )
 
 
@@ -132,7 +150,9 @@ def made_of(table: Table, concept: Concept) -> Morphs:
     morphology = table.morphology
     first, *rest = concept.parts
     stem = _stem(table, first)
+
     for part in rest or [CONVERSIONS[concept.kind]]:
+        # :A derivation is an affix; anything else is the other half of a compound.
         if part in morphology.markers:
             affix = Morph(morphology.harmonised(morphology.markers[part], stem), part)
             stem = (
@@ -144,6 +164,7 @@ def made_of(table: Table, concept: Concept) -> Morphs:
             other = _stem(table, part)
             both = (stem, other) if morphology.typology.head_last else (other, stem)
             stem = morphology.joined(both[0], (both[1][0]._replace(joint="-"), *both[1][1:]))
+
     return stem
 
 
@@ -153,10 +174,14 @@ def _stem(table: Table, name: str) -> Morphs:
 
 
 def symbolism(concept: Concept, phonology: Phonology) -> Bias:
-    """Sounds that suit a meaning, half again as likely: small is high and front, big is low, danger rasps (Blasi et al. 2016)."""
+    """Sounds that suit a meaning, half again as likely: small is high and front, big is low, danger
+    rasps (Blasi et al. 2016).
+    """
     tags = concept.tags
     if not tags & {"small", "big", "bright", "danger", "soft"}:
         return even
+
+    # Sound symbolism (Ohala 1994; Dingemanse et al. 2015), as a bias and no rule.
     smooth = SONORITY["nasal"]
 
     def bias(segment: str) -> float:

@@ -1,7 +1,7 @@
 """How words take their endings: the markers of a language, and every form that a stem can have.
 
-A form is a list of morphs, pairs of a form and its gloss, parted by a joint: "-" between a stem and an affix, "~" for a copy
-(Leipzig Glossing Rules 2 and 10).
+A form is a list of morphs, pairs of a form and its gloss, parted by a joint: "-" between a stem and
+an affix, "~" for a copy (Leipzig Glossing Rules 2 and 10).
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +16,14 @@ from ..semantics.concepts import DERIVATIONS, Concept
 from .blocklist import harmless
 from .typology import NUMBERS, SOURCES, TENSES, Typology
 
+# a word of another class, without other change
 CONVERSIONS = {
     "N": "NMLZ",
     "I": "VBLZ",
     "T": "VBLZ",
     "A": "ADJZ",
     "D": "ADVZ",
-}  # a word of another class, without other change
+}
 HARMONY = {"i": "u", "e": "o", "ɛ": "ɔ", "u": "i", "o": "e", "ɔ": "ɛ"}
 
 
@@ -35,9 +36,8 @@ class Morph(NamedTuple):
 
 
 Morphs = tuple[Morph, ...]
-Heritage = Callable[
-    [str], tuple[Form, ...]
-]  # forms that a dialect has from its family, the best first, by concept or marker
+# forms that a dialect has from its family, the best first, by concept or marker
+Heritage = Callable[[str], tuple[Form, ...]]
 Key = tuple[str, ...]  # of a form: class, concept, features
 
 
@@ -48,13 +48,14 @@ class Morphology:
     phonology: Phonology
     typology: Typology
     markers: dict[str, Form]
-    _shades: dict[tuple[Form, bool], Form] = field(
-        default_factory=dict, repr=False
-    )  # of markers under harmony
+    # of markers under harmony
+    _shades: dict[tuple[Form, bool], Form] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _predicates(self) -> list[tuple[Key, list[str]]]:
-        """What follows the name in the key of every form of a predicate, and the glosses of its markers."""
+        """What follows the name in the key of every form of a predicate, and the glosses of its
+        markers.
+        """
         return [
             ((*features[:3], "NEG" if features[3] else ""), self.verb_marks(*features))
             for features in PREDICATES
@@ -103,11 +104,16 @@ class Morphology:
         return morphs
 
     def joined(self, first: Morphs | Morph, second: Morphs | Morph) -> Morphs:
-        """Two pieces side by side: a nasal at the end of the first takes the place of the consonant that follows."""
+        """Two pieces side by side: a nasal at the end of the first takes the place of the consonant
+        that follows.
+        """
         left = (first,) if isinstance(first, Morph) else first
         right = (second,) if isinstance(second, Morph) else second
+
+        # :A stem behind a prefix begins without a joint of its own.
         if isinstance(first, Morph):
             right = (Morph(right[0].form, right[0].gloss), *right[1:])
+
         if self.typology.assimilation:
             last, after = left[-1].form[-1], right[0].form[0]
             if not is_vowel(last) and not is_vowel(after) and CONSONANTS[last].kind == "nasal":
@@ -119,10 +125,13 @@ class Morphology:
                 ]
                 if same:
                     left = (*left[:-1], left[-1]._replace(form=(*left[-1].form[:-1], min(same))))
+
         return (*left, *right)
 
     def harmonised(self, marker: Form, stem: Morphs) -> Form:
-        """A marker whose vowels are front or back like the nearest vowel of the stem, in languages with harmony."""
+        """A marker whose vowels are front or back like the nearest vowel of the stem, in languages
+        with harmony.
+        """
         if not self.typology.harmony:
             return marker
         back = VOWELS[quality(self._nearest(stem))].back > 0.5
@@ -156,7 +165,9 @@ class Morphology:
         return (Morph(form[:end], "URG", ""), stem[0]._replace(joint="~"), *stem[1:])
 
     def sound(self) -> bool:
-        """Whether every bundle of features is told apart on any stem, and none of them spells what no word may."""
+        """Whether every bundle of features is told apart on any stem, and none of them spells what
+        no word may.
+        """
         if self.typology.kind == "isolating":
             return True
         bundles = {tuple(self.verb_marks(*features)) for features in PREDICATES}
@@ -168,12 +179,17 @@ class Morphology:
         return len(spelled) == len(bundles) and all(map(harmless, spelled))
 
     def forms(self, concept: Concept, stem: Morphs) -> Iterator[tuple[Key, Morphs, list[str]]]:
-        """Every form of a concept: its key, its stem, and the glosses of its markers, from the stem outwards."""
+        """Every form of a concept: its key, its stem, and the glosses of its markers, from the stem
+        outwards.
+        """
         name = concept.name
+
         if concept.kind == "N":
             for number in NUMBERS:
                 for mark in self.marks():
                     yield ("N", name, number, mark), stem, self.noun_marks(concept, number, mark)
+
+        # :A call is said up to three times: the louder the danger, the more often.
         elif concept.kind == "X":
             for level in (1, 2, 3):
                 copies = [
@@ -207,7 +223,9 @@ PREDICATES = tuple(
 
 
 def marker_labels(typology: Typology) -> list[str]:
-    """Glosses of the markers that a kind of grammar needs, the most used first; derivations last."""
+    """Glosses of the markers that a kind of grammar needs, the most used first; derivations
+    last.
+    """
     nouns = ["VOC", "POSS"]
     if typology.kind == "fusional":
         cases = ["ERG" if typology.ergative else "ACC", "LOC", *nouns]
@@ -226,6 +244,7 @@ def make_markers(
     """A short form for each gloss, no two alike, not even under harmony; all could be words."""
     markers: dict[str, Form] = {}
     taken: set[Form] = set()
+
     for label in marker_labels(typology):
         ideas = inherited(label) if inherited else ()
         for attempt in range(1000):
@@ -234,11 +253,14 @@ def make_markers(
                 form += tuple(
                     phonology.syllable(dice, first=False, bare=attempt < 20 or typology.prefixing)
                 )
+
+            # Harmony changes vowels, so two markers that differ in them alone could fall together.
             seen = _shape(form) if typology.harmony else form
             if seen not in taken and phonology.syllables(form) and harmless(phonology.spell(form)):
                 taken.add(seen)
                 markers[label] = form
                 break
+
     return markers
 
 

@@ -1,7 +1,9 @@
-"""From a meaning to words and back: the concrete syntax of one language, in the sense of Grammatical Framework (Ranta 2011).
+"""From a meaning to words and back: the concrete syntax of one language, in the sense of
+Grammatical Framework (Ranta 2011).
 
-Both directions are total on their side: every meaning without :func:`jungle.language.meaning.faults` has one phrase, and a text is
-either read as exactly the meaning whose phrase it is, or refused with a reason.
+Both directions are total on their side: every meaning without
+:func:`jungle.language.meaning.faults` has one phrase, and a text is either read as exactly the
+meaning whose phrase it is, or refused with a reason.
 """
 
 import unicodedata
@@ -38,6 +40,8 @@ class Grammar:
             one.name: "PL" if self.typology.counted_plural and one.name != "one" else "SG"
             for one in known.values()
         }
+
+        # Parts of phrases are kept: sentences share most of them.
         self._actors, self._subjects, self._patients, self._located, self._called, _ = (
             Memo(partial(self._np, case)) for case in CASES
         )
@@ -50,6 +54,7 @@ class Grammar:
             name: (table.words["D", name],) for name, one in known.items() if one.kind == "D"
         }
         self._arranged = itemgetter(*map(PARTS.index, _order(self.typology)))
+
         if self.typology.kind == "isolating":
             self._nouns = {
                 tuple(table.morphology.noun_marks(next(iter(known.values())), number, mark)): (
@@ -126,33 +131,45 @@ class Grammar:
     def parse(self, text: str) -> Meaning:
         """What a text means.
 
-        Capitals, blanks and a mark at the end are forgiven, nothing else. Keep the :meth:`text` of the meaning, not the text that came.
+        Capitals, blanks and a mark at the end are forgiven, nothing else. Keep the :meth:`text` of
+        the meaning, not the text that came.
 
         Raises:
-            NotInLanguage: it is no phrase of this language; the message names the first word that is to blame.
+            NotInLanguage: it is no phrase of this language; the message names the first word that
+                is to blame.
         """
         tokens = normal(text).split()
         keys: list[Key] = []
+
         for number, token in enumerate(tokens, 1):
             key = self.table.reading.get(token)
             if key is None:
                 raise NotInLanguage(
-                    f"Word {number}, {token[:40]!r}, is not in the lexicon: use words of this language only."
+                    f"Word {number}, {token[:40]!r}, is not in the lexicon: use words of this "
+                    "language only."
                 )
             keys.append(key)
+
         if self.typology.kind == "isolating":
             keys = list(self._gathered(keys))
+
+        # Read first, then said again: only what comes out the same was meant.
         meaning = self._read(keys)
         if faults(meaning, self.known) or self.text(meaning) != " ".join(tokens):
             raise NotInLanguage(
-                f"The words of {' '.join(tokens)[:80]!r} are known, but do not stand in an order that means anything."
+                f"The words of {' '.join(tokens)[:80]!r} are known, but do not stand in an order "
+                "that means anything."
             )
+
         return meaning
 
     def _gathered(self, keys: list[Key]) -> Iterable[Key]:
-        """Words and the particles that belong to them, taken together: the keys that one inflected word would have."""
+        """Words and the particles that belong to them, taken together: the keys that one inflected
+        word would have.
+        """
         particles: list[str] = []
         heads: list[tuple[Key, list[str]]] = []
+
         for key in keys:
             if key[0] != "M":
                 heads.append((key, particles if self.typology.prefixing else []))
@@ -161,20 +178,26 @@ class Grammar:
                 particles.insert(0, key[1])
             else:
                 particles.append(key[1])
+
         if particles and (self.typology.prefixing or not heads):
             raise NotInLanguage(
                 "A particle stands where there is no word for it: put it beside a noun or a verb."
             )
+
+        # :A root and its particles are what another language says with one inflected word.
         for key, labels in heads:
             if key[0] != "R":
                 if labels:
                     raise NotInLanguage(
-                        f"The particle {labels[0]} stands beside a word that takes none: put it beside a noun or a verb."
+                        f"The particle {labels[0]} stands beside a word that takes none: put it "
+                        "beside a noun or a verb."
                     )
                 yield key
                 continue
+
             _, name, copied = key
             kind = self.known[name].kind
+
             noun, verb = (
                 self._nouns.get(tuple(labels)),
                 self._predicates.get((tuple(labels), copied == "URG")),
@@ -206,7 +229,9 @@ class Grammar:
         )
 
     def _read_clause(self, keys: list[Key]) -> tuple[NP | None, Clause | None]:
-        """Who is spoken to, and the clause. Whatever does not fit is dropped here: the phrase will differ from the text then."""
+        """Who is spoken to, and the clause. Whatever does not fit is dropped here: the phrase will
+        differ from the text then.
+        """
         typology = self.typology
         to = verb = place = None
         relation = adverb = ""
@@ -214,15 +239,19 @@ class Grammar:
         spoken: NP | None = None
         placed = -1
         pending: dict[str, str] = {}
+
         for key in keys:
             kind, name = key[0], key[1]
             slot, first = "", False
+
             if kind == "N" and key[3] == "POSS":
                 slot, first = "owner", typology.owner_first
             elif kind == "A":
                 slot, first = "quality", typology.quality_first
             elif kind == "Q":
                 slot, first = "number", typology.quantity_first
+
+            # :A modifier before its noun waits for it; one behind it belongs to the last noun.
             if slot and first:
                 pending[slot] = name
             elif slot and found:
@@ -241,6 +270,7 @@ class Grammar:
                 adverb = name
             elif kind == "V":
                 verb = key
+
         if placed >= 0:
             place = found.pop(placed)
         if spoken and found:
@@ -249,6 +279,8 @@ class Grammar:
             return to, None
         _, name, mood, tense, source, negative = verb
         roles: dict[str, NP] = {}
+
+        # With two participants the order of subject and object tells who does what.
         if name in self.transitive and len(found) == 2:
             subject_first = typology.order.index("S") < typology.order.index("O")
             roles = dict(
@@ -260,6 +292,7 @@ class Grammar:
             )
         elif found:
             roles = {"patient" if name in self.transitive else "actor": found[0]}
+
         clause = Clause(
             name,
             mood,
@@ -270,6 +303,7 @@ class Grammar:
             place=place,
             adverb=adverb,
         )
+
         return to, clause._replace(actor=roles.get("actor"), patient=roles.get("patient"))
 
 
@@ -291,5 +325,7 @@ def _verb_key(clause: Clause) -> Key:
 
 
 def normal(text: str) -> str:
-    """A text as the table spells it: composed letters, no capitals, single spaces, no mark at the end."""
+    """A text as the table spells it: composed letters, no capitals, single spaces, no mark at the
+    end.
+    """
     return " ".join(unicodedata.normalize("NFC", text).lower().split()).rstrip(".!?").rstrip()

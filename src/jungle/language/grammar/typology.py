@@ -1,4 +1,6 @@
-"""The kind of grammar that a family of languages has: drawn once a family, with the weights of human languages where they are known."""
+"""The kind of grammar that a family of languages has: drawn once a family, with the weights of
+human languages where they are known.
+"""
 
 from dataclasses import dataclass
 
@@ -64,6 +66,7 @@ def draw_typology(dice: Dice, *, kind: str = "", order: str = "") -> Typology:
     order = order or dice.weighted(list(ORDERS), list(ORDERS.values()))
     verb_first = order.index("V") < order.index("O")
 
+    # Word orders go together: verb-object languages put relations before the noun (Dryer 1992).
     def harmonic(follows: bool, share: float) -> bool:
         return follows if dice.random() < share else not follows
 

@@ -1,4 +1,6 @@
-"""The closed table of a language: every form of every word, and what it means. No two meanings share a form."""
+"""The closed table of a language: every form of every word, and what it means. No two meanings
+share a form.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +15,9 @@ from .morphology import Key, Morph, Morphology, Morphs
 
 
 class Word(NamedTuple):
-    """How a form is written, cut, glossed and said. In isolating languages it may be several written words."""
+    """How a form is written, cut, glossed and said. In isolating languages it may be several
+    written words.
+    """
 
     text: str
     parts: str
@@ -43,25 +47,34 @@ class Table:
             return None
         text = parts = phonology.spell(morphs[0].form)
         gloss = morphs[0].gloss
+
         for one, label, joint in morphs[1:]:
             letters = phonology.spell(one)
             text += letters
             parts += joint + letters
             gloss += joint + label
+
+        # This runs for every form of every word: plain loops and an unchecked constructor.
         main = phonology.stressed(syllables)
         said = tuple([(one, place == main) for place, one in enumerate(syllables)])
+
         return quick(Word, (text, parts, gloss, phonology.ipa(syllables, main), said, len(said)))
 
     def add(
         self, concept: Concept, stem: Morphs, fits: Callable[[str], bool] | None = None
     ) -> bool:
-        """Take in every form of a concept, or nothing and say False: a form is taken, not allowed, or to be avoided."""
+        """Take in every form of a concept, or nothing and say False: a form is taken, not allowed,
+        or to be avoided.
+        """
         isolating = self.morphology.typology.kind == "isolating"
         new: dict[str, Key] = {}
         found: dict[Key, Word] = {}
         heads = Memo(self.word)  # of an isolating language: the same with any particles
+
         for key, morphs, labels in self.morphology.forms(concept, stem):
             single = heads[morphs] if isolating else self.word(self.morphology.word(morphs, labels))
+
+            # One text has one meaning, or phrases could not be read back.
             if (
                 single is None
                 or single.text in self.reading
@@ -69,6 +82,7 @@ class Table:
                 or (fits and not fits(single.text))
             ):
                 return False
+
             root = (
                 ("R", concept.name, "URG" if key[2:3] == ("URG",) else "")
                 if isolating and key[0] in "NVA"
@@ -77,13 +91,17 @@ class Table:
             if new.setdefault(single.text, root) != root:
                 return False
             found[key] = self._group(single, labels) if isolating else single
+
         self.words |= found
         self.reading |= new
         self.stems[concept.name] = stem
+
         return True
 
     def add_particles(self, labels: list[str]) -> bool:
-        """Take in the markers of an isolating language as words; False if one is taken or to be avoided."""
+        """Take in the markers of an isolating language as words; False if one is taken or to be
+        avoided.
+        """
         for label in labels:
             word = self.word((Morph(self.morphology.markers[label], label),))
             if word is None or word.text in self.reading or not harmless(word.text):
@@ -101,8 +119,11 @@ class Table:
         )
         if len(words) == 1:
             return head
+
+        # An isolating language writes particles as words of their own.
         texts, parts, glosses, said, _, sizes = zip(*words, strict=True)
         syllables = tuple(one for word in words for one in word.syllables)
+
         return Word(
             " ".join(texts),
             " ".join(parts),

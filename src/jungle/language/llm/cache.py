@@ -1,6 +1,8 @@
-"""Conversations that were had before: kept as meanings, never as text of a model, and checked like new ones when they are read.
+"""Conversations that were had before: kept as meanings, never as text of a model, and checked like
+new ones when they are read.
 
-So a second run needs no network, and a file that somebody changed can say nothing that is not of the language.
+So a second run needs no network, and a file that somebody changed can say nothing that is not of
+the language.
 """
 
 import hashlib
@@ -85,8 +87,11 @@ def recall(path: Path) -> Memory | None:
             )
             for one in value["found"]
         )
+
+    # A memory that cannot be read is as good as none: the model is asked again.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
     return Memory(found, coined)
 
 

@@ -1,4 +1,6 @@
-"""Talks with a server that may know less than it should: in simpler and simpler forms, without what it refuses, until one deadline."""
+"""Talks with a server that may know less than it should: in simpler and simpler forms, without what
+it refuses, until one deadline.
+"""
 
 import json
 import time
@@ -22,7 +24,8 @@ class Unusable(NoAnswer):
 
 TRIES = 3  # at one question in one form, where the network or the server fails
 PAUSE = 0.5  # seconds before the second try; twice that before the third
-PATIENCE = 30.0  # seconds for one answer of a server elsewhere; one on this machine may take until the deadline
+# seconds for one answer of a server elsewhere; one on this machine may take until the deadline
+PATIENCE = 30.0
 LIMITS = ("max_completion_tokens", "max_tokens")  # two names of one field
 OPTIONAL = ("temperature", "top_p", "reasoning_effort", *LIMITS)
 SHAPES = (
@@ -132,7 +135,8 @@ class Chat:
         return self._end - self.clock()
 
     def ask(self, question: Question, read: Callable[[str], T | None]) -> T:
-        """What ``read`` makes of the answer; where it finds nothing (None), the question is asked again in a simpler form.
+        """What ``read`` makes of the answer; where it finds nothing (None), the question is asked
+        again in a simpler form.
 
         Raises:
             Unusable: nothing came that can be read.
@@ -166,9 +170,13 @@ class Chat:
     def _answer(self, question: Question, form: Form) -> str | None:
         """The text of an answer; None if this form leads to none."""
         failures = 0
+
         while True:
             body = self._body(question, form)
+
             reply = self._send(body)
+
+            # :Some servers answer 200 with an error inside.
             if 200 <= reply.status < 300:
                 answer = read_answer(reply) if reply.broken != "long" else Answer()
                 if answer and not answer.complaint:
@@ -176,7 +184,8 @@ class Chat:
                     return answer.text
                 if reply.kind == "text/html":
                     raise NoAnswer(
-                        f"{self.endpoint.host} answers with a web page: check --base-url, and that this network is logged in."
+                        f"{self.endpoint.host} answers with a web page: check --base-url, and that "
+                        "this network is logged in."
                     )
                 complaint = (answer and answer.complaint) or Complaint()
             else:
@@ -186,10 +195,14 @@ class Chat:
                     continue
                 if self._too_strict(reply, complaint):
                     return None
+
             if complaint.code == "insufficient_quota":
                 raise NoAnswer(
-                    f"The account at {self.endpoint.host} has no money left: add some there, or use --engine embedded."
+                    f"The account at {self.endpoint.host} has no money left: add some there, or "
+                    "use --engine embedded."
                 )
+
+            # What is left may pass: too many requests, a server that starts up, a cut connection.
             failures += 1
             self._pause(reply, failures)
 
@@ -200,6 +213,9 @@ class Chat:
             "model": self.endpoint.model,
             "messages": [{"role": who, "content": text} for who, text in said],
         }
+
+        # Servers of the protocol differ in what they accept; what one refused is left out from then
+        # on.
         official = self.endpoint.official
         options: dict[str, Any] = {
             **SAMPLING,
@@ -223,7 +239,10 @@ class Chat:
         )
 
     def _late(self) -> str:
-        return f"No answer of {self._who} in time: ask for fewer phrases, raise --deadline, or take a quicker model."
+        return (
+            f"No answer of {self._who} in time: ask for fewer phrases, raise --deadline, or take a "
+            "quicker model."
+        )
 
     def _refuse(self, reply: Reply, complaint: Complaint) -> None:
         """Give up where no other try can help.
@@ -232,25 +251,36 @@ class Chat:
             NoAnswer: then.
         """
         host, status = self.endpoint.host, reply.status
+
         if reply.broken == "closed" and self.endpoint.loopback:
             raise NoAnswer(
-                f"Nothing listens at {self.endpoint.base_url}: start the server, or check --base-url."
+                f"Nothing listens at {self.endpoint.base_url}: start the server, or check "
+                "--base-url."
             )
+
         if status in (401, 403):
             raise NoAnswer(
-                f"{host} refuses the key ({status}): check JUNGLE_LLM_API_KEY, or OPENAI_API_KEY for api.openai.com."
+                f"{host} refuses the key ({status}): check JUNGLE_LLM_API_KEY, or OPENAI_API_KEY "
+                "for api.openai.com."
             )
+
         if status == 404 and not complaint.names(*SHAPES):
             raise NoAnswer(
-                f"{host} knows no model {self.endpoint.model}, or no chat at this address (404): check --model and --base-url."
+                f"{host} knows no model {self.endpoint.model}, or no chat at this address (404): "
+                "check --model and --base-url."
             )
+
+        # :Following a redirect would hand the key to whoever it names.
         if 300 <= status < 400:
             raise NoAnswer(
-                f"{host} sends the question elsewhere ({status}), and no key goes there: give the new address as --base-url."
+                f"{host} sends the question elsewhere ({status}), and no key goes there: give the "
+                "new address as --base-url."
             )
+
         if complaint.code == "context_length_exceeded":
             raise NoAnswer(
-                f"The question is too long for {self._who}: take a model that can read at least 8,000 tokens."
+                f"The question is too long for {self._who}: take a model that can read at least "
+                "8,000 tokens."
             )
 
     def _mend(self, body: dict[str, Any], reply: Reply, complaint: Complaint) -> bool:
@@ -266,15 +296,22 @@ class Chat:
         name = named[0]
         if name in LIMITS and not self.habits.limit:
             self.habits.limit = LIMITS[name == LIMITS[0]]
-        else:  # a server that refuses the temperature likes no top_p either, and 1.0 is what it means anyway
+        # a server that refuses the temperature likes no top_p either, and 1.0 is what it means
+        # anyway
+        else:
             self.habits.without |= {name, "top_p"} if name == "temperature" else {name}
+
         self._remember()
+
         return True
 
     def _too_strict(self, reply: Reply, complaint: Complaint) -> bool:
         """Whether the form is what the server refuses."""
         if reply.status in (400, 413, 415, 422):
-            self._trouble = f"{self.endpoint.host} refuses the question in every form ({reply.status}): try another model or server."
+            self._trouble = (
+                f"{self.endpoint.host} refuses the question in every form ({reply.status}): try "
+                "another model or server."
+            )
             return True
         return reply.status in (404, 500, 501) and complaint.names(*SHAPES)
 

@@ -1,4 +1,6 @@
-"""Words that a model coins. A language takes them in if they fit; what is already there stays as it is."""
+"""Words that a model coins. A language takes them in if they fit; what is already there stays as it
+is.
+"""
 
 import copy
 import re
@@ -33,7 +35,9 @@ class Coin(NamedTuple):
 
 
 def coins(tongue: Language, rows: Iterable[Mapping[str, Any]]) -> list[Coin]:
-    """The words among the rows of an answer that could enter a language, at most :data:`MOST_COINED`."""
+    """The words among the rows of an answer that could enter a language, at most
+    :data:`MOST_COINED`.
+    """
     known = {*tongue.known, *tongue.english.plain.values(), *tongue.english.many.values()}
     found: dict[str, Coin] = {}
     for row in rows:
@@ -73,19 +77,25 @@ def _sounds(tongue: Language, text: str, *, free: bool) -> Form | None:
 
 
 def grown(tongue: Language, new: Iterable[Coin]) -> Language:
-    """A copy of a language with new words, all of whose forms were free; words that do not fit are left out."""
+    """A copy of a language with new words, all of whose forms were free; words that do not fit are
+    left out.
+    """
     known = dict(tongue.known)
     old = tongue.grammar.table
     table = Table(old.morphology, dict(old.words), dict(old.reading), dict(old.stems))
+
+    # :The original language stays as it is: other animals speak it.
     for coin in new:
         name = coin.concept.replace(" ", ".")
         concept = Concept(name, coin.kind, 4, coin.concept, frozenset((TAG,)), ())
         if name not in known and table.add(concept, (Morph(coin.form, name, ""),)):
             known[name] = concept
+
     language = copy.copy(tongue)
     language.known, language.grammar, language.english = (
         known,
         Grammar(table, known),
         English(known),
     )
+
     return language

@@ -1,8 +1,10 @@
-"""Phrases by a language model, of any server that speaks the protocol of chat completions: always as many as were asked for.
+"""Phrases by a language model, of any server that speaks the protocol of chat completions: always
+as many as were asked for.
 
-A model continues the list inside the language (``list``), chooses meanings that the grammar says (``plan``), or is held to the grammar by
-its server (``grammar``); in the faithful mode it continues a list of sixteen phrases, as in the original exercise. Whatever it does not
-deliver, the embedded engine says.
+A model continues the list inside the language (``list``), chooses meanings that the grammar says
+(``plan``), or is held to the grammar by its server (``grammar``); in the faithful mode it continues
+a list of sixteen phrases, as in the original exercise. Whatever it does not deliver, the embedded
+engine says.
 """
 
 import json
@@ -30,7 +32,9 @@ PROVENANCES = (MODEL, REPAIRED, PLANNED)
 
 
 class Line(NamedTuple):
-    """A phrase, and whose work it is. Without ``phrase``, only its text is known: the faithful mode has no grammar."""
+    """A phrase, and whose work it is. Without ``phrase``, only its text is known: the faithful mode
+    has no grammar.
+    """
 
     text: str
     provenance: str
@@ -63,7 +67,8 @@ def converse(
     tell: Callable[[str], None],
     post: Post = post,
 ) -> Conversation:
-    """``count`` different phrases, as many of them by a model as pass the gate, the others by the embedded engine.
+    """``count`` different phrases, as many of them by a model as pass the gate, the others by the
+    embedded engine.
 
     Args:
         tongue: the language.
@@ -82,38 +87,51 @@ def converse(
     """
     if not 1 <= count <= MOST_ASKED:
         raise BadInput(
-            f"Cannot ask a model for {count} phrases: ask for 1 to {MOST_ASKED}, or use --engine embedded."
+            f"Cannot ask a model for {count} phrases: ask for 1 to {MOST_ASKED}, or use --engine "
+            "embedded."
         )
+
     endpoint = find_endpoint(wishes.base_url, wishes.model, environ)
     folder = cache / "llm"
     question = _first_question(tongue, count, wishes)
     path = place(folder, endpoint, question, tongue.seed, wishes.mode, count)
+
+    # Answers are kept by what was asked, so that the same command needs no network again.
     memory = recall(path)
     if memory and (len(memory.found) >= count or not wishes.require):
         tell(
-            f"The answers of {endpoint.model} at {endpoint.host} are known from before: nothing is asked."
+            f"The answers of {endpoint.model} at {endpoint.host} are known from before: nothing is "
+            "asked."
         )
         return _finished(tongue, count, wishes, memory, [], Usage(), endpoint)
+
     need_library()
     tell(_announced(endpoint, question, count, wishes.deadline))
     session = Session(
         tongue, count, wishes, Chat(endpoint, folder, clock, wishes.deadline, tell, post)
     )
     warnings = []
+
     try:
         session.run()
+
+    # :A jungle is made all the same: the engine says what the model did not.
     except NoAnswer as problem:
         if wishes.require:
             raise
         warnings.append(str(problem))
+
     memory = Memory(tuple(session.found), session.used())
+
     if not warnings:
         try:
             keep(path, memory)
         except BadInput as problem:
             warnings.append(str(problem))
+
     conversation = _finished(tongue, count, wishes, memory, warnings, session.chat.usage, endpoint)
     tell(_accounted(conversation))
+
     return conversation
 
 
@@ -128,13 +146,18 @@ def _first_question(tongue: Language, count: int, wishes: LlmWishes) -> Question
 
 def _announced(endpoint: Endpoint, question: Question, count: int, deadline: float) -> str:
     times = math.ceil(count / (original_request.AT_ONCE if question.name == "faithful" else BATCH))
-    sent = (
-        times * sum(len(text.encode()) for _, text in question.messages) // 3
-    )  # three bytes a token, or so
+    # three bytes a token, or so
+    sent = times * sum(len(text.encode()) for _, text in question.messages) // 3
     cost = endpoint.cost(sent, times * question.tokens)
     price = "" if cost is None else f", ${cost:.4f} by an estimate with the prices of {PRICES_OF}"
-    tokens = f"about {sent:,} tokens there and {times * question.tokens:,} back{price}, or twice that where a second round is needed"
-    return f"Asking {endpoint.model} at {endpoint.host} for {count} phrases: {tokens}; this takes up to {deadline:g} s."
+    tokens = (
+        f"about {sent:,} tokens there and {times * question.tokens:,} back{price}, or twice that "
+        "where a second round is needed"
+    )
+    return (
+        f"Asking {endpoint.model} at {endpoint.host} for {count} phrases: {tokens}; this takes up "
+        f"to {deadline:g} s."
+    )
 
 
 def _accounted(conversation: Conversation) -> str:
@@ -164,21 +187,26 @@ def _finished(
     """Phrases for what was found, checked once more, and the engine's for what is missing."""
     spoken = grown(tongue, memory.coined) if memory.coined else tongue
     lines: dict[str, Line] = {}
+
+    # Checked once more: the file of answers may have been edited.
     for one in memory.found[:count]:
         if one.meaning and sound(one.meaning, spoken.known) and one.provenance in PROVENANCES:
             phrase = phrase_of(spoken, one.meaning, one.intent)
             lines.setdefault(phrase.text, Line(phrase.text, one.provenance, phrase))
         elif wishes.faithful and [one.text] == original_request.vetted([one.text]):
             lines.setdefault(one.text, Line(one.text, MODEL, None))
+
     got = len(lines)
     for phrase in spoken.phrases(count + got) if got < count else ():
         lines.setdefault(phrase.text, Line(phrase.text, ENGINE, phrase))
         if len(lines) == count:
             break
+
     if got < count:
         if wishes.require:
             raise NoAnswer(
-                f"Only {got} of {count} phrases of the model can be used: ask again, or leave out --require-llm."
+                f"Only {got} of {count} phrases of the model can be used: ask again, or leave out "
+                "--require-llm."
             )
         reason = (
             f"only {got} of the model's can be used" if got else "none of the model's can be used"
@@ -187,12 +215,15 @@ def _finished(
             *warnings,
             f"{count - got} of {count} phrases are the embedded engine's: {reason}.",
         ]
+
     cost = endpoint.cost(usage.sent, usage.received) if usage.requests else None
+
     return Conversation(spoken, tuple(lines.values()), tuple(warnings), usage, cost)
 
 
 def write_conversation(folder: Path, conversation: Conversation) -> list[Path]:
-    """Write the files of a language, with the provenance of each phrase; of faithful phrases, whose language nobody knows, only these.
+    """Write the files of a language, with the provenance of each phrase; of faithful phrases, whose
+    language nobody knows, only these.
 
     Raises:
         BadInput: the folder cannot be written.
@@ -202,6 +233,8 @@ def write_conversation(folder: Path, conversation: Conversation) -> list[Path]:
         return write_language(
             folder, conversation.tongue, phrases, [line.provenance for line in conversation.lines]
         )
+
+    # Lines of a faithful conversation have no meaning, and so no dictionary and no grammar.
     rows = [
         record(conversation.tongue, line.phrase, line.provenance)
         if line.phrase
@@ -211,4 +244,5 @@ def write_conversation(folder: Path, conversation: Conversation) -> list[Path]:
     texts = [line.text for line in conversation.lines]
     write_bytes(folder / PHRASES, (json.dumps(texts, ensure_ascii=False, indent=2) + "\n").encode())
     write_json(folder / "phrases.json", rows)
+
     return [folder / PHRASES, folder / "phrases.json"]

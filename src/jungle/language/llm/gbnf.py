@@ -1,7 +1,9 @@
-"""The language as a context-free grammar that a server can hold a model to: GBNF of llama.cpp (vLLM reads it too), and Lark.
+"""The language as a context-free grammar that a server can hold a model to: GBNF of llama.cpp (vLLM
+reads it too), and Lark.
 
-It says less than the language, to stay small and within a breath: at most one modifier beside a noun. What it says is a phrase.
-Endings are factored out where a form contains its stem, so that the rules grow with stems plus endings, not with their product.
+It says less than the language, to stay small and within a breath: at most one modifier beside a
+noun. What it says is a phrase. Endings are factored out where a form contains its stem, so that the
+rules grow with stems plus endings, not with their product.
 """
 
 import json
@@ -14,7 +16,9 @@ SPACE = '" "'
 
 
 class Rules:
-    """Rules by name; equal ones share a name. Names are lower-case letters and digits, which GBNF and Lark both take."""
+    """Rules by name; equal ones share a name. Names are lower-case letters and digits, which GBNF
+    and Lark both take.
+    """
 
     def __init__(self, tongue: Language) -> None:
         """Write down the rules of a language; ``phrase`` is where they start."""
@@ -30,14 +34,19 @@ class Rules:
             {name: self._words["N", name, "SG", "POSS"].text for name in self._of("N")}
         )
         self._quality = self._plain("A")
+
+        # Calls stand alone or open a phrase.
         calls = [word.text for key, word in self._words.items() if key[0] == "X"]
         clause, call, to = self._clause(), self._any(map(_quoted, calls)), self._np("VOC")
         self.rules["phrase"] = (
-            f"({call} {SPACE})? ({to} {SPACE})? {clause} ({SPACE} {self._plain('C')} {SPACE} {clause})? | {call} ({SPACE} {to})?"
+            f"({call} {SPACE})? ({to} {SPACE})? {clause} ({SPACE} {self._plain('C')} {SPACE} "
+            f"{clause})? | {call} ({SPACE} {to})?"
         )
 
     def gbnf(self, lines: int) -> str:
-        """GBNF of so many lines, a phrase each. Repetition is written out: servers refuse large counts."""
+        """GBNF of so many lines, a phrase each. Repetition is written out: servers refuse large
+        counts.
+        """
         root = ' "\\n" '.join(["phrase"] * lines)
         return (
             "\n".join(
@@ -69,10 +78,14 @@ class Rules:
     def _forms(self, forms: dict[str, str]) -> str:
         """A rule for the forms of some concepts: grouped by what stands around their stems."""
         groups: dict[tuple[str, str], list[str]] = {}
+
+        # Grouped by affixes, the rules of a language of 600 words stay a few hundred lines.
         for name, form in forms.items():
             before, stem, after = form.partition(self._stems[name])
             groups.setdefault((before, after) if stem else (form, ""), []).append(stem)
+
         found = []
+
         for (before, after), stems in groups.items():
             middle = (
                 self._any(map(_quoted, stems))
@@ -86,6 +99,7 @@ class Rules:
                     filter(None, (before and _quoted(before), middle, after and _quoted(after)))
                 )
             )
+
         return self._any(found)
 
     def _plain(self, kind: str) -> str:
@@ -107,11 +121,14 @@ class Rules:
             _beside(self._quality, noun, typology.quality_first),
             _beside(self._owner, noun, typology.owner_first),
         ]
+
+        # Whether a counted noun is plural is for the language to say.
         for number, head in (("SG", one), ("PL", many)):
             counts = [name for name in self._of("Q") if self.tongue.grammar.counted[name] == number]
             if counts:
                 quantity = self._any(_quoted(self._words["Q", name].text) for name in counts)
                 found.append(_beside(quantity, head, typology.quantity_first))
+
         return self._any(found)
 
     def _verb(self, kinds: str, moods: tuple[str, ...]) -> str:
@@ -134,6 +151,8 @@ class Rules:
         )
         outer = [(adverb, typology.adverb_first), (place, typology.place_first)]
         found = []
+
+        # Orders name no subject, and only transitive verbs have an object.
         for kinds, transitive in (("IA", False), ("T", True)):
             for moods, order in ((("IND", "Q"), False), (("IMP", "URG"), True)):
                 roles = {"V": self._verb(kinds, moods)}
@@ -145,6 +164,7 @@ class Rules:
                 before = [f"({one} {SPACE})?" for one, first in outer if first]
                 after = [f"({SPACE} {one})?" for one, first in reversed(outer) if not first]
                 found.append(" ".join([*before, core, *after]))
+
         return self._any(found)
 
 

@@ -1,7 +1,9 @@
-"""The faithful mode: a model gets sixteen phrases of a jungle and continues the list, and what it quotes is kept as it stands.
+"""The faithful mode: a model gets sixteen phrases of a jungle and continues the list, and what it
+quotes is kept as it stands.
 
-There is no grammar here that could check a phrase, so its letters are checked: Latin ones with the usual marks, in words, with plain
-punctuation. Code, addresses, digits, look-alike letters, invisible characters and commands in English do not pass.
+There is no grammar here that could check a phrase, so its letters are checked: Latin ones with the
+usual marks, in words, with plain punctuation. Code, addresses, digits, look-alike letters,
+invisible characters and commands in English do not pass.
 """
 
 import re
@@ -14,7 +16,10 @@ from .client import Form, Question
 TOKENS = 450  # of the answer at most
 AT_ONCE = 16  # phrases that an answer of that length holds
 LONGEST, MOST_WORDS, LONGEST_WORD = 80, 12, 24
-WORLD = "In a jungle that no map shows, the animals speak with one another in phrases of their own, which no human language has."
+WORLD = (
+    "In a jungle that no map shows, the animals speak with one another in phrases of their own, "
+    "which no human language has."
+)
 EXAMPLES = (
     ("Oru mela, oru tai!", "a tapir mother, when the river has sunk far enough to be crossed"),
     ("Kikiri, kikiri, sa-lu!", "a small parrot, when a hawk's shadow slides over the canopy"),
@@ -40,35 +45,43 @@ QUOTED = re.compile(  # at the beginning of a line, behind a bullet or number, a
     re.MULTILINE,
 )
 SHAPE = re.compile(
-    r"[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3}(?: '?[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3})*"
+    r"[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3}"
+    r"(?: '?[^\W\d_]+(?:['-][^\W\d_]+){0,3}'?[,.!?…]{0,3})*"
 )
 COMMANDS = (
     frozenset(  # English that a model writes when it does something else than continue a list
         """
-    above answer apologies assistant click code command delete disregard download email execute file forget https http ignore inform
-    instruction instructions javascript key language link login model openai output override password phrase phrases please previous
-    print prompt reply repeat run safe script secret send sorry sure system token url user visit www your
+    above answer apologies assistant click code command delete disregard download email execute
+    file forget https http ignore inform instruction instructions javascript key language link
+    login model openai output override password phrase phrases please previous print prompt reply
+    repeat run safe script secret send sorry sure system token url user visit www your
     """.split()  # noqa: SIM905
     )
 )
 
 
 def question(count: int, world: str = "") -> Question:
-    """The original request, for ``count`` more phrases, at most :data:`AT_ONCE`. ``world``: a sentence in place of :data:`WORLD`."""
+    """The original request, for ``count`` more phrases, at most :data:`AT_ONCE`. ``world``: a
+    sentence in place of :data:`WORLD`.
+    """
     more = min(count, AT_ONCE)
     listed = "\n".join(
         f'{number}. "{phrase}" - said by {when}'
         for number, (phrase, when) in enumerate(EXAMPLES, 1)
     )
     text = (
-        f"{world or WORLD} Here are {len(EXAMPLES)} of their phrases, with who says them and when:\n\n{listed}\n\n"
-        f"Continue the list with {more} new phrases in the same form, from number {len(EXAMPLES) + 1} on."
+        f"{world or WORLD} Here are {len(EXAMPLES)} of their phrases, with who says them and "
+        f"when:\n\n{listed}\n\n"
+        f"Continue the list with {more} new phrases in the same form, from number "
+        f"{len(EXAMPLES) + 1} on."
     )
     return Question("faithful", (("user", text),), (Form("plain", "", {}),), TOKENS)
 
 
 def quoted(text: str) -> list[str] | None:
-    """The phrases in an answer that may be kept, in its order and each once; None if there are none."""
+    """The phrases in an answer that may be kept, in its order and each once; None if there are
+    none.
+    """
     return (
         vetted(next(filter(None, found.groups()), "") for found in QUOTED.finditer(text[:200_000]))
         or None
@@ -76,7 +89,9 @@ def quoted(text: str) -> list[str] | None:
 
 
 def vetted(phrases: Iterable[object]) -> list[str]:
-    """Those of some phrases that are made of letters and words as a jungle may have them, without repetitions."""
+    """Those of some phrases that are made of letters and words as a jungle may have them, without
+    repetitions.
+    """
     taken = {_bare(phrase) for phrase, _ in EXAMPLES}
     found = []
     for phrase in phrases:
@@ -102,17 +117,20 @@ def _clean(phrase: str) -> str:
     words = _bare(text).split()
     if len(words) > MOST_WORDS or any(len(word) > LONGEST_WORD for word in words):
         return ""
+
     if not all(
         piece.isupper() or not piece[1:] or piece[1:].islower()
         for piece in re.split("[^\\w]+", text)
         if piece
     ):
         return ""  # lIkE cOdE
+
+    # Commands and English show a model that talks about the task.
     plain = [_plain(word) for word in words]
     commands = COMMANDS.intersection(piece for word in plain for piece in re.split("['-]", word))
-    english = [
-        word for word in plain if not harmless(word)
-    ]  # words of two letters are nobody's own
+    # words of two letters are nobody's own
+    english = [word for word in plain if not harmless(word)]
+
     return (
         ""
         if commands or any(len(word) > 2 for word in english) or 2 * len(english) > len(words)

@@ -1,4 +1,6 @@
-"""What a model offers, found in its text: JSON, JSON in a fence or cut off, a Markdown list, or bare lines. All of it is untrusted."""
+"""What a model offers, found in its text: JSON, JSON in a fence or cut off, a Markdown list, or
+bare lines. All of it is untrusted.
+"""
 
 import json
 import re
@@ -55,7 +57,10 @@ def _values(text: str) -> Iterator[Any]:
         return  # nobody nests phrases a thousand deep
     except ValueError:
         pass
+
+    # Models wrap JSON in prose: complete values are taken out of it, from the first bracket on.
     place = 0
+
     for _ in range(MOST_STARTS):
         start = re.compile(r"[{\[]").search(text, place)
         if not start:
@@ -70,8 +75,11 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _rows(values: list[Any], name: str) -> list[Any]:
-    """The members of the lists of this name; for phrases, whatever else looks like a list of them too."""
+    """The members of the lists of this name; for phrases, whatever else looks like a list of them
+    too.
+    """
     rows: list[Any] = []
+
     for value in values:
         if isinstance(value, dict):
             inner = value.get(name)
@@ -84,6 +92,8 @@ def _rows(values: list[Any], name: str) -> list[Any]:
                 rows.append(value)
         elif isinstance(value, list) and name == "phrases":
             rows += value
+
+    # Some models nest the list once more.
     flat: list[Any] = []
     for row in rows[:MOST_ITEMS]:
         flat += row if isinstance(row, list) else [row]
@@ -109,7 +119,9 @@ def _short(value: Any) -> str:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The beginnings of lines, without bullets, numbers, bold letters, quotes, and what is said about them."""
+    """The beginnings of lines, without bullets, numbers, bold letters, quotes, and what is said
+    about them.
+    """
     for line in text.splitlines()[: 2 * MOST_ITEMS]:
         if len(line) > LONGEST:
             continue

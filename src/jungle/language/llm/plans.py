@@ -1,4 +1,6 @@
-"""Plans: a model chooses what is said, from lists, and the grammar says it. Whatever it chooses, the phrase is well formed."""
+"""Plans: a model chooses what is said, from lists, and the grammar says it. Whatever it chooses,
+the phrase is well formed.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +14,9 @@ ROLES = ("actor", "patient", "place")
 
 
 def schema(tongue: Language) -> dict[str, Any]:
-    """JSON schema of a list of plans. Every slot is required, and "" leaves it empty: what the strict modes of all servers share."""
+    """JSON schema of a list of plans. Every slot is required, and "" leaves it empty: what the
+    strict modes of all servers share.
+    """
 
     def one_of(*kinds: str, more: tuple[str, ...] = ("",)) -> dict[str, Any]:
         return {
@@ -23,6 +27,7 @@ def schema(tongue: Language) -> dict[str, Any]:
             ],
         }
 
+    # Enumerations, not patterns: every server that knows schemas knows them.
     slots: dict[str, Any] = {
         "intent": {"type": "string", "enum": [intent.name for intent in tongue.intents]},
         "call": one_of("X"),
@@ -59,7 +64,9 @@ def schema(tongue: Language) -> dict[str, Any]:
 
 
 def planned(row: Mapping[str, Any], known: Mapping[str, Concept]) -> Meaning | None:
-    """The meaning of a plan. Slots that do not go with others are left out; None if what is left means nothing."""
+    """The meaning of a plan. Slots that do not go with others are left out; None if what is left
+    means nothing.
+    """
 
     def slot(name: str, kinds: str) -> str:
         value = row.get(name)
@@ -80,6 +87,7 @@ def planned(row: Mapping[str, Any], known: Mapping[str, Concept]) -> Meaning | N
         number = slot(f"{role}_number", "Q") or choice(f"{role}_number", ("SG", "PL"))
         return NP(noun, number, slot(f"{role}_quality", "A"))
 
+    # A server may ignore the schema, so every slot is checked again.
     verb, call, to = slot("verb", "ITA"), slot("call", "X"), slot("to", "N")
     mood = choice("mood", MOODS)
     order = mood in ("IMP", "URG")

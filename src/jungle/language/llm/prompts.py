@@ -1,4 +1,6 @@
-"""What a model is told: the language, made from the language itself, so that the question is always true of the grammar that checks."""
+"""What a model is told: the language, made from the language itself, so that the question is always
+true of the grammar that checks.
+"""
 
 import json
 import string
@@ -14,7 +16,10 @@ from .parsing import Item
 from .plans import schema as plan_schema
 from .validation import Verdict
 
-WORLD = "In a jungle that no map shows, the animals communicate through phrases of their own. You speak as one of them."
+WORLD = (
+    "In a jungle that no map shows, the animals communicate through phrases of their own. You "
+    "speak as one of them."
+)
 WORDS = {
     "N": 44,
     "T": 16,
@@ -76,7 +81,10 @@ LIST_SCHEMA: dict[str, Any] = {
     "required": ["phrases", "words"],
     "additionalProperties": False,
 }
-LIST_SHAPE = '{"phrases": [{"phrase": "...", "gloss": "...", "meaning": "..."}], "words": [{"concept": "...", "form": "...", "class": "noun"}]}'
+LIST_SHAPE = (
+    '{"phrases": [{"phrase": "...", "gloss": "...", "meaning": "..."}], "words": [{"concept": '
+    '"...", "form": "...", "class": "noun"}]}'
+)
 
 
 def ladder(name: str, shape: dict[str, Any], words: str) -> tuple[Form, ...]:
@@ -126,12 +134,18 @@ def describe(tongue: Language, theme: str = "", world: str = "") -> str:
         )
         for one in said
     ]
+
+    every = (*sounds.consonants, *sounds.vowels)
+    spelled = [letters[segment] for segment in every if segment in letters]
     return "\n\n".join(
         [
             world or WORLD,
-            f"The language is called {tongue.name}. The body that speaks it is like that of a {tongue.voice.name}.",
-            f"Letters: {' '.join(letters[one] for one in (*sounds.consonants, *sounds.vowels) if one in letters)}. "
-            f"It cannot say: {' '.join(missing)}. Syllables: {onset}V{coda}. A phrase has at most {tongue.voice.breath} syllables.",
+            f"The language is called {tongue.name}. The body that speaks it is like that of a "
+            f"{tongue.voice.name}.",
+            "Letters: "
+            f"{' '.join(spelled)}. "
+            f"It cannot say: {' '.join(missing)}. Syllables: {onset}V{coda}. A phrase has at most "
+            f"{tongue.voice.breath} syllables.",
             what,
             *tables,
             sentence_pages(tongue)[1],
@@ -147,8 +161,11 @@ def _words(tongue: Language, theme: str) -> list[str]:
     """A line for each class of words: those of the theme, then those said most."""
     about = set(theme.lower().split())
     rows = []
+
     for kind, count in WORDS.items():
         known = [one for one in tongue.known.values() if one.kind == kind]
+
+        # Words of the theme first, then by use: a prompt has no room for all.
         known.sort(
             key=lambda one: (
                 not about
@@ -162,6 +179,7 @@ def _words(tongue: Language, theme: str) -> list[str]:
             f"{CLASSES[kind]}: "
             + ", ".join(f"{word.text} = {one.name}" for word, one in words if word)
         )
+
     return rows
 
 
@@ -172,11 +190,16 @@ def list_question(
     world: str = "",
     again: Sequence[tuple[Item, Verdict]] = (),
 ) -> Question:
-    """Ask to continue the list. ``again``: items of the answer before with what became of them, for a second round."""
+    """Ask to continue the list. ``again``: items of the answer before with what became of them, for
+    a second round.
+    """
     about = f" They are about {theme}." if theme else ""
     task = [
-        f"Continue the list with {count} new phrases that differ from one another, {tongue.voice.breath // 2} syllables or so.{about}"
+        f"Continue the list with {count} new phrases that differ from one another, "
+        f"{tongue.voice.breath // 2} syllables or so.{about}"
     ]
+
+    # :What was wrong and why: models mend what they are told.
     if again:
         wrong = [
             f"- {json.dumps(item.phrase[:80])}: {verdict.reason}"
@@ -188,6 +211,7 @@ def list_question(
                 "Phrases that you gave before, and why they are not of the language, or not new:",
                 *wrong[:count],
             ]
+
         task += [
             "Said already:",
             *(
@@ -199,14 +223,17 @@ def list_question(
         task.append("Use only the words above, inflected as shown.")
     else:
         task.append(
-            'If a word is missing, put a root for it into "words", one to three syllables, and use it; otherwise leave "words" empty.'
+            'If a word is missing, put a root for it into "words", one to three syllables, and use '
+            'it; otherwise leave "words" empty.'
         )
+
     text = describe(tongue, theme, world) + "\n\n" + "\n".join(task)
     bare = Form(
         "lines",
         "Answer with the phrases only: one a line, without numbers, quotes or anything else.",
         {},
     )
+
     return Question(
         "list",
         (("user", text),),
@@ -229,10 +256,13 @@ def plan_question(tongue: Language, count: int, theme: str = "", world: str = ""
     words = json.dumps({"phrases": [dict.fromkeys(slots, "...")]})
     text = (
         f"{world or WORLD}\n\nChoose what they say: {count} plans that differ from one another"
-        f"{f', about {theme}' if theme else ''}. A plan has a verb with an actor (none in the moods IMP and URG), a patient "
-        "where the verb asks for one, and now and then a call, somebody spoken to, a place with its relation, or an adverb. "
+        f"{f', about {theme}' if theme else ''}. A plan has a verb with an actor (none in the "
+        "moods IMP and URG), a patient "
+        "where the verb asks for one, and now and then a call, somebody spoken to, a place with "
+        "its relation, or an adverb. "
         f"What a plan does not need is empty.\n\n{listed}\n\nto, actor, patient, place: a noun."
     )
+
     return Question("plan", (("user", text),), ladder("plans", shape, words), 150 * count + 200)
 
 
@@ -240,7 +270,10 @@ def grammar_question(tongue: Language, count: int, theme: str = "", world: str =
     """Ask for lines that a server lets through only if they are of the language."""
     rules = Rules(tongue).gbnf(count)
     about = f" They are about {theme}." if theme else ""
-    text = f"{describe(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short ones, one a line and nothing else.{about}"
+    text = (
+        f"{describe(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short "
+        f"ones, one a line and nothing else.{about}"
+    )
     forms = (
         Form("gbnf", "", {"grammar": rules}),
         Form("structured", "", {"structured_outputs": {"grammar": rules}}),

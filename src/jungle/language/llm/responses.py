@@ -1,4 +1,6 @@
-"""What the bytes of a server say: the answer of a model, or a complaint. Nothing is believed, nothing raises."""
+"""What the bytes of a server say: the answer of a model, or a complaint. Nothing is believed,
+nothing raises.
+"""
 
 import json
 import re
@@ -10,7 +12,9 @@ MOST_TOKENS = 10**8  # that a count may claim
 
 
 class Complaint(NamedTuple):
-    """Why a server refuses, in its own words: to be compared with known words, never to be shown."""
+    """Why a server refuses, in its own words: to be compared with known words, never to be
+    shown.
+    """
 
     code: str = ""
     params: tuple[str, ...] = ()  # fields of the request that it names
@@ -37,7 +41,9 @@ class Answer(NamedTuple):
 
 
 def decoded(data: bytes | str) -> Any:
-    """JSON, or None for what is none: cut off, nested without end, with numbers of a million digits."""
+    """JSON, or None for what is none: cut off, nested without end, with numbers of a million
+    digits.
+    """
     try:
         return json.loads(data.decode("utf-8", "replace") if isinstance(data, bytes) else data)
     except (ValueError, RecursionError):
@@ -54,14 +60,14 @@ def read_complaint(reply: Reply) -> Complaint:
 
 def _complaint(value: dict[str, Any]) -> Complaint:
     error = value.get("error", value.get("detail", value))
-    if isinstance(
-        error, list
-    ):  # of pydantic: where, and what is wrong there; "input" repeats the request and is not looked at
+    # of pydantic: where, and what is wrong there; "input" repeats the request and is not looked at
+    if isinstance(error, list):
         rows = [row for row in error if isinstance(row, dict)]
         places = [str(part) for row in rows for part in _list(row.get("loc"))]
         return Complaint(
             "", tuple(places), " ".join(str(row.get("msg", "")) for row in rows)[:4000].lower()
         )
+
     if isinstance(error, dict):
         code, param = error.get("code") or error.get("type"), error.get("param")
         return Complaint(
@@ -69,6 +75,7 @@ def _complaint(value: dict[str, Any]) -> Complaint:
             (str(param),) if param else (),
             str(error.get("message", ""))[:4000].lower(),
         )
+
     return Complaint(text=str(error)[:4000].lower())
 
 
@@ -77,7 +84,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def read_answer(reply: Reply) -> Answer | None:
-    """The answer in a body of status 200; None if the body is neither JSON nor a stream of events."""
+    """The answer in a body of status 200; None if the body is neither JSON nor a stream of
+    events.
+    """
     if reply.kind == "text/event-stream" or reply.body.lstrip()[:5] == b"data:":
         return _streamed(reply)
     value = decoded(reply.body)
@@ -114,8 +123,11 @@ def _counts(value: dict[str, Any]) -> tuple[int, int]:
 
 
 def _streamed(reply: Reply) -> Answer:
-    """Events put together. Of a stream that broke off, that has no end or that turns into nonsense, the complete lines are kept."""
+    """Events put together. Of a stream that broke off, that has no end or that turns into nonsense,
+    the complete lines are kept.
+    """
     text, finish, sent, received = "", "", 0, 0
+
     for line in reply.body.decode("utf-8", "replace").splitlines():
         if not line.startswith("data:"):
             continue
@@ -125,18 +137,24 @@ def _streamed(reply: Reply) -> Answer:
         value = decoded(data)
         if not isinstance(value, dict):
             break
+
+        # :An error in the middle of a stream ends it; what came before it is kept.
         if value.get("error"):
             if not text:
                 return Answer(complaint=_complaint(value))
             break
+
         more, finish = _choice(value, "delta")
         text += more
         counts = _counts(value)
         sent, received = max(sent, counts[0]), max(received, counts[1])
+
+    # of JSON the complete items are found later
     if not finish and text.lstrip()[:1] not in (
         "{",
         "[",
         "`",
-    ):  # of JSON the complete items are found later
+    ):
         text = text[: text.rfind("\n") + 1]
+
     return Answer(text, finish or "length", sent, received)

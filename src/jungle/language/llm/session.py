@@ -1,4 +1,6 @@
-"""Asks a model until there are enough phrases, in one of four modes, and keeps only what passes the gate."""
+"""Asks a model until there are enough phrases, in one of four modes, and keeps only what passes the
+gate.
+"""
 
 import json
 import math
@@ -110,7 +112,9 @@ class Session:
         return self._judge(offer, want)
 
     def _read(self, text: str) -> Offer | None:
-        """An answer that holds JSON with phrases, or lines of which one at least has a word of the language."""
+        """An answer that holds JSON with phrases, or lines of which one at least has a word of the
+        language.
+        """
         offer = read_offer(text)
         if not offer.formal:
             reading = self.gate.tongue.grammar.table.reading
@@ -140,6 +144,7 @@ class Session:
 
     def _plans(self) -> None:
         intents = {intent.name for intent in self.gate.tongue.intents}
+
         for _ in range(math.ceil(self.missing / BATCH)):
             want, before = min(self.missing, BATCH), len(self.found)
             question = prompts.plan_question(
@@ -152,6 +157,8 @@ class Session:
                     self.found.append(
                         Found(meaning, "", PLANNED, intent if intent in intents else "")
                     )
+
+            # :A model that brings nothing new will not the next time either.
             if len(self.found) == before:
                 return
 

@@ -1,9 +1,11 @@
-"""One question to a server and whatever came back: the only place of the language that opens a connection.
+"""One question to a server and whatever came back: the only place of the language that opens a
+connection.
 
-Of the official SDK the request, proxies and TLS are used. Its retries, redirects, decoding and headers are not: it waits without a
-word for minutes, has no total deadline, fails on odd answers in seven different ways, and sends OPENAI_API_KEY, organisation and project
-of the environment to any server (measured with openai 3.54). So the headers that leave are listed here, and the bytes that arrive are
-counted and kept here, even those of an answer that breaks off.
+Of the official SDK the request, proxies and TLS are used. Its retries, redirects, decoding and
+headers are not: it waits without a word for minutes, has no total deadline, fails on odd answers in
+seven different ways, and sends OPENAI_API_KEY, organisation and project of the environment to any
+server (measured with openai 3.54). So the headers that leave are listed here, and the bytes that
+arrive are counted and kept here, even those of an answer that breaks off.
 """
 
 import asyncio
@@ -17,9 +19,10 @@ from .endpoint import Endpoint
 
 MOST_BYTES = 1_000_000  # of an answer
 CONNECT_SECONDS = 3.0
+# that leave this machine
 HEADERS = frozenset(
     ("host", "accept", "content-type", "content-length", "connection", "user-agent")
-)  # that leave this machine
+)
 
 
 @dataclass(slots=True)
@@ -51,7 +54,9 @@ def need_library() -> None:
 
 
 def post(endpoint: Endpoint, body: Mapping[str, Any], seconds: float) -> Reply:
-    """Ask for a chat completion, and be back in ``seconds`` whatever the server does. Network faults are told by the reply."""
+    """Ask for a chat completion, and be back in ``seconds`` whatever the server does. Network
+    faults are told by the reply.
+    """
     import httpx2
     import openai
 
@@ -111,6 +116,7 @@ async def _ask(endpoint: Endpoint, body: Mapping[str, Any], seconds: float, repl
         finally:
             await stream.aclose()
 
+    # The SDK retries and redirects on its own; here it may do neither.
     async with asyncio.timeout(seconds):
         http = openai.DefaultAsyncHttpxClient(
             event_hooks={"request": [leaving], "response": [arriving]},

@@ -1,7 +1,9 @@
-"""The gate between a model and everything else: an offer becomes a meaning of the language, or nothing.
+"""The gate between a model and everything else: an offer becomes a meaning of the language, or
+nothing.
 
-What passes is a :class:`~jungle.language.meaning.Meaning`; its phrase, gloss and English are made from it by our own grammar. So no letter
-that a model sends can reach a file, a page or a terminal, and nothing that it says about a phrase can be wrong.
+What passes is a :class:`~jungle.language.meaning.Meaning`; its phrase, gloss and English are made
+from it by our own grammar. So no letter that a model sends can reach a file, a page or a terminal,
+and nothing that it says about a phrase can be wrong.
 """
 
 import re
@@ -20,16 +22,19 @@ from .parsing import Item
 MOST_WORDS = 30  # of a phrase that is looked at
 LONGEST_WORD = 40
 MOST_MISSPELLED = 2  # words of a phrase that are mended
+# provenance
 MODEL, REPAIRED, PLANNED, ENGINE = (
     "model",
     "model, repaired",
     "model's plan",
     "engine",
-)  # provenance
+)
 
 
 class Verdict(NamedTuple):
-    """What became of an item: a meaning and whose work it is, or a reason that the model may read."""
+    """What became of an item: a meaning and whose work it is, or a reason that the model may
+    read.
+    """
 
     meaning: Meaning | None = None
     provenance: str = ""
@@ -82,7 +87,9 @@ class Gate:
         return " ".join(found) if found and all(found) else ""
 
     def _respelled(self, words: list[str]) -> str:
-        """The phrase with each unknown word replaced by the only known one that differs in one letter; "" if that cannot be done."""
+        """The phrase with each unknown word replaced by the only known one that differs in one
+        letter; "" if that cannot be done.
+        """
         unknown = [word for word in words if word not in self._reading]
         if not 1 <= len(unknown) <= MOST_MISSPELLED:
             return ""
@@ -108,7 +115,9 @@ class Gate:
 
 @lru_cache(maxsize=4)
 def glosses(tongue: Language) -> dict[str, str]:
-    """Written words of a language by their gloss, its pieces sorted; without glosses that fit two words."""
+    """Written words of a language by their gloss, its pieces sorted; without glosses that fit two
+    words.
+    """
     words = tongue.grammar.table.words.values()
     pairs = {
         pair for word in words for pair in zip(word.gloss.split(), word.text.split(), strict=True)
@@ -132,7 +141,9 @@ def _sorted(gloss: str) -> str:
 
 
 def phrase_of(tongue: Language, meaning: Meaning, name: str = "") -> Phrase:
-    """The phrase for a meaning that a model chose, with the intent of this name, or the one that it fits best."""
+    """The phrase for a meaning that a model chose, with the intent of this name, or the one that it
+    fits best.
+    """
     named = [intent for intent in tongue.intents if intent.name == name]
     intent = max(named or tongue.intents, key=lambda one: _likeness(one, meaning))
     return tongue.say(meaning, intent.name, intent.mood)

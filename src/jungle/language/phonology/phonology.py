@@ -1,6 +1,8 @@
-"""The sounds of one language: which segments, how they make syllables, where the stress lies, how they are spelled.
+"""The sounds of one language: which segments, how they make syllables, where the stress lies, how
+they are spelled.
 
-A form is a tuple of segments. Syllables follow the sonority sequence (Selkirk 1984): what stands before the vowel rises towards it.
+A form is a tuple of segments. Syllables follow the sonority sequence (Selkirk 1984): what stands
+before the vowel rises towards it.
 """
 
 import math
@@ -17,12 +19,13 @@ from .vocal_tract import Voice
 
 Form = tuple[str, ...]
 Bias = Callable[[str], float]  # how much likelier than usual a segment is
+# Goedemans and van der Hulst 2013, WALS 14 and 15
 STRESSES = {
     "initial": 0.3,
     "penultimate": 0.35,
     "final": 0.2,
     "heaviest": 0.15,
-}  # Goedemans and van der Hulst 2013, WALS 14 and 15
+}
 CODAS = {"none": 0.3, "nasals": 0.2, "sonorants": 0.25, "most": 0.25}
 FEWEST_CONSONANTS, MOST_CONSONANTS = 8, 13
 POOREST = 5  # consonants of a language at least: Rotokas has six
@@ -48,9 +51,8 @@ class Phonology:
     stress: str  # a key of STRESSES
     letters: dict[str, str]
     _reading: dict[str, str] = field(default_factory=dict, repr=False)
-    _spelled: dict[Form, str] = field(
-        default_factory=dict, repr=False
-    )  # what was worked out before
+    # what was worked out before
+    _spelled: dict[Form, str] = field(default_factory=dict, repr=False)
     _said: dict[Form, str] = field(default_factory=dict, repr=False)
     _nuclei: frozenset[str] = field(init=False, repr=False)  # segments that carry a syllable
     _rest: frozenset[str] = field(init=False, repr=False)  # segments that do not
@@ -96,9 +98,12 @@ class Phonology:
         return tuple(form)
 
     def syllables(self, form: Form) -> tuple[Form, ...] | None:
-        """A form cut into syllables, each onset as long as it may be; None if the language does not allow the form."""
+        """A form cut into syllables, each onset as long as it may be; None if the language does not
+        allow the form.
+        """
         starts: list[int] = []
         last = -1  # vowel
+
         for place, segment in enumerate(form):
             if segment in self._rest:
                 continue
@@ -108,14 +113,18 @@ class Phonology:
             onset = 1 if between else 0
             if between > 1 and form[place - 2 : place] in self.onsets:
                 onset = 2
+
             if starts:
                 coda = between - onset
                 if not onset or coda > 1 or (coda and form[last + 1] not in self.codas):
                     return None
             elif onset < between:
                 return None
+
             starts.append(place - onset)
             last = place
+
+        # What is behind the last vowel can only be a coda.
         left = form[last + 1 :]
         if not starts or len(left) > 1 or (left and left[0] not in self.codas):
             return None
@@ -137,7 +146,9 @@ class Phonology:
         return last - 1
 
     def ipa(self, syllables: tuple[Form, ...], main: int) -> str:
-        """Broad transcription: a stress mark before syllable ``main``, dots before the others; tone letters end a syllable."""
+        """Broad transcription: a stress mark before syllable ``main``, dots before the others; tone
+        letters end a syllable.
+        """
         said = [self._said.get(one) or self._say(one) for one in syllables]
         if len(said) == 1:
             return said[0]
@@ -168,9 +179,12 @@ class Phonology:
                     self.consonants, [self.weight(one) * bias(one) for one in self.consonants]
                 )
             ]
+
         onset.append(
             dice.weighted(self.vowels, [self.weight(one) * bias(one) for one in self.vowels])
         )
+
+        # Sorted, because sets have no order that a seed could rely on.
         ends = sorted(self.codas)
         if not bare and ends and dice.random() < self.closed:
             onset.append(dice.weighted(ends, [self.weight(one) for one in ends]))
@@ -191,7 +205,8 @@ class Phonology:
 
 
 def make_phonology(voice: Voice, dice: Dice) -> Phonology:
-    """The sounds of one language of a body. Two languages of one voice differ, as those of two frogs do.
+    """The sounds of one language of a body. Two languages of one voice differ, as those of two
+    frogs do.
 
     Raises:
         BadInput: the body can say too little for a language.
@@ -204,17 +219,22 @@ def make_phonology(voice: Voice, dice: Dice) -> Phonology:
         dice.choice((0.0, 0.0, 0.08, 0.15)) if voice.tongue > 0.2 or voice.pulse > 0.6 else 0.0
     )
     letters = _letters(consonants, bases, tones)
+
     consonants = [one for one in consonants if one in letters]
     if len(consonants) < POOREST:
         raise BadInput(
-            f"The voice {voice.name!r} can say only {len(consonants)} consonants, too few for a language: raise some of its axes."
+            f"The voice {voice.name!r} can say only {len(consonants)} consonants, too few for a "
+            "language: raise some of its axes."
         )
+
     kinds = {
         "none": (),
         "nasals": ("nasal",),
         "sonorants": ("nasal", "liquid"),
         "most": ("nasal", "liquid", "fricative"),
     }
+
+    # Languages allow codas in this order: nasals, sonorants, most consonants.
     coda = dice.weighted(list(CODAS), list(CODAS.values()))
     ends = [
         one
@@ -223,6 +243,7 @@ def make_phonology(voice: Voice, dice: Dice) -> Phonology:
     ]
     starts = [(a, b) for a in consonants for b in consonants if clusters and _rises(a, b)]
     stress = dice.weighted(list(STRESSES), list(STRESSES.values()))
+
     return Phonology(
         consonants=tuple(consonants),
         vowels=tuple(vowel for vowel in vowels if vowel in letters),
@@ -249,10 +270,10 @@ def _consonants(voice: Voice, dice: Dice) -> list[str]:
     fits = {name: segment.fits(voice) for name, segment in CONSONANTS.items()}
     able = [name for name, fit in fits.items() if fit > 0]
     count = FEWEST_CONSONANTS + dice.below(MOST_CONSONANTS - FEWEST_CONSONANTS + 1)
+
     chosen = dice.some(able, [fits[name] for name in able], count)
-    for name in list(
-        chosen
-    ):  # a voiced stop has its voiceless partner, if the body can say it (universal of Hyman 2008)
+    # a voiced stop has its voiceless partner, if the body can say it (universal of Hyman 2008)
+    for name in list(chosen):
         segment = CONSONANTS[name]
         if segment.kind == "stop" and segment.voiced:
             partner = next(
@@ -262,12 +283,16 @@ def _consonants(voice: Voice, dice: Dice) -> list[str]:
             )
             if partner not in chosen and fits[partner] > 0:
                 chosen.append(partner)
+
     return sorted(chosen, key=lambda name: -fits[name])
 
 
 def _vowels(voice: Voice, dice: Dice) -> list[str]:
-    """Three to five vowels, far from one another (Liljencrants and Lindblom 1972), and like the body: small and high, or large and low."""
+    """Three to five vowels, far from one another (Liljencrants and Lindblom 1972), and like the
+    body: small and high, or large and low.
+    """
     chosen = [VOWELS["a"]]
+
     for _ in range(2 + dice.below(3)):
         rest = [
             vowel
@@ -276,6 +301,8 @@ def _vowels(voice: Voice, dice: Dice) -> list[str]:
         ]
         if not rest:
             break
+
+        # Common, far from the others, near to what the throat is like, round only with lips.
         weights = [
             math.sqrt(one.common)
             * _apart(one, chosen)
@@ -285,6 +312,7 @@ def _vowels(voice: Voice, dice: Dice) -> list[str]:
             for one in rest
         ]
         chosen.append(dice.some(rest, weights, 1)[0])
+
     return sorted(
         (one.ipa for one in chosen), key=lambda name: abs(VOWELS[name].depth - voice.depth)
     )
@@ -295,11 +323,12 @@ def _apart(vowel: Vowel, others: Iterable[Vowel]) -> float:
 
 
 def _letters(consonants: list[str], bases: list[str], tones: list[str]) -> dict[str, str]:
-    """One spelling a segment, such that reading two letters before one always finds the segments again.
+    """One spelling a segment, such that reading two letters before one always finds the segments
+    again.
 
-    Unique decoding is not enough: b + rh and br + h are told apart by a patient reader, not by a greedy one. So every pair of
-    spellings that can meet must be read as the pair. Spellings have at most two letters, hence pairs are all that matters.
-    A segment that no spelling fits is left out.
+    Unique decoding is not enough: b + rh and br + h are told apart by a patient reader, not by a
+    greedy one. So every pair of spellings that can meet must be read as the pair. Spellings have at
+    most two letters, hence pairs are all that matters. A segment that no spelling fits is left out.
     """
     letters: dict[str, str] = {}
     for segment in [*bases, *consonants]:

@@ -1,4 +1,6 @@
-"""The segments that any animal of the jungle could say: symbols of the International Phonetic Alphabet, and what a body needs for them."""
+"""The segments that any animal of the jungle could say: symbols of the International Phonetic
+Alphabet, and what a body needs for them.
+"""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +8,7 @@ from functools import cache
 
 from .vocal_tract import Voice
 
+# Parker 2002
 SONORITY = {
     "click": 1,
     "stop": 1,
@@ -15,27 +18,31 @@ SONORITY = {
     "liquid": 5,
     "glide": 6,
     "vowel": 7,
-}  # Parker 2002
+}
+# tone letters and the marks they are written with
 TONES = {
     "": "",
     "˥": "\u0301",
     "˥˩": "\u0302",
     "˩˥": "\u030c",
-}  # tone letters and the marks they are written with
+}
 CANNOT = 0.08  # of an axis under which a body is not able
 PICKY = 3.0  # how much better than others a body must be at a segment to use it
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One sound. ``letters``: spellings to try in turn, at most two letters each, so that a greedy reader of two can decode them."""
+    """One sound. ``letters``: spellings to try in turn, at most two letters each, so that a greedy
+    reader of two can decode them.
+    """
 
     ipa: str
     letters: tuple[str, ...]
     kind: str  # a key of SONORITY
     place: str
     voiced: bool
-    common: float  # share of the world's languages that have it, after PHOIBLE (Moran and McCloy 2019), rounded
+    # share of the world's languages that have it, after PHOIBLE (Moran and McCloy 2019), rounded
+    common: float
     needs: tuple[tuple[str, float], ...]  # (axis of the voice, how much)
 
     @property

@@ -1,4 +1,6 @@
-"""What a body can say. A voice decides the segments, tones, clicks and trills of a language, and its tempo and breath."""
+"""What a body can say. A voice decides the segments, tones, clicks and trills of a language, and
+its tempo and breath.
+"""
 
 import dataclasses
 from dataclasses import dataclass
@@ -8,7 +10,9 @@ from ...errors import BadInput
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Voice:
-    """A vocal tract in a dozen numbers, each from 0 (cannot) to 1 (excels) where no unit is given."""
+    """A vocal tract in a dozen numbers, each from 0 (cannot) to 1 (excels) where no unit is
+    given.
+    """
 
     name: str
     pitch: float  # Hz, the usual fundamental
@@ -29,8 +33,10 @@ class Voice:
         for name in AXES:
             if not 0 <= getattr(self, name) <= 1:
                 raise BadInput(
-                    f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number from 0 to 1."
+                    f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number "
+                    "from 0 to 1."
                 )
+
         for name, low, high in (
             ("pitch", 5, 100_000),
             ("span", 0.05, 6),
@@ -39,7 +45,8 @@ class Voice:
         ):
             if not low <= getattr(self, name) <= high:
                 raise BadInput(
-                    f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number from {low} to {high}."
+                    f"The voice {self.name!r} has {name} = {getattr(self, name)!r}: give a number "
+                    f"from {low} to {high}."
                 )
 
 
@@ -57,12 +64,14 @@ def _voice(name: str, pitch: float, span: float, tempo: float, breath: int, *axe
     )
 
 
-# Pitch, tempo and what each body lacks: Fitch 2006 (Production of vocalizations in mammals), Suthers 2004 (birds), Gerhardt and Huber
-# 2002 (frogs and insects), Au and Hastings 2008 (whales). The axes are our own reading of them, as coarse as they look.
+# Pitch, tempo and what each body lacks: Fitch 2006 (Production of vocalizations in mammals),
+# Suthers 2004 (birds), Gerhardt and Huber
+# 2002 (frogs and insects), Au and Hastings 2008 (whales). The axes are our own reading of them, as
+# coarse as they look.
 VOICES = {
     voice.name: voice
     for voice in (
-        #       name      Hz   oct  tempo breath lips tongue throat nose noise tone pulse click depth
+        # name      Hz   oct  tempo breath lips tongue throat nose noise tone pulse click depth
         _voice(
             "songbird", 3500, 2.0, 6.5, 22, 0.00, 0.95, 0.40, 0.05, 0.30, 1.00, 0.30, 0.05, 0.05
         ),
@@ -93,7 +102,8 @@ def voice_named(name: str) -> Voice:
 def measured_voice(
     name: str, like: Voice, *, pitch: float, tonality: float, flatness: float, pulses: float
 ) -> Voice:
-    """The voice of one animal: the body of ``like``, moved by what was measured in a recording of its call.
+    """The voice of one animal: the body of ``like``, moved by what was measured in a recording of
+    its call.
 
     Args:
         name: what to call it.

@@ -1,4 +1,6 @@
-"""What the animals of a jungle talk about: the table concepts.tsv, which a person can edit and extend."""
+"""What the animals of a jungle talk about: the table concepts.tsv, which a person can edit and
+extend.
+"""
 
 import re
 from dataclasses import dataclass
@@ -68,26 +70,33 @@ def concepts(more: str = "") -> dict[str, Concept]:
 def _concepts(more: str) -> dict[str, Concept]:
     text = resources.files(__package__).joinpath("concepts.tsv").read_text("utf-8")
     found: dict[str, Concept] = {}
+
     for number, line in enumerate([*text.splitlines(), *more.splitlines()], 1):
         if line.strip() and not line.startswith(("#", "concept\t")):
             concept = _concept(line, f"Line {number} of the concepts")
             if concept.name in found:
                 raise BadInput(
-                    f"Line {number} of the concepts repeats {concept.name!r}: give each concept a name of its own."
+                    f"Line {number} of the concepts repeats {concept.name!r}: give each concept a "
+                    "name of its own."
                 )
             found[concept.name] = concept
+
+    # :Compounds may come before their parts in the file, so parts are checked at the end.
     for concept in found.values():
         for part in concept.parts:
             if (part not in found and part not in DERIVATIONS) or part == concept.name:
                 raise BadInput(
-                    f"The concept {concept.name!r} is made of {part!r}, which is no other concept: add it or leave it out."
+                    f"The concept {concept.name!r} is made of {part!r}, which is no other concept: "
+                    "add it or leave it out."
                 )
+
     return found
 
 
 def _concept(line: str, where: str) -> Concept:
     fields = [field.strip() for field in line.split("\t")]
     fields += [""] * (6 - len(fields))
+
     name, kind, use, english, tags, made = fields[:6]
     if (
         len(fields) > 6
@@ -97,8 +106,10 @@ def _concept(line: str, where: str) -> Concept:
         or not english
     ):
         raise BadInput(
-            f"{where} reads {line!r}: give a name, a class of {', '.join(CLASSES)}, a use from 1 to 4, English, tags, parts."
+            f"{where} reads {line!r}: give a name, a class of {', '.join(CLASSES)}, a use from 1 "
+            "to 4, English, tags, parts."
         )
+
     return Concept(
         intern(name),
         kind,

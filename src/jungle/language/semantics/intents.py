@@ -1,4 +1,6 @@
-"""What animals say, and when: the templates of intents.toml, turned into choices between meanings."""
+"""What animals say, and when: the templates of intents.toml, turned into choices between
+meanings.
+"""
 
 import itertools
 import math
@@ -45,9 +47,8 @@ class ClauseTemplate:
     places: tuple[tuple[str, NP | None], ...]
     adverbs: tuple[str, ...]
     _count: int = field(init=False, repr=False)  # of the clauses to draw
-    _heads: list[tuple[str, str, str, str, bool]] = field(
-        init=False, repr=False
-    )  # without who takes part
+    # without who takes part
+    _heads: list[tuple[str, str, str, str, bool]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         every = (self.heads, self.actors, self.patients, self.places, self.adverbs)
@@ -56,11 +57,12 @@ class ClauseTemplate:
 
     def draw(self, number: int) -> tuple[Clause, int]:
         """A clause from the low digits of a large number, and the digits that are left."""
-        number, low = divmod(
-            number, self._count
-        )  # low is a small integer: its digits are parted faster
+        # low is a small integer: its digits are parted faster
+        number, low = divmod(number, self._count)
         heads, actors, patients, places = self._heads, self.actors, self.patients, self.places
         verb, mood, tense, source, negative = heads[low % len(heads)]
+
+        # Each list takes the digits of a mixed radix that it needs: every number is another clause.
         low //= len(heads)
         who = actors[low % len(actors)]
         low //= len(actors)
@@ -88,7 +90,8 @@ class Intent:
     say: tuple[ClauseTemplate, ...]
     then: tuple[ClauseTemplate, ...]
 
-    # every call with its level, who is spoken to, and the first clause; what is named last here changes slowest
+    # every call with its level, who is spoken to, and the first clause; what is named last here
+    # changes slowest
     _starts: list[tuple[str, int, NP | None, ClauseTemplate]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -125,13 +128,18 @@ class Reader:
         self._met: dict[Any, Any] = {}
 
     def _one(self, made: T) -> T:
-        """The first of all that are equal to this: choices repeat, and are drawn and looked up faster if they are one object."""
+        """The first of all that are equal to this: choices repeat, and are drawn and looked up
+        faster if they are one object.
+        """
         found: T = self._met.setdefault(made, made)
         return found
 
     def names(self, text: str, kinds: str) -> tuple[str, ...]:
-        """Concepts of some classes from a list: names, @tags; a "?" at the end adds "" as often as all else together."""
+        """Concepts of some classes from a list: names, @tags; a "?" at the end adds "" as often as
+        all else together.
+        """
         found: list[str] = []
+
         for item in filter(None, text.rstrip("?").split(",")):
             if item.startswith("@"):
                 found += [
@@ -143,22 +151,28 @@ class Reader:
                 found.append(intern(item))  # one object for one name: quicker to compare
             else:
                 raise BadInput(
-                    f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: mend intents.toml."
+                    f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: "
+                    "mend intents.toml."
                 )
+
         return (*found, *([""] * max(len(found), 1) if text.endswith("?") else []))
 
     def nps(self, fields: dict[str, str], role: str, *, free: bool = True) -> tuple[NP | None, ...]:
-        """Every noun phrase that the fields of a role allow; ``free``: with usual qualities too, where the fields name none."""
+        """Every noun phrase that the fields of a role allow; ``free``: with usual qualities too,
+        where the fields name none.
+        """
         nouns = self.names(fields.get(role, ""), "N")
         numbers = self.names(fields.get(f"{role}.number", "SG"), "Q")
         qualities = tuple(dict.fromkeys(self.names(fields.get(f"{role}.quality", "?"), "A")))
         owners = tuple(dict.fromkeys(self.names(fields.get(f"{role}.owner", "?"), "N")))
         given = f"{role}.quality" in fields
         found: list[NP | None] = []
+
         for noun in nouns:
             if not noun or self.known[noun].tags & {"pronoun", "asking"}:  # stand alone
                 found.append(self._one(NP(noun)) if noun else None)
                 continue
+
             own = qualities if given or not free else self.usual(noun)
             counts = ("SG",) if "mass" in self.known[noun].tags else numbers
             some = {
@@ -172,6 +186,7 @@ class Reader:
             }
             for quality in own:
                 found += some[quality]
+
         return tuple(found) or (None,)
 
     def usual(self, noun: str) -> tuple[str, ...]:
@@ -194,11 +209,14 @@ class Reader:
             *FIELDS,
             *(f"{role}.{part}" for role in ("actor", "patient", "place") for part in PARTS),
         }
+
         unknown = sorted(fields.keys() - allowed)
         if unknown or not fields.get("verb"):
             raise BadInput(
-                f"The clause {text!r} has {', '.join(unknown) or 'no verb'}: use the keys {', '.join(FIELDS)}."
+                f"The clause {text!r} has {', '.join(unknown) or 'no verb'}: use the keys "
+                f"{', '.join(FIELDS)}."
             )
+
         mood = fields.get("mood", "IND")
         default = {"IND": ("PRS", "VIS"), "Q": ("PRS", "")}.get(mood, ("", ""))
         heads = tuple(
@@ -215,21 +233,27 @@ class Reader:
             for source in map(intern, fields.get("source", default[1]).split(","))
         )
         places: tuple[tuple[str, NP | None], ...] = (("", None),)
+
         if fields.get("place"):
             relation = fields["relation"]
             nps = self.nps(fields, "place")
             places = ()
+
             for name in self.names(relation.rstrip("?"), "P"):
                 fit = {
                     np: self._one((name, np)) for np in dict.fromkeys(nps) if self.suits(name, np)
                 }
                 places += tuple(fit[np] for np in nps if np in fit)
+
             if not places:
                 raise BadInput(
-                    f"In the clause {text!r} no place suits its relation: see [places] in intents.toml."
+                    f"In the clause {text!r} no place suits its relation: see [places] in "
+                    "intents.toml."
                 )
+
             if relation.endswith("?"):
                 places += len(places) * (("", None),)
+
         return ClauseTemplate(
             fields.get("link", ""),
             heads,
@@ -249,8 +273,10 @@ class Reader:
         """One table of intents.toml."""
         if table.get("mood") not in MOODS or not table.get("say"):
             raise BadInput(
-                f"The intent {name!r} needs a mood of {', '.join(MOODS)} and something to say: mend intents.toml."
+                f"The intent {name!r} needs a mood of {', '.join(MOODS)} and something to say: "
+                "mend intents.toml."
             )
+
         try:
             made = Intent(
                 name,
@@ -268,20 +294,25 @@ class Reader:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
-                f"The intent {name!r} cannot be read ({error}): compare it with the others in intents.toml."
+                f"The intent {name!r} cannot be read ({error}): compare it with the others in "
+                "intents.toml."
             ) from None
+
         self._check(made)
+
         return made
 
     def _check(self, intent: Intent) -> None:
         """Refuse an intent that says what no language can, as a verb with too many participants."""
         second = Clause("sleep", "IMP", "", "")
+
         for template in (*intent.say, *intent.then):
             actor, patient, (relation, place) = (
                 template.actors[0],
                 template.patients[0],
                 template.places[0],
             )
+
             for head in template.heads:
                 clause = head._replace(
                     actor=actor,
@@ -298,7 +329,8 @@ class Reader:
                 )
                 if wrong:
                     raise BadInput(
-                        f"The intent {intent.name!r} says what no language can, {'; '.join(wrong)}: mend intents.toml."
+                        f"The intent {intent.name!r} says what no language can, "
+                        f"{'; '.join(wrong)}: mend intents.toml."
                     )
 
 
@@ -314,7 +346,8 @@ def _read(more: str) -> dict[str, Any]:
 
 
 def intents(more_concepts: str = "", more: str = "") -> tuple[Intent, ...]:
-    """The intents of intents.toml, and of ``more`` in the same form, over the concepts and ``more_concepts``.
+    """The intents of intents.toml, and of ``more`` in the same form, over the concepts and
+    ``more_concepts``.
 
     Raises:
         BadInput: a template uses what is no concept, or says what no language can.

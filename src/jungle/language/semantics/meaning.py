@@ -1,4 +1,6 @@
-"""What a phrase means, whatever the language: the abstract syntax. Grammars turn it into words and back, :mod:`english` into English."""
+"""What a phrase means, whatever the language: the abstract syntax. Grammars turn it into words and
+back, :mod:`english` into English.
+"""
 
 from typing import NamedTuple
 
@@ -41,9 +43,8 @@ class Meaning(NamedTuple):
     second: Clause | None = None
 
 
-quick = (
-    tuple.__new__
-)  # quick(Clause, fields) is Clause(*fields) in half the time, for whoever makes many
+# quick(Clause, fields) is Clause(*fields) in half the time, for whoever makes many
+quick = tuple.__new__
 
 
 def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
@@ -88,6 +89,7 @@ def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
             (clause.place is not None) == is_a(clause.relation, "P"), "a place needs its relation"
         )
         check(not clause.adverb or is_a(clause.adverb, "D"), f"{clause.adverb!r} is no adverb")
+
         for np in (clause.actor, clause.patient, clause.place):
             if np:
                 check_np(np)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import BadCheckpoint, JungleError, MissingExtra
 from ..engine import Audio
-from .hub_access import Token, check_access, check_name, local_folder
+from .hub_access import Token, check_access, check_model_name, local_folder
 
 CLAP = (
     "laion/clap-htsat-unfused"  # trained on general sounds, with recordings of animals among them
@@ -45,17 +45,17 @@ class Clap:
         """
         folder = local_folder(source)
         if not folder:
-            check_name(source, "a CLAP model")
+            check_model_name(source, "a CLAP model")
         try:
             try:
-                model, processor, lacking = load(str(folder or source), local_files_only=True)
+                model, processor, lacking = load_clap(str(folder or source), local_files_only=True)
             except OSError:
                 if folder:
                     raise
                 check_access(
                     source, token, file="config.json"
                 )  # in one quick request, before libraries that repeat theirs
-                model, processor, lacking = load(source, token=token.value if token else False)
+                model, processor, lacking = load_clap(source, token=token.value if token else False)
             made = cls(model.to(device), processor, source)
             probe = made.cosine(
                 "an animal", np.full((made.rate // 2, 1), 0.1, np.float32), made.rate
@@ -66,16 +66,16 @@ class Clap:
         except (
             Exception
         ) as problem:  # transformers, safetensors and the hub's library raise many kinds
-            raise no_clap(source, type(problem).__name__) from problem
+            raise not_clap(source, type(problem).__name__) from problem
         if lacking:
-            raise no_clap(source, f"{lacking} of its weights are missing")
+            raise not_clap(source, f"{lacking} of its weights are missing")
         if not np.isfinite(probe):
-            raise no_clap(source, "it answers with no number")
+            raise not_clap(source, "it answers with no number")
         if lion == frog:  # what transformers makes of a folder without the tokenizer's files
-            raise no_clap(source, "it has no vocabulary")
+            raise not_clap(source, "it has no vocabulary")
         return made
 
-    def agreement(self, prompt: str, audio: Audio, rate: int) -> float:
+    def prompt_similarity(self, prompt: str, audio: Audio, rate: int) -> float:
         """How well a call (samples, channels) at ``rate`` Hz fits ``prompt``: :meth:`cosine` c as (1 + c) / 2, from 0 to 1.
 
         0.5 is unrelated. It ranks takes of one prompt, and says nothing about their quality.
@@ -123,7 +123,7 @@ class Clap:
         ]
 
 
-def load(place: str, **options: Any) -> tuple[Any, Any, int]:
+def load_clap(place: str, **options: Any) -> tuple[Any, Any, int]:
     """Model, processor, and how many weights it lacks, of a folder or a model of the hub; ``options`` as of ``from_pretrained``.
 
     Raises:
@@ -147,7 +147,7 @@ def load(place: str, **options: Any) -> tuple[Any, Any, int]:
         )
 
 
-def no_clap(source: str, reason: str) -> BadCheckpoint:
+def not_clap(source: str, reason: str) -> BadCheckpoint:
     """The sentence for what is no CLAP model."""
     return BadCheckpoint(
         f"'{source}' is no CLAP model that can be opened ({reason}): give a folder or a model of the hub such as {CLAP}."

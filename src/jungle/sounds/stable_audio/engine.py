@@ -20,7 +20,7 @@ from ...diffusion.device import out_of_memory
 from ...errors import BadInput, JungleError, MissingExtra
 from ..engine import Audio, CallRequest, Take, take_seed
 from .hub_access import STABLE_AUDIO, Token
-from .pipeline import choose_compute, fetch, load
+from .pipeline import choose_compute, fetch_model, load_pipeline
 from .prompts import build_prompt
 
 NATURAL = 5.0  # seconds of a call that nobody gave a length
@@ -63,7 +63,7 @@ class _Job:
     note: str
 
 
-class StableAudioMaker:
+class StableAudioEngine:
     """A :class:`CallMaker` around a loaded ``StableAudioPipeline``. ``about`` says where, how and why it computes so.
 
     A take depends on its request alone, not on what it is made with, up to the last bits of batched arithmetic. The first
@@ -112,7 +112,7 @@ class StableAudioMaker:
         guidance: float = 7.0,
         batch: int = 0,
         on_step: Callable[[int, int], None] | None = None,
-    ) -> "StableAudioMaker":
+    ) -> "StableAudioEngine":
         """Open a folder, or a model of the hub ("OWNER/NAME", downloaded once), on ``device`` (see ``diffusion.device.choose``).
 
         ``faithful`` is the original recipe: 200 steps with guidance 7 and the model's own solver, float16 on a CUDA device;
@@ -139,8 +139,11 @@ class StableAudioMaker:
             if faithful and compute.dtype != torch.float16
             else ""
         )
-        folder, model = fetch(source, token)
-        pipeline, about = load(folder, compute, deterministic=bool(solver)), f"{compute}{solver}"
+        folder, model = fetch_model(source, token)
+        pipeline, about = (
+            load_pipeline(folder, compute, deterministic=bool(solver)),
+            f"{compute}{solver}",
+        )
         return cls(
             pipeline,
             model,
@@ -221,10 +224,10 @@ class StableAudioMaker:
     def _finish(self, job: _Job, audio: Audio, note: str) -> Take:
         """A sound take from what the model made of ``job``: mended where it is broken, scaled where it is too loud."""
         notes, seed = [job.note, note], job.seed
-        if problem := fault(audio, job.samples):
+        if problem := find_fault(audio, job.samples):
             audio, seed, note = self._mend(job, problem)
             notes.append(note)
-        audio, note = with_headroom(audio)
+        audio, note = scale_to_headroom(audio)
         return Take(audio, self.rate, seed, _join([*notes, note]))
 
     def _mend(self, job: _Job, problem: str) -> tuple[Audio, int, str]:
@@ -239,7 +242,7 @@ class StableAudioMaker:
             with _in_float32(self.pipeline):
                 for seed in seeds:
                     [(audio, _)] = self._denoise_within_memory([replace(job, seed=seed)])
-                    if not fault(audio, job.samples):
+                    if not find_fault(audio, job.samples):
                         change = "" if seed == job.seed else f" with seed {seed}"
                         return (
                             audio,
@@ -320,7 +323,7 @@ def check_sampling(steps: int, guidance: float) -> None:
         raise BadInput(f"guidance={guidance:g} is below 1: use 1 for none, 7 as usual.")
 
 
-def fault(audio: Audio, samples: int) -> str:
+def find_fault(audio: Audio, samples: int) -> str:
     """Why ``audio`` (samples, channels) cannot be a take of ``samples`` samples; "" if it can."""
     if len(audio) < samples:
         return f"{len(audio)} instead of {samples} samples"
@@ -329,7 +332,7 @@ def fault(audio: Audio, samples: int) -> str:
     return "silence" if np.abs(audio).max() < SILENCE else ""
 
 
-def with_headroom(audio: Audio) -> tuple[Audio, str]:
+def scale_to_headroom(audio: Audio) -> tuple[Audio, str]:
     """``audio``, scaled to a peak of -1 dBFS with a note where its peak is above :data:`FULL`, else as it is."""
     peak = float(np.abs(audio).max())
     if peak <= FULL:

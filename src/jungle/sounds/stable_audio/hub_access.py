@@ -76,7 +76,7 @@ def local_folder(source: str) -> Path | None:
     return Path(place) if os.path.isdir(place) else None
 
 
-def check_name(model: str, what: str = "a Stable Audio model") -> None:
+def check_model_name(model: str, what: str = "a Stable Audio model") -> None:
     """Refuse what, wanted as ``what``, is neither a local folder nor can be the name of a model of the hub.
 
     Raises:
@@ -97,7 +97,7 @@ def check_access(
         BadInput: no such model, no token, a wrong one, a licence that is not accepted, or no network; with the page to visit.
         MissingExtra: ``huggingface_hub`` is not installed.
     """
-    check_name(model)
+    check_model_name(model)
     if token and not re.fullmatch(
         r"[!-~]+", token.value
     ):  # else the error of the library would show it
@@ -113,10 +113,10 @@ def check_access(
         url = hf_hub_url(model, file, endpoint=endpoint)
         get_hf_file_metadata(url, token=token.value if token else False, timeout=PATIENCE)
     except Exception as problem:  # the library raises its own, httpx', and its validators' errors
-        raise refusal(model, token, problem) from problem
+        raise access_error(model, token, problem) from problem
 
 
-def refusal(model: str, token: Token | None, problem: BaseException) -> JungleError:
+def access_error(model: str, token: Token | None, problem: BaseException) -> JungleError:
     """One sentence, with the page to visit, for whatever the hub's library raised about ``model``."""
     status: int | None = None
     cause: BaseException | None = problem  # the answer of the hub may lie some causes deep
@@ -153,7 +153,7 @@ def refusal(model: str, token: Token | None, problem: BaseException) -> JungleEr
     )
 
 
-def lacks(disk_gib: float, memory_gib: float | None) -> list[str]:
+def missing_resources(disk_gib: float, memory_gib: float | None) -> list[str]:
     """What Stable Audio Open is short of, one phrase each: free disk and memory in GiB (None = not known)."""
     found = []
     if disk_gib < DISK_GIB:

@@ -18,9 +18,9 @@ from .hub_access import (
     STABLE_AUDIO,
     Token,
     check_access,
-    check_name,
+    check_model_name,
     local_folder,
-    refusal,
+    access_error,
 )
 
 
@@ -37,7 +37,7 @@ def choose_compute(device: str, faithful: bool = False) -> Compute:
     return Compute(chosen.device, torch.float32, "half precision only on CUDA")
 
 
-def fetch(source: str, token: Token | None) -> tuple[Path, str]:
+def fetch_model(source: str, token: Token | None) -> tuple[Path, str]:
     """The local folder of the model ``source``, downloaded if need be, and its name: NAME@COMMIT, or the hash of a folder.
 
     Raises:
@@ -46,7 +46,7 @@ def fetch(source: str, token: Token | None) -> tuple[Path, str]:
     """
     if folder := local_folder(source):
         return folder, _digest(folder)
-    check_name(source)
+    check_model_name(source)
     pipeline = _pipeline_class()
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -67,11 +67,11 @@ def fetch(source: str, token: Token | None) -> tuple[Path, str]:
             pipeline.download(source, token=token.value if token else False, use_safetensors=True)
         )
     except Exception as problem:  # the library raises its own, httpx', and the disk's errors
-        raise refusal(source, token, problem) from problem
+        raise access_error(source, token, problem) from problem
     return snapshot, f"{source}@{snapshot.name[:12]}"
 
 
-def load(folder: Path, compute: Compute, deterministic: bool = False) -> Any:
+def load_pipeline(folder: Path, compute: Compute, deterministic: bool = False) -> Any:
     """The pipeline in ``folder`` on the device and in the dtype of ``compute``; no code and no pickle of the folder is run.
 
     ``deterministic`` replaces the solver of the model, which needs the library torchsde, by :func:`deterministic_solver`.
