@@ -260,7 +260,7 @@ def holds_none(place: str, part: str, *wanted: Media) -> str:
     what a class lies in.
     """
     media = wanted or MEDIA
-    words = " and no ".join(f"{one.word}s" for one in media)
+    words = " and no ".join(f"{item.word}s" for item in media)
     forms = ", or ".join(f"{one.forms} files" for one in media)
     return f"{place} holds no {words}: it needs {forms}, one {part} for each animal."
 

@@ -266,8 +266,10 @@ def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
     none = {PHOTOS: "no pictures", RECORDINGS: "no recordings", None: "no pictures or recordings"}[
         media
     ]
-    found = f"holds {len(zips)} zips, {none} and no parquet files"
-    raise BadInput(f"The data set hf:{handle} {found}: give the folder of {_wanted(media)} itself.")
+    result = f"holds {len(zips)} zips, {none} and no parquet files"
+    raise BadInput(
+        f"The data set hf:{handle} {result}: give the folder of {_wanted(media)} itself."
+    )
 
 
 def from_parquet(files: list[str], handle: str, home: Path, media: Media | None = None) -> Path:
@@ -327,9 +329,9 @@ def _file_column(handle: str, features: dict[str, Any], media: Media | None) -> 
 
     # The type of a column tells what it holds; its name is the second guess.
     marks = [(PHOTOS, datasets.Image, ".jpg"), (RECORDINGS, datasets.Audio, ".wav")]
-    for one, kind, suffix in marks:
+    for item, kind, suffix in marks:
         for name, feature in features.items():
-            if media in (one, None) and isinstance(feature, kind):
+            if media in (item, None) and isinstance(feature, kind):
                 return name, suffix
     for name, feature in features.items():  # written without the types of the library
         if "bytes" in (feature if isinstance(feature, dict) else ()):

@@ -188,8 +188,8 @@ class EpsilonDenoiser(OwnDenoiser):
         sigma = told / shrunk
         s = expand(sigma)
         noise = torch.randn(x.shape, generator=generator, device=x.device)
-        found = self.ask((x + s * noise) / (s**2 + self.sigma_data**2).sqrt(), told, mix)
-        return (self.GAMMA * sigma**2).clamp(max=1) * (found - noise).square().mean(
+        result = self.ask((x + s * noise) / (s**2 + self.sigma_data**2).sqrt(), told, mix)
+        return (self.GAMMA * sigma**2).clamp(max=1) * (result - noise).square().mean(
             dim=(1, 2, 3)
         ), told
 

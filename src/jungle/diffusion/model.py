@@ -167,7 +167,7 @@ def weakened(model: Model, weak: Model) -> Model:
     # Both fit into one file only if the weaker one is described by its network alone.
     net = None if weak.recipe.fine else weak.recipe.net
     mine, other = (
-        (one.network, one.objective, one.sigma_data) for one in (model.recipe, weak.recipe)
+        (item.network, item.objective, item.sigma_data) for item in (model.recipe, weak.recipe)
     )
     made = dataclasses.replace(
         model,
@@ -219,19 +219,19 @@ def load(
     hints = hints or {}
     image_size = parse_whole_number("image_size", hints.get("image_size", "0"))
 
-    found = checkpoint.read(path)
-    if isinstance(found, checkpoint.Checkpoint):
-        if image_size and image_size != found.recipe.image_size:
+    result = checkpoint.read(path)
+    if isinstance(result, checkpoint.Checkpoint):
+        if image_size and image_size != result.recipe.image_size:
             raise BadCheckpoint(
-                f"{path} was trained at image_size={found.recipe.image_size} and paints noise at "
+                f"{path} was trained at image_size={result.recipe.image_size} and paints noise at "
                 f"{image_size}: leave image_size out, "
                 "and enlarge the pictures afterwards."
             )
 
-        tensors = dict(found.best if weights == "best" else found.weights)
+        tensors = dict(result.best if weights == "best" else result.weights)
 
         try:
-            denoiser, weak = _networks(found.recipe, len(found.classes), tensors, compute)
+            denoiser, weak = _networks(result.recipe, len(result.classes), tensors, compute)
         except (
             RuntimeError,
             ValueError,
@@ -250,31 +250,31 @@ def load(
         note = (
             "It was saved in the first part of its training, which works at half size, so it "
             "paints small pictures."
-            if found.shrunk > 1
+            if result.shrunk > 1
             else ""
         )
 
         for one in (denoiser, weak):
             if isinstance(one, OwnDenoiser):
-                one.shrink(found.shrunk)
+                one.shrink(result.shrunk)
 
         name = fingerprint(tensors)
         # the faithful network does not know them
-        classes = found.classes if found.recipe.network == "unet" else ()
+        classes = result.classes if result.recipe.network == "unet" else ()
         return Model(
             denoiser,
-            found.recipe,
+            result.recipe,
             classes,
-            found.step,
+            result.step,
             name,
-            found.data,
+            result.data,
             compute.device,
             note,
-            shrunk=found.shrunk,
+            shrunk=result.shrunk,
             weak=weak,
         )
 
-    return _load_foreign(path, found, compute, hints)
+    return _load_foreign(path, result, compute, hints)
 
 
 def _networks(
@@ -325,7 +325,7 @@ def _load_foreign(
     denoiser = _placed(known.denoiser(compute.dtype), compute)
     denoiser.net.eval()
     recipe = dataclasses.replace(recipe, name="imported")
-    classes = tuple(str(number) for number in range(known.config.get("num_class_embeds") or 0))
+    classes = tuple(str(index) for index in range(known.config.get("num_class_embeds") or 0))
 
     return Model(
         denoiser,

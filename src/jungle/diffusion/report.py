@@ -47,8 +47,8 @@ def compare_averages(
         model.net.load_state_dict(weights)
         generator = torch.Generator(device).manual_seed(seed)
         losses = [
-            model.loss(*batches(10**9 + number, generator), generator)[0].mean()
-            for number in range(rounds)
+            model.loss(*batches(10**9 + index, generator), generator)[0].mean()
+            for index in range(rounds)
         ]
         means.append(float(torch.stack(losses).mean()))
 

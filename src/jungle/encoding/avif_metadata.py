@@ -94,7 +94,7 @@ def _apart(data: bytes) -> Parts:
 
 def _boxes(data: bytes, place: int) -> dict[bytes, bytes]:
     """The boxes from ``place`` on, whole, by their type; of several with one type the first."""
-    found: dict[bytes, bytes] = {}
+    results: dict[bytes, bytes] = {}
     while place + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, place)
         if size == 1:
@@ -102,9 +102,9 @@ def _boxes(data: bytes, place: int) -> dict[bytes, bytes]:
         size = size or len(data) - place  # 0: to the end
         if size < 8 or place + size > len(data):
             raise damaged("AVIF")
-        found.setdefault(name, data[place : place + size])
+        results.setdefault(name, data[place : place + size])
         place += size
-    return found
+    return results
 
 
 def _box(name: bytes, content: bytes) -> bytes:

@@ -99,7 +99,7 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     # The order is by prominence, the share that is told is that of all pixels.
     share = shares(np.ones(len(lab)))
     prominence = shares(middle) * (1 - BEHIND * shares(rim.astype(np.float64)))
-    found = [
+    results = [
         index for index in np.argsort(-prominence, kind="stable")[:count] if share[index] >= 0.02
     ]
     return tuple(
@@ -108,7 +108,7 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
             hex="#" + bytes(srgb(lab[nearest == index].mean(axis=0))).hex(),
             share=round(float(share[index]), 3),
         )
-        for index in found
+        for index in results
     )
 
 

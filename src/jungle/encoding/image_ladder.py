@@ -60,7 +60,7 @@ class Ladder:
 
     def of(self, form: Form) -> tuple[Rendition, ...]:
         """The renditions of one format, narrow to wide: a ``srcset``."""
-        return tuple(one for one in self.renditions if one.form == form)
+        return tuple(rendition for rendition in self.renditions if rendition.form == form)
 
     @property
     def fallback(self) -> Rendition:
@@ -129,7 +129,7 @@ def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
             "as 160, 320, 512."
         )
     wanted = sorted(set(widths))
-    narrower = [one for one in wanted if one <= width]
+    narrower = [item for item in wanted if item <= width]
     if wanted[-1] > width and (not narrower or width > 1.2 * narrower[-1]):
         narrower.append(width)
     return narrower
@@ -233,19 +233,19 @@ class _Copy:
 
     def webp(self) -> Rendition:
         """Lossy, or lossless where that is smaller."""
-        found = self._searched(
+        result = self._searched(
             lambda quality: _saved(self.pixels, "WEBP", quality=quality, method=6), WEBP_LEVELS, 75
         )
-        if self.flat or found.score < self.target:
+        if self.flat or result.score < self.target:
             exact = Found(
                 _saved(self.pixels, "WEBP", lossless=True, quality=100, method=6), 100.0, 100
             )
-            found = (
+            result = (
                 exact
-                if found.score < self.target
-                else min(found, exact, key=lambda one: len(one.data))
+                if result.score < self.target
+                else min(result, exact, key=lambda one: len(one.data))
             )
-        return self._rendition("webp", found)
+        return self._rendition("webp", result)
 
     def fallback(self) -> Rendition:
         """JPEG with whole or with halved colour, or PNG: the smallest that reaches the target."""

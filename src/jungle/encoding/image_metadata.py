@@ -154,9 +154,9 @@ def _shows(marker: int, content: bytes) -> bool:
 
 def jpeg_xmp(data: bytes) -> bytes:
     """The packet in a JPEG file, or nothing."""
-    found = (content[4:] for marker, content in jpeg_segments(data) if marker == 0xE1)
+    result = (content[4:] for marker, content in jpeg_segments(data) if marker == 0xE1)
     return next(
-        (content[len(JPEG_NAME) :] for content in found if content.startswith(JPEG_NAME)), b""
+        (content[len(JPEG_NAME) :] for content in result if content.startswith(JPEG_NAME)), b""
     )
 
 

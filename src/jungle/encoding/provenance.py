@@ -65,9 +65,9 @@ class Facts:
     licence: str = ""  # address of its text
 
     def __post_init__(self) -> None:
-        for one in dataclasses.fields(self):
-            value = cleaned(getattr(self, one.name), PROMPT if one.name == "prompt" else MOST)
-            object.__setattr__(self, one.name, value)
+        for field in dataclasses.fields(self):
+            value = cleaned(getattr(self, field.name), PROMPT if field.name == "prompt" else MOST)
+            object.__setattr__(self, field.name, value)
 
     def told(self) -> dict[str, str]:
         """The facts that are not empty."""
@@ -199,16 +199,16 @@ def _heard(data: bytes) -> dict[str, str]:
         with av.open(
             io.BytesIO(data), metadata_errors="replace", options={"format_whitelist": HEARD}
         ) as container:
-            found = dict(container.metadata)
+            results = dict(container.metadata)
             for stream in container.streams:
-                found |= stream.metadata  # Ogg has its tags there
+                results |= stream.metadata  # Ogg has its tags there
     except (av.error.FFmpegError, OSError, ValueError):
         raise BadInput(
             "This is neither a picture nor a sound that can be read: make it again."
         ) from None
 
     # Formats spell the same names in different cases.
-    lower = {key.lower(): value for key, value in found.items()}
+    lower = {key.lower(): value for key, value in results.items()}
     return _as_facts(_listed(lower.get("comment", "")) or lower)
 
 
@@ -218,7 +218,7 @@ def _listed(comment: str) -> dict[str, str]:
         value = json.loads(comment)
     except (ValueError, RecursionError):
         return {}
-    return {str(key): str(one) for key, one in value.items()} if isinstance(value, dict) else {}
+    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 def _as_facts(found: Mapping[str, str]) -> dict[str, str]:

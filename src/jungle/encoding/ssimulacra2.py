@@ -189,7 +189,7 @@ def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Pla
     """Of a plane of the copy: the error of its structure (0 = none), the edges that it added, those
     that it lost.
     """
-    found: dict[Kind, Planes] = {}
+    results: dict[Kind, Planes] = {}
     mean = _blurred(plane)
 
     # :Structural similarity without its denominator of means (SSIMULACRA 2's form).
@@ -197,7 +197,7 @@ def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Pla
         variance = _blurred(plane * plane) - mean * mean
         together = _blurred(plane * original.whole) - mean * original.mean
         light = 1 - np.square(mean - original.mean)
-        found["error"] = np.maximum(
+        results["error"] = np.maximum(
             1 - light * (2 * together + FLAT) / (variance + original.variance + FLAT), 0
         )
 
@@ -205,9 +205,9 @@ def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Pla
         change = (1 + np.abs(plane[3:-3, 3:-3] - mean)) / (
             1 + np.abs(original.plane - original.mean)
         ) - 1
-        found["added"], found["lost"] = np.maximum(change, 0), np.maximum(-change, 0)
+        results["added"], results["lost"] = np.maximum(change, 0), np.maximum(-change, 0)
 
-    return found
+    return results
 
 
 def _norm(values: Planes, norm: int) -> float:

@@ -93,7 +93,7 @@ def facts_in(content: bytes) -> dict[str, str]:
         # an encoding that nobody knows is a LookupError
         return {}
 
-    found = {}
+    results = {}
 
     # Other programs write the same property as an attribute or as an element.
     for name, ((field, _), *_) in FIELDS.items():
@@ -102,10 +102,10 @@ def facts_in(content: bytes) -> dict[str, str]:
         for about in root.iter(f"{{{RDF}}}Description"):
             element = about.find(full)
             text = about.get(full, "") if element is None else _text(element)
-            if text.strip() and name not in found:
-                found[name] = text.strip()
+            if text.strip() and name not in results:
+                results[name] = text.strip()
 
-    return found
+    return results
 
 
 def _text(element: ElementTree.Element) -> str:

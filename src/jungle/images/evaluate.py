@@ -113,9 +113,9 @@ class Scores:
             "photos):"
         )
         lines += [
-            f"  {one.channel:11} mean {100 * one.shift:+.0f} ({100 * one.shift_floor:.0f}),"
-            f" spread {100 * one.spread:+.0f} ({100 * one.spread_floor:.0f})"
-            for one in self.colour
+            f"  {item.channel:11} mean {100 * item.shift:+.0f} ({100 * item.shift_floor:.0f}),"
+            f" spread {100 * item.spread:+.0f} ({100 * item.spread_floor:.0f})"
+            for item in self.colour
         ]
 
         lines.append(

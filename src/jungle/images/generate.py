@@ -74,7 +74,7 @@ def paint_animals(
     Raises:
         BadInput: an unknown class, or a solver that does not fit the model.
     """
-    wishes = [Wish(one.seed, model.mix(one.mix)) for one in species]
+    wishes = [Wish(animal.seed, model.mix(animal.mix)) for animal in species]
     painted: list[np.ndarray] = []
 
     # Pictures that were painted before are not painted again.
@@ -128,7 +128,7 @@ def best_sketches(
         for one, some in zip(species, seeds, strict=True)
         for seed in some
     ]
-    wishes = [Wish(one.seed, model.mix(one.mix)) for one in tried]
+    wishes = [Wish(item.seed, model.mix(item.mix)) for item in tried]
     painted = []
 
     for _, pixels in _paint_new(

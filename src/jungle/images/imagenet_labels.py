@@ -100,11 +100,11 @@ def kinds_of(
         return round(float(values.mean()), 4) if len(values) else 0.0
 
     table = {}
-    for number, name in enumerate(classes):
+    for index, name in enumerate(classes):
         # Photos of the same kind give each figure what it can reach at best.
-        ours, real = asked == number, kinds == number
+        ours, real = asked == index, kinds == index
         table[name] = Kind(
-            labels=usual[number],
+            labels=usual[index],
             photos=int(real.sum()),
             photos_named=share(photo_named[real]),
             photos_animal=share(photos.animal[real]),

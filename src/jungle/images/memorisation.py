@@ -88,8 +88,8 @@ def closest(
         queries: tuple[Floats, Floats], keys: Floats | None
     ) -> tuple[Floats, NDArray[np.int64]]:
         """Ratio and photo, of the picture or its mirror image, whichever is nearer."""
-        found = [nearest(query, pixels() if keys is None else blocks(keys)) for query in queries]
-        distance, photo = (np.stack([part[which][:, 0] for part in found]) for which in (0, 1))
+        results = [nearest(query, pixels() if keys is None else blocks(keys)) for query in queries]
+        distance, photo = (np.stack([part[which][:, 0] for part in results]) for which in (0, 1))
         side = distance.argmin(axis=0)
         photo = photo[side, there]
         at = (

@@ -109,12 +109,12 @@ def steps(ratio: float) -> list[int]:
     Four first, by the wide network that knows what small pictures of animals look like; after that
     only edges are to be kept sharp, and two by two costs a quarter.
     """
-    found: list[int] = []
+    results: list[int] = []
     reached = 1
     while reached < ratio:
-        found.append(4 if reached == 1 and ratio > 2 else 2)
-        reached *= found[-1]
-    return found
+        results.append(4 if reached == 1 and ratio > 2 else 2)
+        reached *= results[-1]
+    return results
 
 
 def _target(high: int, wide: int, to: int | tuple[int, int]) -> tuple[int, int]:

@@ -117,8 +117,8 @@ def load(path: Path) -> dict[int, Enlarger]:
     Raises:
         BadCheckpoint: damaged, or not such a file.
     """
-    found = read_safetensors(path)
-    weights = found if isinstance(found, dict) else {}
+    result = read_safetensors(path)
+    weights = result if isinstance(result, dict) else {}
 
     nets = {factor: Enlarger(factor) for factor in SHAPES}
 

@@ -34,8 +34,8 @@ class Change:
     def apply(self, form: Form) -> Form:
         """The form after the change."""
         return tuple(
-            self.new if one == self.old and self._here(form, place) else one
-            for place, one in enumerate(form)
+            self.new if one == self.old and self._here(form, index) else one
+            for index, one in enumerate(form)
         )
 
     def _here(self, form: Form, place: int) -> bool:
@@ -124,11 +124,11 @@ def adapted(sounds: Phonology) -> Callable[[Form], Form]:
     nearest: dict[str, str] = {}
 
     def move(form: Form) -> Form:
-        for one in form:
-            if one not in nearest:
-                own: Sequence[str] = sounds.vowels if is_vowel(one) else sounds.consonants
-                nearest[one] = min(own, key=lambda other: (unlike(one, other), own.index(other)))
-        return repaired(tuple(nearest[one] for one in form), sounds)
+        for item in form:
+            if item not in nearest:
+                own: Sequence[str] = sounds.vowels if is_vowel(item) else sounds.consonants
+                nearest[item] = min(own, key=lambda other: (unlike(item, other), own.index(other)))
+        return repaired(tuple(nearest[item] for item in form), sounds)
 
     return move
 
@@ -172,22 +172,22 @@ def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
         if a != b and unlike(a, b) <= 1.0
     ]
 
-    found: list[Change] = []
-    while pairs and len(found) < count:
+    results: list[Change] = []
+    while pairs and len(results) < count:
         old, new = dice.choice(pairs)
         places = (*WHERE[:2], WHERE[3]) if not is_vowel(old) else WHERE[2:]
-        found.append(
+        results.append(
             Change(old, new, dice.weighted(places, (5, 3, 1) if not is_vowel(old) else (4, 1)))
         )
 
         # A sound changes once: chains would make kin unrecognisable.
         pairs = [pair for pair in pairs if old not in pair]
 
-    return found
+    return results
 
 
 def _plain(vowels: Form) -> Form:
-    return tuple(one for one in vowels if not tone(one))
+    return tuple(vowel for vowel in vowels if not tone(vowel))
 
 
 def kinship(one: Language, other: Language) -> float:

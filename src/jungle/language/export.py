@@ -47,8 +47,8 @@ def plain(meaning: Meaning) -> dict[str, Any]:
             }
         return value
 
-    found: dict[str, Any] = bare(meaning)
-    return found
+    result: dict[str, Any] = bare(meaning)
+    return result
 
 
 def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> dict[str, Any]:

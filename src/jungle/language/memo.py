@@ -23,5 +23,5 @@ class Memo(dict[K, V]):
         """What a key that is not kept stands for; it is kept from now on."""
         if len(self) >= MOST:
             self.clear()
-        found = self[key] = self._make(key)
-        return found
+        result = self[key] = self._make(key)
+        return result

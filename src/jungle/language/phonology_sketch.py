@@ -65,8 +65,8 @@ def consonant_chart(language: Language) -> str:
     """Consonants by manner, from the least sonorous, and place, from the lips; voiceless before
     voiced.
     """
-    own = [CONSONANTS[one] for one in language.phonology.consonants]
-    places = [place for place in PLACES if any(one.place == place for one in own)]
+    own = [CONSONANTS[consonant] for consonant in language.phonology.consonants]
+    places = [place for place in PLACES if any(segment.place == place for segment in own)]
     rows = []
 
     for kind in dict.fromkeys(sorted(SONORITY, key=lambda name: SONORITY[name])):
@@ -81,7 +81,10 @@ def consonant_chart(language: Language) -> str:
             rows.append(
                 [
                     kind,
-                    *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in cells),
+                    *(
+                        " ".join(_sound(language, item.ipa) for item in cell) or "—"
+                        for cell in cells
+                    ),
                 ]
             )
 
@@ -92,8 +95,8 @@ def consonant_chart(language: Language) -> str:
 
 def vowel_chart(language: Language) -> str:
     """Vowels by height and by how far back they are."""
-    bases = [VOWELS[one] for one in dict.fromkeys(map(quality, language.phonology.vowels))]
-    place = {one.ipa: next(name for name, most in BACKS if one.back <= most) for one in bases}
+    bases = [VOWELS[fromkey] for fromkey in dict.fromkeys(map(quality, language.phonology.vowels))]
+    place = {vowel.ipa: next(name for name, most in BACKS if vowel.back <= most) for vowel in bases}
     height = {
         one.ipa: next(name for name, least in HEIGHTS if one.height >= least) for one in bases
     }
@@ -102,15 +105,18 @@ def vowel_chart(language: Language) -> str:
     rows = []
 
     for row, _ in HEIGHTS:
-        found = [
+        results = [
             [one for one in bases if (height[one.ipa], place[one.ipa]) == (row, column)]
             for column, _ in BACKS
         ]
-        if any(found):
+        if any(results):
             rows.append(
                 [
                     row,
-                    *(" ".join(_sound(language, one.ipa) for one in cell) or "—" for cell in found),
+                    *(
+                        " ".join(_sound(language, one.ipa) for one in cell) or "—"
+                        for cell in results
+                    ),
                 ]
             )
 
@@ -124,9 +130,9 @@ def _sound(language: Language, segment: str) -> str:
 
 def _rules(language: Language) -> list[str]:
     sounds = language.phonology
-    codas = ", ".join(sorted(sounds.spell((one,)) for one in sounds.codas))
+    codas = ", ".join(sorted(sounds.spell((coda,)) for coda in sounds.codas))
     onsets = (
-        ", ".join(sorted(sounds.spell(one) for one in sounds.onsets)) if sounds.clusters else ""
+        ", ".join(sorted(sounds.spell(onset) for onset in sounds.onsets)) if sounds.clusters else ""
     )
     shape = f"{'(C)(C)' if onsets else '(C)'}V{'(C)' if codas else ''}"
     tones = [

@@ -71,18 +71,18 @@ def make_plan(
     scale = min(1.0, (LONGEST - MARGIN) / total)
     syllables, onset = [], 0.0
 
-    for place, ((form, stress, _), length, pause) in enumerate(
+    for index, ((form, stress, _), length, pause) in enumerate(
         zip(said, lengths, pauses, strict=True)
     ):
-        vowel = next(one for one in form if is_vowel(one))
+        vowel = next(item for item in form if is_vowel(item))
         pitch = (0.5 - vowel_depth(vowel)) * 2 * VOWEL_PITCH * min(
             voice.span / 2, 1.0
         ) + TONE_PITCH[tone(vowel)]
         pitch = pitch * manner.span + manner.pitch + (STRESS_PITCH if stress else 0.0)
 
         # Pitch falls over a phrase and rises at the end of a question.
-        pitch += DECLINATION * place / max(len(said) - 1, 1) + (
-            QUESTION_RISE if question and place == len(said) - 1 else 0.0
+        pitch += DECLINATION * index / max(len(said) - 1, 1) + (
+            QUESTION_RISE if question and index == len(said) - 1 else 0.0
         )
         first = NOISES.get(CONSONANTS[form[0]].kind, 0.0) if not is_vowel(form[0]) else 0.0
         noise = min(max(first * (0.5 + voice.noise / 2) + manner.noise, 0.0), 1.0)

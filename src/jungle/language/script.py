@@ -69,7 +69,7 @@ def _lines(syllable: Form, stressed: bool) -> Lines:
 
 
 def _stroke(line: list[tuple[float, float]], x: int = 0) -> str:
-    return "M" + "L".join(f"{round(one, 1) + x:g} {round(y, 1):g}" for one, y in line)
+    return "M" + "L".join(f"{round(item, 1) + x:g} {round(y, 1):g}" for item, y in line)
 
 
 def _moved(lines: Lines, dx: float, dy: float) -> Lines:
@@ -90,7 +90,7 @@ def _consonant(segment: str) -> Lines:
     ]
     bar: Lines = [[(16, 25.5), (24, 25.5)]] if one.voiced else []
     ticks: Lines = [
-        [(29.0 + 3 * number, 4), (29.0 + 3 * number, 7)] for number in range(twins.index(segment))
+        [(29.0 + 3 * index, 4), (29.0 + 3 * index, 7)] for index in range(twins.index(segment))
     ]
 
     return FRAMES[one.kind] + [[(20 - dx, 19 - dy), (20 + dx, 19 + dy)]] + bar + ticks

@@ -46,7 +46,7 @@ class Wanted:
 def tags(call: Call, name: str) -> dict[str, str]:
     """What every written file says of itself."""
     mix = ", ".join(f"{animal} {share:g}" for animal, share in call.mix.items()) or "any animal"
-    found = {
+    results = {
         "title": name,
         "artist": "Postcards from my jungle",
         "source": DISCLOSURE,
@@ -57,7 +57,7 @@ def tags(call: Call, name: str) -> dict[str, str]:
         "engine": call.engine,
         "model": call.model,
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in results.items() if value}
 
 
 def make_album(
@@ -81,18 +81,18 @@ def make_album(
     _check_place(out)
     takes: list[list[Take]] = [[] for _ in wanted]
 
-    for index, take in maker.make([one.request for one in wanted]):
+    for index, take in maker.make([item.request for item in wanted]):
         takes[index].append(take)
         progress(1)
 
     judged = [
-        rank_takes(some, one.request.mix, ear, reference, one.request.prompt, listener)
-        for some, one in zip(takes, wanted, strict=True)
+        rank_takes(some, item.request.mix, ear, reference, item.request.prompt, listener)
+        for some, item in zip(takes, wanted, strict=True)
     ]
     mastered = master_clips(
         [best[0].take.audio for best in judged],
         maker.rate,
-        EXACT if any(one.request.seconds for one in wanted) else None,
+        EXACT if any(item.request.seconds for item in wanted) else None,
     )
     make_folder(out)
 
@@ -101,14 +101,14 @@ def make_album(
         old.unlink()
     calls = []
 
-    for number, (one, found, made) in enumerate(zip(wanted, judged, mastered, strict=True), 1):
+    for number, (item, found, made) in enumerate(zip(wanted, judged, mastered, strict=True), 1):
         chosen = next(
-            place for place, take in enumerate(takes[number - 1], 1) if take is found[0].take
+            position for position, take in enumerate(takes[number - 1], 1) if take is found[0].take
         )
-        calls.append(_record(maker, one, found[0], made, number, chosen))
-        _write(out, calls[-1], made, one.species.name or f"Call {number}")
-        for place, take in enumerate(takes[number - 1], 1):
-            write_bytes(out / "takes" / f"animal_sound_{number}_take_{place}.wav", raw_wav(take))
+        calls.append(_record(maker, item, found[0], made, number, chosen))
+        _write(out, calls[-1], made, item.species.name or f"Call {number}")
+        for position, take in enumerate(takes[number - 1], 1):
+            write_bytes(out / "takes" / f"animal_sound_{number}_take_{position}.wav", raw_wav(take))
 
     # The sheet shows the rejected takes, too: the choice can be checked.
     _sheet(out / "takes.png", judged)

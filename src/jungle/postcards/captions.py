@@ -132,7 +132,7 @@ def describe(species: Species, colour: str = "") -> Species:
 
     # Each pick has a seed of its own: a new list of habitats does not change the traits.
     first = _pick(TRAITS, seed, "trait")
-    second = _pick([one for one in TRAITS if one != first], seed, "second trait")
+    second = _pick([trait for trait in TRAITS if trait != first], seed, "second trait")
 
     return dataclasses.replace(
         species,
@@ -196,7 +196,7 @@ def field_notes(species: Species, colours: Sequence[Colour], own_name: str, mean
 
 def postmark(seed: int) -> tuple[str, str]:
     """Place and date of the stamp's cancel; the year is left to the reader."""
-    day = 1 + int(_pick([str(number) for number in range(28)], seed, "day"))
+    day = 1 + int(_pick([str(index) for index in range(28)], seed, "day"))
     return _pick(PLACES, seed, "place"), f"{day} {_pick(MONTHS, seed, 'month')}"
 
 

@@ -97,7 +97,10 @@ def make_postcard(
     name = own_name(dialect, species.seed)
 
     # Phrases of a language model are meanings: the animal says them in its own dialect.
-    said = [(dialect.say(one.meaning, one.intent, one.mood), one.provenance) for one in told]
+    said = [
+        (dialect.say(phrase.meaning, phrase.intent, phrase.mood), phrase.provenance)
+        for phrase in told
+    ]
     said = said or [(one, "engine") for one in dialect.phrases(wishes.phrases)]
     phrases = tuple(
         _phrase(dialect, one, provenance, number)
@@ -191,7 +194,7 @@ def _spoken(
     """
     call = _floats(parts.pcm)
     seed, rate, told = parts.call.seed, parts.call.rate, tags(facts)
-    clips = [render_speech(language.plan(one), call, rate, seed) for one, _ in said]
+    clips = [render_speech(language.plan(item), call, rate, seed) for item, _ in said]
     return {
         f"phrase_{number}.opus": audio_files.opus(clip.audio, clip.rate, None, told, SPOKEN_BITS)
         for number, clip in enumerate(master_clips(clips, rate, EXACT), 1)

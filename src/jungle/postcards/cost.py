@@ -68,7 +68,7 @@ def enter(jungle: Path, cost: Cost) -> Cost:
 
     try:
         runs = json.loads(where.read_text(encoding="utf-8"))
-        total = [float(one) for one in (runs["seconds"], runs["dollars"], runs["tokens"])]
+        total = [float(run) for run in (runs["seconds"], runs["dollars"], runs["tokens"])]
 
     # A ledger that is damaged starts anew: it is a service, not a record.
     except (OSError, ValueError, KeyError, TypeError):

@@ -106,7 +106,7 @@ def bind(
         call.to_json(),
         dataclasses.asdict(making),
         dataclasses.asdict(family),
-        [str(one) for one in told],
+        [str(phrase) for phrase in told],
     )
 
     # What the card is made from, by content: a picture painted anew makes a new card.
@@ -197,15 +197,15 @@ def manifest_in(folder: Path) -> dict[str, Any]:
     """
     where = folder / MANIFEST
     try:
-        found: dict[str, Any] = json.loads(where.read_text(encoding="utf-8"))
+        result: dict[str, Any] = json.loads(where.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{where} cannot be read ({error}): run  jungle make  again.") from None
-    if found.get("schema") != SCHEMA:
+    if result.get("schema") != SCHEMA:
         raise BadInput(
-            f"{where} has schema {found.get('schema')!r}, and this version reads {SCHEMA}: run  "
+            f"{where} has schema {result.get('schema')!r}, and this version reads {SCHEMA}: run  "
             "jungle make  again."
         )
-    return found
+    return result
 
 
 def read_card(folder: Path) -> Postcard:
@@ -234,7 +234,7 @@ def names_of_cards(jungle: Path) -> list[str]:
             f"There are no postcards in {jungle / FOLDER}: run  jungle make --out {jungle}  first, "
             "or name a jungle with --out."
         )
-    known = [one.slug for one in jungle_toml.read_config(jungle).species]
+    known = [animal.slug for animal in jungle_toml.read_config(jungle).species]
     return [slug for slug in known if slug in there] + sorted(there - set(known))
 
 

@@ -104,10 +104,10 @@ def check_parents(
     Raises:
         BadInput: there is one.
     """
-    for one in species:
-        for name in one.mix:
+    for animal in species:
+        for name in animal.mix:
             if name not in classes:
-                raise BadInput(f"{where}: '{one.slug}' is mixed from '{name}'{what}")
+                raise BadInput(f"{where}: '{animal.slug}' is mixed from '{name}'{what}")
 
 
 def check_voices(species: Sequence[Species], where: Path) -> None:
@@ -223,12 +223,12 @@ def requests(
 
     made = []
 
-    for number, one in enumerate(species):
+    for index, one in enumerate(species):
         # A prompt describes what the picture shows.
-        light = "at night" if pixels_of(out / pictures[number].file).mean() < DARK else "by day"
+        light = "at night" if pixels_of(out / pictures[index].file).mean() < DARK else "by day"
         text, seconds = build_prompt(one.mix, one.seed, f"{describe(one).habitat} {light}"), 0.0
         if wishes.prompts:
-            prompt = wishes.prompts[number % len(wishes.prompts)]
+            prompt = wishes.prompts[index % len(wishes.prompts)]
             text, seconds = prompt.text, prompt.seconds
         negative = wishes.negative or DEFAULT_NEGATIVE
         made.append(
@@ -248,7 +248,7 @@ def make_calls(
 ) -> list[Call]:
     """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
     wanted = [Wanted(one, request) for one, request in zip(species, asked_for, strict=True)]
-    asked = [dataclasses.asdict(one.request) for one in wanted]
+    asked = [dataclasses.asdict(item.request) for item in wanted]
     key = digest(
         "calls",
         __version__,
@@ -348,7 +348,7 @@ def make_cards(
     told = writer(family.language, wishes.phrases * len(species)) if writer else ()
     known = family.language.known
     # no dialect has the words that a model coined
-    told = [one for one in told if not faults(one.meaning, known)]
+    told = [phrase for phrase in told if not faults(phrase.meaning, known)]
     how = Wishes(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
     cards = bind_cards(
         studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress

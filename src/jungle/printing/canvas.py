@@ -33,8 +33,8 @@ class Tint:
 
 def tint(colours: Sequence[Colour]) -> Tint:
     """From the most colourful of a card's colours; green where there is none."""
-    found = [_rgb(one) for one in colours if re.fullmatch(r"#[0-9a-fA-F]{6}", one.hex)]
-    red, green, blue = max(found, key=lambda one: max(one) - min(one), default=(0.25, 0.42, 0.30))
+    results = [_rgb(colour) for colour in colours if re.fullmatch(r"#[0-9a-fA-F]{6}", colour.hex)]
+    red, green, blue = max(results, key=lambda one: max(one) - min(one), default=(0.25, 0.42, 0.30))
     light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     down = min(1.0, 0.30 / max(light, 0.01))
     ink = (red * down, green * down, blue * down)
@@ -226,12 +226,12 @@ class Pen:
         """Capitals set apart by a sixth of their size."""
         text, size = fit(text.upper(), style, size, room * 0.78, size * 0.6)
         gap = size * POINT / 6
-        letters = [(one, width(one, style, size) + gap) for one in text]
+        letters = [(item, width(item, style, size) + gap) for item in text]
         x -= {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * (
             sum(wide for _, wide in letters) - gap
         )
-        for one, wide in letters:
-            self.text(x, y, one, style, size, colour=colour)
+        for item, wide in letters:
+            self.text(x, y, item, style, size, colour=colour)
             x += wide
 
     def arc(
@@ -293,8 +293,8 @@ def _bites(path: Any, x: float, y: float, dx: int, dy: int, length: float, count
     """
     pitch = length / count
     radius = 0.3 * pitch
-    for number in range(count):
-        middle = (number + 0.5) * pitch
+    for index in range(count):
+        middle = (index + 0.5) * pitch
         points = [(-1, 0), (-1, KAPPA), (-KAPPA, 1), (0, 1), (KAPPA, 1), (1, KAPPA), (1, 0)]
         (first, *rest) = [(middle + radius * a, radius * b) for a, b in points]
         placed = [(x + dx * a - dy * b, y + dy * a + dx * b) for a, b in (first, *rest)]
@@ -310,7 +310,7 @@ def strokes(path: str) -> Iterator[tuple[str, float, float]]:
     """
     for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", path[:20_000]):
         if command in "ML":
-            found = [float(one) for one in re.findall(r"-?\d{1,6}(?:\.\d{1,6})?", numbers)]
+            found = [float(match) for match in re.findall(r"-?\d{1,6}(?:\.\d{1,6})?", numbers)]
             for x, y in zip(found[::2], found[1::2], strict=False):
                 yield command, x, y
                 command = "L"  # further pairs after M are lines (SVG 2, section 9.3.3)

@@ -89,8 +89,8 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
             align="centre",
         )
 
-    for number, line in enumerate(notes):
-        pen.text(middle, top - 24 - 4.2 * number, line, ROMAN, 9, align="centre")
+    for index, line in enumerate(notes):
+        pen.text(middle, top - 24 - 4.2 * index, line, ROMAN, 9, align="centre")
     foot = top - 4.2 * len(notes) - (3.0 if notes else 0.0)
     pen.glyphs(card.stamp, Box(middle - room / 2, foot - 29, room, 8.2), inks.ink)
     own = clean(card.own_name)
@@ -215,7 +215,7 @@ def _block(phrase: Phrase, room: float) -> Block:
     """Words over sounds over glosses in rows of ``room`` mm; whole lines over each other where the
     words do not match up.
     """
-    lines = [clean(one, 160) for one in (phrase.text, phrase.ipa, phrase.gloss)]
+    lines = [clean(item, 160) for item in (phrase.text, phrase.ipa, phrase.gloss)]
     split = [one.split() for one in lines]
     words = (
         list(zip(*split, strict=True)) if len({len(one) for one in split}) == 1 else [tuple(lines)]

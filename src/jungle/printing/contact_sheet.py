@@ -35,8 +35,8 @@ def _page(pen: Pen, jungle: Path, cards: Sequence[Postcard], title: str, where: 
     pen.text(RIM, top - 6.5, title, DISPLAY, 17)
     pen.text(PAGE[0] - RIM, top - 6.5, where, ROMAN, 9, align="right")
     pen.line(RIM, top - 10, PAGE[0] - RIM, top - 10, thick=0.4)
-    for place, card in enumerate(cards):
-        row, column = divmod(place, COLUMNS)
+    for index, card in enumerate(cards):
+        row, column = divmod(index, COLUMNS)
         _cell(pen, jungle, card, RIM + column * (SIDE + GAP), top - HEAD - row * STEP)
 
 

@@ -108,7 +108,7 @@ def _sheet(page: tuple[float, float]) -> Layout:
     bleed, gap, mark = 3.0, 0.5, 3.5
     rim = 2 * (bleed + gap + mark + PRINTER) + 2 * bleed
     scale = (
-        int(100 * min((side - rim) / (2 * one) for side, one in zip(page, A6, strict=True))) / 100
+        int(100 * min((side - rim) / (2 * item) for side, item in zip(page, A6, strict=True))) / 100
     )
     wide, high = A6[0] * scale, A6[1] * scale
     left, low = page[0] / 2 - bleed - wide, page[1] / 2 - bleed - high

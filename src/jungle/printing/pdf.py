@@ -123,15 +123,15 @@ def _side(
     """One side of a sheet with the fronts of ``cards``, or their backs with ``links``."""
     sheet = Sheet(page.card, page.bleed / page.scale, page.scale)
 
-    for place, card in enumerate(cards):
-        cell = page.cells[place] if links is None else page.back(place)
+    for index, card in enumerate(cards):
+        cell = page.cells[index] if links is None else page.back(index)
         picture = raster.open_master(jungle, card)
         with pen.at(cell.x, cell.y, scale=page.scale):
             pen.clip(Box(0, 0, *page.card).grown(sheet.bleed))
             if links is None:
                 draw_front(pen, card, picture, sheet)
             else:
-                draw_back(pen, card, picture, sheet, links[place])
+                draw_back(pen, card, picture, sheet, links[index])
 
     # :The marks come last, above every bleed.
     for x1, y1, x2, y2 in page.marks():
@@ -216,7 +216,7 @@ def _points(box: Box) -> Any:
     import pikepdf
 
     return pikepdf.Array(
-        [round(one * MM, 3) for one in (box.x, box.y, box.x + box.width, box.y + box.height)]
+        [round(item * MM, 3) for item in (box.x, box.y, box.x + box.width, box.y + box.height)]
     )
 
 

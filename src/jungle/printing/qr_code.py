@@ -49,8 +49,8 @@ def draw_qr(pen: Pen, text: str, box: Box) -> None:
 
     rows = [bytes(row) for row in segno.make_qr(text, error="l", boost_error=True).matrix]
     module = box.width / (len(rows) + 2 * QUIET)
-    for number, row in enumerate(rows):
-        y = box.y + box.height - (QUIET + number + 1) * module
+    for index, row in enumerate(rows):
+        y = box.y + box.height - (QUIET + index + 1) * module
         for run in re.finditer(rb"\x01+", row):
             x = box.x + (QUIET + run.start()) * module
             # no hair between the rows

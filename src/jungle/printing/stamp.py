@@ -56,7 +56,7 @@ def draw_postmark(
     """Two rings around (x, y) with place and date, and waves of ``reach`` mm that cancel the
     stamp.
     """
-    place, date = (clean(one, 60) for one in card.postmark)
+    place, date = (clean(item, 60) for item in card.postmark)
 
     with pen.at(x, y, turn=-9):
         pen.circle(0, 0, radius, colour=CANCEL, thick=0.9)
@@ -74,8 +74,8 @@ def draw_postmark(
             if width(date, DISPLAY, 5.5) <= 1.15 * radius
             else wrap(date, DISPLAY, 5.5, 1.1 * radius, 2)
         )
-        for number, part in enumerate(lines):
-            down = -0.8 + 2.5 * ((len(lines) - 1) / 2 - number)
+        for index, part in enumerate(lines):
+            down = -0.8 + 2.5 * ((len(lines) - 1) / 2 - index)
             pen.fitted(
                 0,
                 down,

@@ -87,14 +87,14 @@ def _prints(name: str, cluster: str) -> bool:
 
 def _clusters(text: str) -> Iterator[str]:
     """Letters, each with the marks that follow it."""
-    found = ""
+    result = ""
     for character in text:
-        if found and not unicodedata.combining(character):
-            yield found
-            found = ""
-        found += character
-    if found:
-        yield found
+        if result and not unicodedata.combining(character):
+            yield result
+            result = ""
+        result += character
+    if result:
+        yield result
 
 
 @lru_cache(maxsize=4096)
@@ -106,11 +106,11 @@ def runs(text: str, style: Style) -> tuple[tuple[str, str], ...]:
     as tone letters, may come from another.
     """
     clusters = list(_clusters(text))
-    letters = [one for one in clusters if one[0].isalpha()]
-    main = [name for name in style if all(_prints(name, one) for one in letters)]
+    letters = [cluster for cluster in clusters if cluster[0].isalpha()]
+    main = [name for name in style if all(_prints(name, letter) for letter in letters)]
     chain = (*main, *style)
     placed = [(next((name for name in chain if _prints(name, one)), ""), one) for one in clusters]
-    boxed = [(name, one) if name else (ROMAN[0], MISSING) for name, one in placed]
+    boxed = [(name, item) if name else (ROMAN[0], MISSING) for name, item in placed]
     return tuple(
         (name, "".join(one for _, one in pieces))
         for name, pieces in itertools.groupby(boxed, key=lambda pair: pair[0])

@@ -198,7 +198,7 @@ class _Addresses(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         for name in ADDRESSES & values.keys():
             addresses = (
-                [one.split()[0] for one in values[name].split(",") if one.strip()]
+                [word.split()[0] for word in values[name].split(",") if word.strip()]
                 if name == "srcset"
                 else [values[name]]
             )
@@ -230,12 +230,12 @@ def _addresses(text: str) -> _Addresses:
 def _links(
     page: str, text: str, files: Mapping[str, Path], lower: Mapping[str, str]
 ) -> Iterator[Problem]:
-    found = (
-        [("url", one["quoted"] or one["bare"]) for one in URL.finditer(text)]
+    result = (
+        [("url", match["quoted"] or match["bare"]) for match in URL.finditer(text)]
         if page.endswith(".css")
         else _addresses(text).found
     )
-    for attribute, address in dict.fromkeys(found):
+    for attribute, address in dict.fromkeys(result):
         try:
             parts = urlsplit(address)
         except ValueError:
@@ -304,6 +304,6 @@ def _budget(files: Mapping[str, Path]) -> tuple[Weight, ...]:
 
 def _first(files: Mapping[str, Path]) -> int:
     text = files["index.html"].read_text(encoding="utf-8", errors="replace")
-    wanted = {_target("index.html", one) for one in _addresses(text).eager} | {"index.html"}
+    wanted = {_target("index.html", item) for item in _addresses(text).eager} | {"index.html"}
     wanted |= {name for name in files if _kind(name) == "fonts"}
     return sum(_packed(files[name], _kind(name)) for name in wanted if name in files)

@@ -48,14 +48,14 @@ DATA = {
 
 def models(cards: Sequence[Postcard]) -> Pairs:
     """The models that made these cards, as (name, what it is)."""
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for card in cards:
         for what, name in (("pictures", card.picture.model), ("calls", card.call.model)):
             shipped = SHIPPED.get(name)
-            found[f"{shipped or name} ({what})"] = (
+            results[f"{shipped or name} ({what})"] = (
                 _heading(shipped) if shipped else "a model of the maker's own choice"
             )
-    return tuple(sorted(found.items()))
+    return tuple(sorted(results.items()))
 
 
 def credits_of(cards: Sequence[Postcard]) -> Pairs:

@@ -22,16 +22,16 @@ def entries(where: Path) -> tuple[Entry, ...]:
     """
     try:
         words = json.loads(where.read_text(encoding="utf-8"))["words"]
-        found = [
+        results = [
             Entry(
-                word=clean(one["word"], NAME),
-                ipa=clean(one["ipa"], NAME),
-                english=clean(one["english"], NAME),
-                kind=clean(KINDS.get(one["class"], one["class"]), NAME),
-                made_of=clean(" + ".join(one["made_of"]), LINE),
-                gloss=clean(one["gloss"], NAME),
+                word=clean(word["word"], NAME),
+                ipa=clean(word["ipa"], NAME),
+                english=clean(word["english"], NAME),
+                kind=clean(KINDS.get(word["class"], word["class"]), NAME),
+                made_of=clean(" + ".join(word["made_of"]), LINE),
+                gloss=clean(word["gloss"], NAME),
             )
-            for one in words
+            for word in words
         ]
     except FileNotFoundError:
         return ()
@@ -41,4 +41,4 @@ def entries(where: Path) -> tuple[Entry, ...]:
         ) from None
 
     # As people look for words: accents and case do not count.
-    return tuple(sorted(found, key=lambda entry: (folded(entry.word), entry.word, entry.english)))
+    return tuple(sorted(results, key=lambda entry: (folded(entry.word), entry.word, entry.english)))

@@ -19,11 +19,11 @@ def moment(date: str) -> str:
     """A postmark's date such as "12 Mar" or "3 August 2027" at noon, as RFC 3339; the first of the
     year where it is none.
     """
-    found = re.search(r"(\d{1,2}) ([A-Za-z]{3})[a-z]*(?: (\d{4}))?", date)
-    month = found[2].lower() if found else ""
-    if found is None or month not in MONTHS or not 1 <= int(found[1]) <= 28:
+    match = re.search(r"(\d{1,2}) ([A-Za-z]{3})[a-z]*(?: (\d{4}))?", date)
+    month = match[2].lower() if match else ""
+    if match is None or month not in MONTHS or not 1 <= int(match[1]) <= 28:
         return f"{YEAR}-01-01T12:00:00Z"
-    return f"{int(found[3] or YEAR):04}-{MONTHS.index(month) + 1:02}-{int(found[1]):02}T12:00:00Z"
+    return f"{int(match[3] or YEAR):04}-{MONTHS.index(month) + 1:02}-{int(match[1]):02}T12:00:00Z"
 
 
 def feed(site: SiteView, cards: Sequence[CardView]) -> bytes:

@@ -143,7 +143,10 @@ def pack(path: Path, encode: Encoder) -> bytes:
     pixels = np.asarray(opened(path))
     ladder = encode(pixels)
     red, green, blue = (int(value) >> 6 for value in pixels.reshape(-1, 3).mean(axis=0))
-    files = [File(one.form, one.width, len(one.data)) for one in ladder.renditions]
+    files = [
+        File(rendition.form, rendition.width, len(rendition.data))
+        for rendition in ladder.renditions
+    ]
     looks = Looks(
         pixels.shape[1],
         pixels.shape[0],
@@ -163,9 +166,9 @@ def looks_of(packed: bytes) -> Looks:
 def unpacked(packed: bytes, facts: Facts) -> list[bytes]:
     """The files, each with its metadata."""
     place, found = packed.index(b"\n") + 1, []
-    for one in looks_of(packed).files:
-        found.append(stamp(packed[place : place + one.size], facts))
-        place += one.size
+    for file in looks_of(packed).files:
+        found.append(stamp(packed[place : place + file.size], facts))
+        place += file.size
     return found
 
 

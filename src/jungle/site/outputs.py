@@ -140,8 +140,8 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
     told: list[bytes] = []
 
     # A page names its neighbours, so its key holds all three.
-    for place, one in enumerate(cards):
-        neighbours = cards[place - 1], cards[(place + 1) % len(cards)]
+    for index, one in enumerate(cards):
+        neighbours = cards[index - 1], cards[(index + 1) % len(cards)]
         told.append(
             put(
                 "card",
@@ -151,12 +151,13 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
         )
         yield _ready(one.script, told[-1])
 
-    for place, one in enumerate(cards):
-        around = (told[place - 1], told[place], told[(place + 1) % len(cards)])
-        yield Batch((one.page,), digest(about, *around), partial(_card_page, site, cards, place))
+    for index, one in enumerate(cards):
+        around = (told[index - 1], told[index], told[(index + 1) % len(cards)])
+        yield Batch((one.page,), digest(about, *around), partial(_card_page, site, cards, index))
 
     yield _ready(
-        "search.js", put("search", "all", [search_row(one, volume_of(site, one)) for one in cards])
+        "search.js",
+        put("search", "all", [search_row(card, volume_of(site, card)) for card in cards]),
     )
     yield _ready("feed.xml", feed(site, cards))
     for name in PAGES:
@@ -164,7 +165,9 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
 
     for number, name in enumerate(site.volumes, 1):
         shown = sections(cards, number)
-        key = digest(about, number, *(told[one.number - 1] for section in shown for one in section))
+        key = digest(
+            about, number, *(told[item.number - 1] for section in shown for item in section)
+        )
         yield Batch((name,), key, partial(_index, site, shown, number))
 
     yield _ready(".nojekyll", b"")

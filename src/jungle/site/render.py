@@ -21,17 +21,17 @@ def static_files() -> dict[str, bytes]:
 
 @cache
 def _files(folder: str) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    results: dict[str, bytes] = {}
 
     def walk(place: Any, prefix: str) -> None:
         for entry in sorted(place.iterdir(), key=lambda one: one.name):
             if entry.is_dir():
                 walk(entry, f"{prefix}{entry.name}/")
             elif not entry.name.startswith("."):
-                found[prefix + entry.name] = entry.read_bytes()
+                results[prefix + entry.name] = entry.read_bytes()
 
     walk(resources.files(__package__).joinpath(folder), "")
-    return found
+    return results
 
 
 @cache

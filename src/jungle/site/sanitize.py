@@ -85,13 +85,15 @@ def clean_card(card: Postcard) -> Postcard:
         family=clean(card.family, NAME),
         picture=_picture(card.picture),
         call=_call(card.call, slug),
-        phrases=tuple(_phrase(one, slug) for one in card.phrases),
+        phrases=tuple(_phrase(phrase, slug) for phrase in card.phrases),
         stamp=_glyphs(card.stamp, slug),
         colours=tuple(
             Colour(
-                name=clean(one.name, NAME), hex=_fits(HEX, one.hex, "colour", slug), share=one.share
+                name=clean(colour.name, NAME),
+                hex=_fits(HEX, colour.hex, "colour", slug),
+                share=colour.share,
             )
-            for one in card.colours
+            for colour in card.colours
         ),
         alt=clean(card.alt, LINE),
         call_in_words=clean(card.call_in_words, LINE),

@@ -107,10 +107,10 @@ def _written(
     # What is still too long at two thirds of the size is cut.
     font = _font(face, smaller)
 
-    for number, row in enumerate(rows[:lines]):
-        more = number == lines - 1 and len(rows) > lines
+    for index, row in enumerate(rows[:lines]):
+        more = index == lines - 1 and len(rows) > lines
         draw.text(
-            (place[0], place[1] + number * smaller * 6 // 5),
+            (place[0], place[1] + index * smaller * 6 // 5),
             _cut(row + "…" * more, font, room),
             fill=ink,
             font=font,

@@ -19,7 +19,7 @@ TILTS = 5
 
 def volumes(count: int) -> tuple[str, ...]:
     """The pages of so many cards; one for none."""
-    return ("index.html", *(f"v{number}.html" for number in range(2, -(-count // VOLUME) + 1)))
+    return ("index.html", *(f"v{index}.html" for index in range(2, -(-count // VOLUME) + 1)))
 
 
 def sections(cards: Sequence[CardView], volume: int) -> list[list[CardView]]:
@@ -61,7 +61,7 @@ def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: b
 
 def _picture(name: str, looks: Looks, masters: bool) -> PictureView:
     # A browser takes the first form that it knows: the order is that of the ladder.
-    forms = dict.fromkeys(one.form for one in looks.files)
+    forms = dict.fromkeys(file.form for file in looks.files)
     sources = tuple(
         Source(
             type=f"image/{form}",
@@ -181,7 +181,7 @@ def _shallow(value: Any) -> dict[str, Any]:
     """The fields of a record; unlike ``asdict`` it copies nothing, which matters for a thousand
     cards.
     """
-    return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 def search_row(one: CardView, volume: str) -> list[Any]:

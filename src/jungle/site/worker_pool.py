@@ -29,17 +29,15 @@ def results(tasks: Sequence[tuple[Callable[[], T], bool]], workers: int) -> Iter
 
     try:
         waiting = {
-            number: pool.submit(_called, task)
-            for number, (task, heavy) in enumerate(tasks)
-            if heavy
+            index: pool.submit(_called, task) for index, (task, heavy) in enumerate(tasks) if heavy
         }
 
-        for number, (task, heavy) in enumerate(tasks):
+        for index, (task, heavy) in enumerate(tasks):
             if not heavy:
                 yield task()
                 continue
             try:
-                yield waiting.pop(number).result()
+                yield waiting.pop(index).result()
             except BrokenProcessPool:
                 # a process was killed, most likely for its memory: go on alone
                 yield task()

@@ -1,4 +1,4 @@
-"""Short pieces of a signal, their levels and spectra: the arithmetic that checks and grains share."""
+"""Short pieces of a signal, their levels and spectra: what checks and grains share."""
 
 import numpy as np
 from numpy.typing import NDArray

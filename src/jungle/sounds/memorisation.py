@@ -93,7 +93,7 @@ class MemorisationIndex:
     Args:
         names: of the files, N.
         features: the classifier's, (N, 128).
-        picture: the levels of all recordings one after the other, each followed by 16 silent
+        levels: the levels of all recordings one after the other, each followed by 16 silent
             columns, (32, F) uint8.
         lengths: columns of each recording and its silence, (N,), which sum to F.
     """
@@ -102,10 +102,10 @@ class MemorisationIndex:
         self,
         names: tuple[str, ...],
         features: NDArray[np.float32],
-        picture: NDArray[np.uint8],
+        levels: NDArray[np.uint8],
         lengths: NDArray[np.int32],
     ) -> None:
-        self.names, self.features, self.picture, self.lengths = names, features, picture, lengths
+        self.names, self.features, self.levels, self.lengths = names, features, levels, lengths
 
         # A Gaussian through the features: typical is what lies near its centre.
         size = features.shape[1]
@@ -116,7 +116,7 @@ class MemorisationIndex:
 
     @cached_property
     def _transformed(self) -> _Transformed:
-        shape = _spectral_shape(self.picture.astype(np.float32) / np.float32(255))
+        shape = _spectral_shape(self.levels.astype(np.float32) / np.float32(255))
         size = next_fast_len(shape.shape[1] + _WINDOW)
         sums = np.cumsum(np.pad(shape, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
         squares = np.cumsum(np.pad(np.square(shape).sum(axis=0), (1, 0)), dtype=np.float64)
@@ -177,7 +177,7 @@ class MemorisationIndex:
             (F - T,), -1 to 1; 0 where a stretch is too empty.
         """
         size, spectrum, sums, squares = self._transformed
-        width, count = part.shape[1], self.picture.shape[1] - part.shape[1]
+        width, count = part.shape[1], self.levels.shape[1] - part.shape[1]
         shape = _spectral_shape(part)
         shape = shape - shape.mean(axis=1, keepdims=True)
         shared = irfft((spectrum * rfft(shape, size, axis=1).conj()).sum(axis=0), size)[:count]
@@ -189,3 +189,104 @@ class MemorisationIndex:
             - squares[:count]
             - np.square(band_sums).sum(axis=0) / width
         )
+        floor = _FLOOR * width * _BANDS
+        length = np.sqrt(np.maximum(variance, floor) * max(float(np.square(shape).sum()), floor))
+        correlations: NDArray[np.float64] = shared / length
+        return correlations
+
+    @classmethod
+    def from_dataset(cls, clips: AudioDataset, classifier: AudioClassifier) -> Self:
+        """The index of a set of recordings."""
+        waves = [clips.waveform(index) for index in range(len(clips))]
+        features, _ = classifier.classify([wave[:, None] for wave in waves], RATE)
+        levels = [
+            np.pad((mel_band_levels(wave) * 255).round().astype(np.uint8), ((0, 0), (0, _SHORTEST)))
+            for wave in waves
+        ]
+        lengths = np.array([columns.shape[1] for columns in levels], dtype=np.int32)
+        return cls(tuple(clips.paths), features, np.concatenate(levels, axis=1), lengths)
+
+    def save(self, path: Path) -> None:
+        """Write it as safetensors, the levels in 16 shades, two bands a byte."""
+        from safetensors.numpy import save_file
+
+        shades = (self.levels.astype(np.uint16) + SHADE // 2) // SHADE
+        packed = (shades[::2] << 4 | shades[1::2]).astype(np.uint8)
+        tensors: dict[str, NDArray[Any]] = {
+            "features": self.features.astype(np.float16),
+            "shades": packed,
+            "lengths": self.lengths,
+        }
+        metadata = {"names": json.dumps(self.names)}
+        write_atomic(path, lambda file: save_file(tensors, file, metadata=metadata))
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """Read it; None where there is no such file.
+
+        Files of 0.1.0 keep 256 levels, one band a byte, under the name ``picture``.
+
+        Raises:
+            BadCheckpoint: the file is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                names = tuple(json.loads((file.metadata() or {}).get("names", "[]")))
+                features, lengths = file.get_tensor("features"), file.get_tensor("lengths")
+                if "picture" in set(file.keys()):
+                    levels = file.get_tensor("picture")
+                else:
+                    levels = unpack_levels(file.get_tensor("shades"))
+            _check_parts(names, features, levels, lengths)
+
+        # A damaged file can hold anything, names that are no list included.
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            raise BadCheckpoint(
+                f"{path} is damaged ({error}): delete it, and copies of recordings are not looked "
+                "for."
+            ) from None
+        return cls(names, features.astype(np.float32), levels, lengths)
+
+
+def unpack_levels(shades: NDArray[Any]) -> NDArray[np.uint8]:
+    """Two bands a byte (BANDS / 2, F) to levels (BANDS, F) from 0 to 255.
+
+    Raises:
+        ValueError: ``shades`` is not a matrix of bytes.
+    """
+    if shades.ndim != 2 or shades.dtype != np.uint8:
+        raise ValueError(f"the spectrograms are {shades.dtype} {shades.shape}")
+    nibbles = np.stack([shades >> 4, shades & 15], axis=1)
+    levels: NDArray[np.uint8] = (nibbles * np.uint8(SHADE)).reshape(
+        2 * shades.shape[0], shades.shape[1]
+    )
+    return levels
+
+
+def _check_parts(
+    names: tuple[Any, ...], features: NDArray[Any], levels: NDArray[Any], lengths: NDArray[Any]
+) -> None:
+    """Raises ValueError where the parts of a file are no :class:`MemorisationIndex` together."""
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("no names of recordings")
+    if (
+        features.shape != (len(names), FEATURES)
+        or features.dtype.kind != "f"
+        or not np.isfinite(features).all()
+    ):
+        raise ValueError(f"the features are {features.dtype} {features.shape}")
+    if levels.ndim != 2 or levels.shape[0] != _BANDS or levels.dtype != np.uint8:
+        raise ValueError(f"the spectrograms are {levels.dtype} {levels.shape}")
+
+    # Each recording has its silence, and together they are the spectrograms.
+    if (
+        lengths.shape != (len(names),)
+        or lengths.dtype.kind != "i"
+        or lengths.min() < _SHORTEST
+        or lengths.sum() != levels.shape[1]
+    ):
+        raise ValueError("the lengths do not fit the spectrograms")

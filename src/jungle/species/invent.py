@@ -80,7 +80,7 @@ def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ..
         pair = frozenset(mix)
         if pair not in taken or len(taken) >= most:
             taken.add(pair)
-            species.append(_species(mix, seed, {one.slug for one in species}))
+            species.append(_species(mix, seed, {animal.slug for animal in species}))
         seed += 1
     return tuple(species)
 

@@ -93,9 +93,12 @@ def choose(
         shares = None if mix is None else parse_mix(mix)
         return [
             Species(
-                slug="", name="", seed=one, mix=parents(classes, one) if shares is None else shares
+                slug="",
+                name="",
+                seed=item,
+                mix=parents(classes, item) if shares is None else shares,
             )
-            for one in range(seed, seed + count)
+            for item in range(seed, seed + count)
         ]
 
     if mix is not None:
@@ -104,12 +107,12 @@ def choose(
             "give one of the two."
         )
 
-    for one in known:
-        if one.slug == slug:
-            return [dataclasses.replace(one, seed=one.seed + number) for number in range(count)]
+    for item in known:
+        if item.slug == slug:
+            return [dataclasses.replace(item, seed=item.seed + index) for index in range(count)]
 
     names = (
-        ", ".join(one.slug for one in known)
+        ", ".join(item.slug for item in known)
         or "none: there is no jungle.toml with species in this folder"
     )
     raise BadInput(f"--species {slug}: there is no such species; jungle.toml knows {names}.")

@@ -64,15 +64,15 @@ class Shelf:
         were; else None.
         """
         try:
-            found = json.loads(self._stage(stage).read_text(encoding="utf-8"))
+            result = json.loads(self._stage(stage).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        if not isinstance(found, dict) or found.get("key") != key:
+        if not isinstance(result, dict) or result.get("key") != key:
             return None
         whole = all(
-            file_digest(self.folder / name) == known for name, known in found["files"].items()
+            file_digest(self.folder / name) == known for name, known in result["files"].items()
         )
-        return found["record"] if whole else None
+        return result["record"] if whole else None
 
     def remember(self, stage: str, key: str, record: Any, files: Iterable[Path]) -> None:
         """A stage is finished: ``record`` (plain values), and its files inside the jungle's

@@ -158,10 +158,10 @@ def _load(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch refuses unknown classes and names them: that is the useful part of its message.
-        found = re.search(r"(?:GLOBAL |Unsupported class |function )([\w.]+)", str(error))
-        if found:
+        match = re.search(r"(?:GLOBAL |Unsupported class |function )([\w.]+)", str(error))
+        if match:
             raise BadCheckpoint(
-                f"{path} holds Python objects ({found[1]}), which could run code and are not "
+                f"{path} holds Python objects ({match[1]}), which could run code and are not "
                 "opened: "
                 "save only the weights, with  torch.save(model.state_dict(), path)  where it was "
                 "trained."
@@ -192,9 +192,9 @@ def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
     """
     for name in NESTS:
         inner = content.get(name)
-        found = unwrap(inner) if isinstance(inner, Mapping) else None
-        if found:
-            return found
+        result = unwrap(inner) if isinstance(inner, Mapping) else None
+        if result:
+            return result
 
     anchors = [
         key

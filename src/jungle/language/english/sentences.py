@@ -41,7 +41,7 @@ class English(NounPhrases):
             name for name, one in known.items() if "state" in one.tags
         } - MINDED  # verbs of what the listener knows
         self.verbs = {name: Verb(concept) for name, concept in known.items() if concept.predicate}
-        self._number = {name: place for place, name in enumerate(known)}
+        self._number = {name: index for index, name in enumerate(known)}
         self._openings = Memo(self._opening)
         self._predicates = Memo(self._predicate)
 

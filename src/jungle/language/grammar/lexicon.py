@@ -109,9 +109,9 @@ def _name(
     fits = apart if concept.kind == "X" else None
     if concept.parts:
         stem = made_of(table, concept)
-        if sum(is_vowel(one) for morph in stem for one in morph.form) <= LONGEST_STEM and table.add(
-            concept, stem
-        ):
+        if sum(
+            is_vowel(item) for morph in stem for item in morph.form
+        ) <= LONGEST_STEM and table.add(concept, stem):
             return
 
     # A dialect has the word of its family, if its sounds still tell it from others.
@@ -209,4 +209,4 @@ def _differ(one: str, other: str) -> bool:
     if len(one) == len(other):
         return sum(a != b for a, b in zip(one, other, strict=True)) > 1
     short, long = sorted((one, other), key=len)
-    return all(long[:place] + long[place + 1 :] != short for place in range(len(long)))
+    return all(long[:index] + long[index + 1 :] != short for index in range(len(long)))

@@ -84,12 +84,12 @@ class Morphology:
 
     def verb_marks(self, mood: str, tense: str, source: str, negative: bool) -> list[str]:
         """Glosses of the markers of a predicate, from the stem outwards."""
-        found = ["NEG"] if negative else []
+        result = ["NEG"] if negative else []
         if mood in ("IMP", "URG"):
-            return [*found, "IMP"]
+            return [*result, "IMP"]
         if self.typology.kind == "fusional":
-            return [*found, f"{tense}.{source or 'Q'}"]
-        return [*found, *([tense] if tense != "PRS" else []), source or "Q"]
+            return [*result, f"{tense}.{source or 'Q'}"]
+        return [*result, *([tense] if tense != "PRS" else []), source or "Q"]
 
     def word(self, stem: Morphs, labels: list[str]) -> Morphs:
         """A stem with the markers of these glosses, after the rules of sound."""
@@ -119,9 +119,9 @@ class Morphology:
             if not is_vowel(last) and not is_vowel(after) and CONSONANTS[last].kind == "nasal":
                 place = CONSONANTS[after].place
                 same = [
-                    one
-                    for one in self.phonology.codas
-                    if CONSONANTS[one].kind == "nasal" and CONSONANTS[one].place == place
+                    coda
+                    for coda in self.phonology.codas
+                    if CONSONANTS[coda].kind == "nasal" and CONSONANTS[coda].place == place
                 ]
                 if same:
                     left = (*left[:-1], left[-1]._replace(form=(*left[-1].form[:-1], min(same))))
@@ -161,7 +161,7 @@ class Morphology:
     def copy(self, stem: Morphs) -> Morphs:
         """A stem after a copy of its first consonant and vowel: urgency."""
         form = stem[0].form
-        end = next(place for place, one in enumerate(form) if is_vowel(one)) + 1
+        end = next(index for index, one in enumerate(form) if is_vowel(one)) + 1
         return (Morph(form[:end], "URG", ""), stem[0]._replace(joint="~"), *stem[1:])
 
     def sound(self) -> bool:
@@ -229,13 +229,13 @@ def marker_labels(typology: Typology) -> list[str]:
     nouns = ["VOC", "POSS"]
     if typology.kind == "fusional":
         cases = ["ERG" if typology.ergative else "ACC", "LOC", *nouns]
-        found = [f"{tense}.{source}" for tense in TENSES for source in (*SOURCES, "Q")]
-        found += [f"SG.{case}" for case in cases] + [f"PL.{case}" for case in ("NOM", *cases)]
+        results = [f"{tense}.{source}" for tense in TENSES for source in (*SOURCES, "Q")]
+        results += [f"SG.{case}" for case in cases] + [f"PL.{case}" for case in ("NOM", *cases)]
     else:
-        found = [*SOURCES, "Q", "PST", "FUT", "PL", *nouns]
+        results = [*SOURCES, "Q", "PST", "FUT", "PL", *nouns]
         if typology.kind == "agglutinating":
-            found += ["ERG" if typology.ergative else "ACC", "LOC", "PL.INAN"]
-    return [*found, "NEG", "IMP", *DERIVATIONS, *dict.fromkeys(CONVERSIONS.values())]
+            results += ["ERG" if typology.ergative else "ACC", "LOC", "PL.INAN"]
+    return [*results, "NEG", "IMP", *DERIVATIONS, *dict.fromkeys(CONVERSIONS.values())]
 
 
 def make_markers(
@@ -267,6 +267,8 @@ def make_markers(
 def _shape(form: Form) -> Form:
     """A form in which vowels that harmony can swap look alike."""
     return tuple(
-        min(base, HARMONY.get(base, base)) + tone(one) if (base := quality(one)) in VOWELS else one
-        for one in form
+        min(base, HARMONY.get(base, base)) + tone(item)
+        if (base := quality(item)) in VOWELS
+        else item
+        for item in form
     )

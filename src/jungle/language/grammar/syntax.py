@@ -72,17 +72,17 @@ class Grammar:
     def words(self, meaning: Meaning) -> list[Word]:
         """The words of a phrase, in order."""
         call, level, to, first, link, second = meaning
-        found: list[Word] = []
+        results: list[Word] = []
         if call:
-            found.append(self._calls[call, level])
+            results.append(self._calls[call, level])
         if to:
-            found += self._called[to]
+            results += self._called[to]
         if first:
-            self._clause(first, found)
+            self._clause(first, results)
         if second:
-            found.append(self.table.words["C", link])
-            self._clause(second, found)
-        return found
+            results.append(self.table.words["C", link])
+            self._clause(second, results)
+        return results
 
     def text(self, meaning: Meaning) -> str:
         """The phrase for a meaning."""
@@ -218,7 +218,7 @@ class Grammar:
         if keys and keys[0][0] == "X":
             call, level = keys[0][1], int(keys[0][2])
             keys = keys[1:]
-        links = [place for place, key in enumerate(keys) if key[0] == "C"]
+        links = [index for index, key in enumerate(keys) if key[0] == "C"]
         first, second = keys, None
         if links:
             link = keys[links[0]][1]

@@ -48,15 +48,15 @@ class Table:
         text = parts = phonology.spell(morphs[0].form)
         gloss = morphs[0].gloss
 
-        for one, label, joint in morphs[1:]:
-            letters = phonology.spell(one)
+        for item, label, joint in morphs[1:]:
+            letters = phonology.spell(item)
             text += letters
             parts += joint + letters
             gloss += joint + label
 
         # This runs for every form of every word: plain loops and an unchecked constructor.
         main = phonology.stressed(syllables)
-        said = tuple([(one, place == main) for place, one in enumerate(syllables)])
+        said = tuple([(syllable, index == main) for index, syllable in enumerate(syllables)])
 
         return quick(Word, (text, parts, gloss, phonology.ipa(syllables, main), said, len(said)))
 
@@ -68,7 +68,7 @@ class Table:
         """
         isolating = self.morphology.typology.kind == "isolating"
         new: dict[str, Key] = {}
-        found: dict[Key, Word] = {}
+        results: dict[Key, Word] = {}
         heads = Memo(self.word)  # of an isolating language: the same with any particles
 
         for key, morphs, labels in self.morphology.forms(concept, stem):
@@ -90,9 +90,9 @@ class Table:
             )
             if new.setdefault(single.text, root) != root:
                 return False
-            found[key] = self._group(single, labels) if isolating else single
+            results[key] = self._group(single, labels) if isolating else single
 
-        self.words |= found
+        self.words |= results
         self.reading |= new
         self.stems[concept.name] = stem
 

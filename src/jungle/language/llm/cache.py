@@ -60,8 +60,8 @@ def keep(path: Path, memory: Memory) -> None:
     write_json(
         path,
         {
-            "found": [one._asdict() for one in memory.found],
-            "coined": [one._asdict() for one in memory.coined],
+            "found": [item._asdict() for item in memory.found],
+            "coined": [coin._asdict() for coin in memory.coined],
         },
     )
 
@@ -78,7 +78,7 @@ def recall(path: Path) -> Memory | None:
             )
             for one in value["coined"]
         )
-        found = tuple(
+        results = tuple(
             Found(
                 _meaning(one["meaning"]),
                 str(one["text"]),
@@ -92,7 +92,7 @@ def recall(path: Path) -> Memory | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
-    return Memory(found, coined)
+    return Memory(results, coined)
 
 
 def sound(meaning: Meaning, known: Mapping[str, Concept]) -> bool:

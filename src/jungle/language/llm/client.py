@@ -149,12 +149,12 @@ class Chat:
         )
         for form in question.forms[names.index(known) if known in names else 0 :]:
             text = self._answer(question, form)
-            found = read(text) if text else None
-            if found is not None:
+            result = read(text) if text else None
+            if result is not None:
                 if known != form.name:
                     self.habits.forms[question.name] = form.name
                     self._remember()
-                return found
+                return result
         raise Unusable(self._trouble)
 
     @property

@@ -39,7 +39,7 @@ def coins(tongue: Language, rows: Iterable[Mapping[str, Any]]) -> list[Coin]:
     :data:`MOST_COINED`.
     """
     known = {*tongue.known, *tongue.english.plain.values(), *tongue.english.many.values()}
-    found: dict[str, Coin] = {}
+    results: dict[str, Coin] = {}
     for row in rows:
         concept, form = row.get("concept"), row.get("form")
         kind = CLASSES.get(str(row.get("class") or "noun"), "")
@@ -48,9 +48,9 @@ def coins(tongue: Language, rows: Iterable[Mapping[str, Any]]) -> list[Coin]:
         sounds = _sounds(
             tongue, unicodedata.normalize("NFC", form).lower().strip(), free=kind == "N"
         )
-        if sounds and _english(concept) and concept not in known and len(found) < MOST_COINED:
-            found.setdefault(concept, Coin(concept, kind, sounds))
-    return list(found.values())
+        if sounds and _english(concept) and concept not in known and len(results) < MOST_COINED:
+            results.setdefault(concept, Coin(concept, kind, sounds))
+    return list(results.values())
 
 
 def _english(concept: str) -> bool:

@@ -189,12 +189,12 @@ def _finished(
     lines: dict[str, Line] = {}
 
     # Checked once more: the file of answers may have been edited.
-    for one in memory.found[:count]:
-        if one.meaning and sound(one.meaning, spoken.known) and one.provenance in PROVENANCES:
-            phrase = phrase_of(spoken, one.meaning, one.intent)
-            lines.setdefault(phrase.text, Line(phrase.text, one.provenance, phrase))
-        elif wishes.faithful and [one.text] == original_request.vetted([one.text]):
-            lines.setdefault(one.text, Line(one.text, MODEL, None))
+    for item in memory.found[:count]:
+        if item.meaning and sound(item.meaning, spoken.known) and item.provenance in PROVENANCES:
+            phrase = phrase_of(spoken, item.meaning, item.intent)
+            lines.setdefault(phrase.text, Line(phrase.text, item.provenance, phrase))
+        elif wishes.faithful and [item.text] == original_request.vetted([item.text]):
+            lines.setdefault(item.text, Line(item.text, MODEL, None))
 
     got = len(lines)
     for phrase in spoken.phrases(count + got) if got < count else ():

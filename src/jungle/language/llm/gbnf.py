@@ -27,7 +27,7 @@ class Rules:
         stems = {name: table.word(stem) for name, stem in table.stems.items()}
         self._stems = {name: stem.text for name, stem in stems.items() if stem}
         self._words = table.words
-        alone = {name for name, one in known.items() if one.tags & {"pronoun", "asking"}}
+        alone = {name for name, concept in known.items() if concept.tags & {"pronoun", "asking"}}
         self._pronouns = [name for name in self._of("N") if name in alone]
         self._nouns = [name for name in self._of("N") if name not in alone]
         self._owner = self._forms(
@@ -84,7 +84,7 @@ class Rules:
             before, stem, after = form.partition(self._stems[name])
             groups.setdefault((before, after) if stem else (form, ""), []).append(stem)
 
-        found = []
+        results = []
 
         for (before, after), stems in groups.items():
             middle = (
@@ -94,13 +94,13 @@ class Rules:
                 if stems[0]
                 else ""
             )
-            found.append(
+            results.append(
                 " ".join(
                     filter(None, (before and _quoted(before), middle, after and _quoted(after)))
                 )
             )
 
-        return self._any(found)
+        return self._any(results)
 
     def _plain(self, kind: str) -> str:
         return self._any(_quoted(self._words[kind, name].text) for name in self._of(kind))
@@ -161,7 +161,7 @@ class Rules:
                 if transitive:
                     roles["O"] = self._np("PAT")
                 core = f" {SPACE} ".join(roles[role] for role in typology.order if role in roles)
-                before = [f"({one} {SPACE})?" for one, first in outer if first]
+                before = [f"({item} {SPACE})?" for item, first in outer if first]
                 after = [f"({SPACE} {one})?" for one, first in reversed(outer) if not first]
                 found.append(" ".join([*before, core, *after]))
 

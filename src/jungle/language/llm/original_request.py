@@ -93,13 +93,13 @@ def vetted(phrases: Iterable[object]) -> list[str]:
     repetitions.
     """
     taken = {_bare(phrase) for phrase, _ in EXAMPLES}
-    found = []
+    results = []
     for phrase in phrases:
         text = _clean(phrase) if isinstance(phrase, str) else ""
         if text and _bare(text) not in taken:
             taken.add(_bare(text))
-            found.append(text)
-    return found
+            results.append(text)
+    return results
 
 
 def _clean(phrase: str) -> str:
@@ -111,7 +111,7 @@ def _clean(phrase: str) -> str:
         .translate({0x2019: "'", 0x02BC: "'", 0x2010: "-", 0x2011: "-"})
         .strip(" ")
     )
-    letters = [one for one in text if one.isalpha()]
+    letters = [character for character in text if character.isalpha()]
     if len(text) > LONGEST or not SHAPE.fullmatch(text) or not all(map(_latin, letters)):
         return ""
     words = _bare(text).split()
@@ -151,5 +151,5 @@ def _bare(text: str) -> str:
 def _plain(word: str) -> str:
     """A word without its marks: as a reader who overlooks them would read it."""
     return "".join(
-        one for one in unicodedata.normalize("NFD", word) if not unicodedata.combining(one)
+        item for item in unicodedata.normalize("NFD", word) if not unicodedata.combining(item)
     )

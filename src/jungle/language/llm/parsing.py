@@ -39,13 +39,13 @@ def read_offer(text: str) -> Offer:
     values = list(_values(text))
     rows, words = _rows(values, "phrases"), _rows(values, "words")
     items = [_item(row) for row in rows]
-    found = [item for item in items if item.phrase or item.gloss]
+    results = [item for item in items if item.phrase or item.gloss]
     formal = bool(rows)
     if not formal:
-        found = [Item(line) for line in _lines(text)]
+        results = [Item(line) for line in _lines(text)]
     objects = tuple(row for row in rows if isinstance(row, dict))
     coined = tuple(row for row in words if isinstance(row, dict) and "form" in row)
-    return Offer(tuple(found[:MOST_ITEMS]), objects[:MOST_ITEMS], coined[:MOST_ITEMS], formal)
+    return Offer(tuple(results[:MOST_ITEMS]), objects[:MOST_ITEMS], coined[:MOST_ITEMS], formal)
 
 
 def _values(text: str) -> Iterator[Any]:

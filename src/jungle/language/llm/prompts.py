@@ -163,7 +163,7 @@ def _words(tongue: Language, theme: str) -> list[str]:
     rows = []
 
     for kind, count in WORDS.items():
-        known = [one for one in tongue.known.values() if one.kind == kind]
+        known = [concept for concept in tongue.known.values() if concept.kind == kind]
 
         # Words of the theme first, then by use: a prompt has no room for all.
         known.sort(

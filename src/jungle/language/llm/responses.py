@@ -104,20 +104,22 @@ def _choice(value: dict[str, Any], part: str) -> tuple[str, str]:
     message = first.get(part)
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):  # of parts
-        content = "".join(str(one.get("text", "")) for one in content if isinstance(one, dict))
+        content = "".join(str(item.get("text", "")) for item in content if isinstance(item, dict))
     finish = first.get("finish_reason")
     return content if isinstance(content, str) else "", finish if isinstance(finish, str) else ""
 
 
 def _counts(value: dict[str, Any]) -> tuple[int, int]:
     usage = value.get("usage")
-    found = [
+    results = [
         usage.get(name) if isinstance(usage, dict) else 0
         for name in ("prompt_tokens", "completion_tokens")
     ]
     sent, received = (
-        one if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= MOST_TOKENS else 0
-        for one in found
+        result
+        if isinstance(result, int) and not isinstance(result, bool) and 0 <= result <= MOST_TOKENS
+        else 0
+        for result in results
     )
     return sent, received
 

@@ -95,7 +95,7 @@ class Gate:
             return ""
         mended = {}
         for word in unknown:
-            near = {one for one in self._edits(word) if one in self._reading}
+            near = {edit for edit in self._edits(word) if edit in self._reading}
             if len(near) != 1:
                 return ""
             mended[word] = near.pop()
@@ -103,8 +103,8 @@ class Gate:
 
     def _edits(self, word: str) -> Iterator[str]:
         """Every text at a distance of one letter (Levenshtein 1966)."""
-        for place in range(len(word) + 1):
-            before, after = word[:place], word[place:]
+        for index in range(len(word) + 1):
+            before, after = word[:index], word[index:]
             for letter in self._letters:
                 yield before + letter + after
                 if after:
@@ -122,10 +122,10 @@ def glosses(tongue: Language) -> dict[str, str]:
     pairs = {
         pair for word in words for pair in zip(word.gloss.split(), word.text.split(), strict=True)
     }
-    found: dict[str, set[str]] = {}
+    results: dict[str, set[str]] = {}
     for gloss, text in pairs:
-        found.setdefault(_sorted(gloss), set()).add(text)
-    return {gloss: texts.pop() for gloss, texts in found.items() if len(texts) == 1}
+        results.setdefault(_sorted(gloss), set()).add(text)
+    return {gloss: texts.pop() for gloss, texts in results.items() if len(texts) == 1}
 
 
 def _words(text: str) -> list[str]:

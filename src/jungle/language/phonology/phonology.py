@@ -78,10 +78,10 @@ class Phonology:
 
     def spell(self, form: Form) -> str:
         """A form in letters."""
-        found = self._spelled.get(form)
-        if found is None:
-            found = self._spelled[form] = "".join([self.letters[segment] for segment in form])
-        return found
+        result = self._spelled.get(form)
+        if result is None:
+            result = self._spelled[form] = "".join([self.letters[segment] for segment in form])
+        return result
 
     def decode(self, text: str) -> Form | None:
         """The form that letters spell, two letters before one; None if they spell none."""
@@ -104,14 +104,14 @@ class Phonology:
         starts: list[int] = []
         last = -1  # vowel
 
-        for place, segment in enumerate(form):
+        for index, segment in enumerate(form):
             if segment in self._rest:
                 continue
             if segment not in self._nuclei:
                 return None
-            between = place - last - 1
+            between = index - last - 1
             onset = 1 if between else 0
-            if between > 1 and form[place - 2 : place] in self.onsets:
+            if between > 1 and form[index - 2 : index] in self.onsets:
                 onset = 2
 
             if starts:
@@ -121,8 +121,8 @@ class Phonology:
             elif onset < between:
                 return None
 
-            starts.append(place - onset)
-            last = place
+            starts.append(index - onset)
+            last = index
 
         # What is behind the last vowel can only be a coda.
         left = form[last + 1 :]
@@ -149,7 +149,7 @@ class Phonology:
         """Broad transcription: a stress mark before syllable ``main``, dots before the others; tone
         letters end a syllable.
         """
-        said = [self._said.get(one) or self._say(one) for one in syllables]
+        said = [self._said.get(syllable) or self._say(syllable) for syllable in syllables]
         if len(said) == 1:
             return said[0]
         text = ".".join(said[:main])
@@ -220,7 +220,7 @@ def make_phonology(voice: Voice, dice: Dice) -> Phonology:
     )
     letters = _letters(consonants, bases, tones)
 
-    consonants = [one for one in consonants if one in letters]
+    consonants = [consonant for consonant in consonants if consonant in letters]
     if len(consonants) < POOREST:
         raise BadInput(
             f"The voice {voice.name!r} can say only {len(consonants)} consonants, too few for a "
@@ -304,12 +304,12 @@ def _vowels(voice: Voice, dice: Dice) -> list[str]:
 
         # Common, far from the others, near to what the throat is like, round only with lips.
         weights = [
-            math.sqrt(one.common)
-            * _apart(one, chosen)
-            * math.exp(-(((one.depth - voice.depth) / 0.45) ** 2))
-            * (1 if not one.round or one.ipa in "ou" else voice.lips)
+            math.sqrt(item.common)
+            * _apart(item, chosen)
+            * math.exp(-(((item.depth - voice.depth) / 0.45) ** 2))
+            * (1 if not item.round or item.ipa in "ou" else voice.lips)
             + 1e-4
-            for one in rest
+            for item in rest
         ]
         chosen.append(dice.some(rest, weights, 1)[0])
 

@@ -63,14 +63,14 @@ class Segment:
 
 
 def _consonants() -> dict[str, Segment]:
-    found = {}
+    results = {}
     for line in _CONSONANTS.strip().splitlines():
         ipa, letters, kind, place, voiced, common, *needs = line.split()
         pairs = tuple((axis, float(weight)) for axis, weight in (need.split("=") for need in needs))
-        found[ipa] = Segment(
+        results[ipa] = Segment(
             ipa, tuple(letters.split("|")), kind, place, voiced == "+", float(common), pairs
         )
-    return found
+    return results
 
 
 _CONSONANTS = """

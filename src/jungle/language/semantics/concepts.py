@@ -69,28 +69,28 @@ def concepts(more: str = "") -> dict[str, Concept]:
 @cache
 def _concepts(more: str) -> dict[str, Concept]:
     text = resources.files(__package__).joinpath("concepts.tsv").read_text("utf-8")
-    found: dict[str, Concept] = {}
+    results: dict[str, Concept] = {}
 
     for number, line in enumerate([*text.splitlines(), *more.splitlines()], 1):
         if line.strip() and not line.startswith(("#", "concept\t")):
             concept = _concept(line, f"Line {number} of the concepts")
-            if concept.name in found:
+            if concept.name in results:
                 raise BadInput(
                     f"Line {number} of the concepts repeats {concept.name!r}: give each concept a "
                     "name of its own."
                 )
-            found[concept.name] = concept
+            results[concept.name] = concept
 
     # :Compounds may come before their parts in the file, so parts are checked at the end.
-    for concept in found.values():
+    for concept in results.values():
         for part in concept.parts:
-            if (part not in found and part not in DERIVATIONS) or part == concept.name:
+            if (part not in results and part not in DERIVATIONS) or part == concept.name:
                 raise BadInput(
                     f"The concept {concept.name!r} is made of {part!r}, which is no other concept: "
                     "add it or leave it out."
                 )
 
-    return found
+    return results
 
 
 def _concept(line: str, where: str) -> Concept:

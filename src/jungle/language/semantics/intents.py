@@ -131,31 +131,31 @@ class Reader:
         """The first of all that are equal to this: choices repeat, and are drawn and looked up
         faster if they are one object.
         """
-        found: T = self._met.setdefault(made, made)
-        return found
+        result: T = self._met.setdefault(made, made)
+        return result
 
     def names(self, text: str, kinds: str) -> tuple[str, ...]:
         """Concepts of some classes from a list: names, @tags; a "?" at the end adds "" as often as
         all else together.
         """
-        found: list[str] = []
+        results: list[str] = []
 
         for item in filter(None, text.rstrip("?").split(",")):
             if item.startswith("@"):
-                found += [
+                results += [
                     name
-                    for name, one in self.known.items()
-                    if item[1:] in one.tags and one.kind in kinds
+                    for name, concept in self.known.items()
+                    if item[1:] in concept.tags and concept.kind in kinds
                 ]
             elif item in NUMBERS or (item in self.known and self.known[item].kind in kinds):
-                found.append(intern(item))  # one object for one name: quicker to compare
+                results.append(intern(item))  # one object for one name: quicker to compare
             else:
                 raise BadInput(
                     f"An intent names {item!r}, which is no concept of class {' or '.join(kinds)}: "
                     "mend intents.toml."
                 )
 
-        return (*found, *([""] * max(len(found), 1) if text.endswith("?") else []))
+        return (*results, *([""] * max(len(results), 1) if text.endswith("?") else []))
 
     def nps(self, fields: dict[str, str], role: str, *, free: bool = True) -> tuple[NP | None, ...]:
         """Every noun phrase that the fields of a role allow; ``free``: with usual qualities too,

@@ -39,7 +39,7 @@ def additions(table: Mapping[str, Any]) -> tuple[str, str]:
             it.
     """
     given, tables = table.get("concepts", []), table.get("intents", {})
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise BadInput(
             "concepts of [language] must be tables: write each under a line [[language.concepts]]."
         )

@@ -17,10 +17,10 @@ from .hub_access import (
     DISK_GIB,
     STABLE_AUDIO,
     Token,
+    access_error,
     check_access,
     check_model_name,
     local_folder,
-    access_error,
 )
 
 
