@@ -29,18 +29,18 @@ from jungle.config.paths import SHIPPED_MODELS, cache_folder
 from jungle.config.recipe_table import find_recipe
 from jungle.config.recipes import Recipe, SampleRecipe
 from jungle.diffusion import device, model
-from jungle.diffusion.batched_sampling import Wish
+from jungle.diffusion.batched_sampling import SampleRequest
 from jungle.diffusion.denoiser import FlowDenoiser, Trainable
 from jungle.diffusion.model import Model
-from jungle.diffusion.train import State, begin, train, update_ema
+from jungle.diffusion.train import State, begin_training, train, update_ema
 from jungle.diffusion.unet import UNet
 from jungle.evaluation.contact_sheet import contact_sheet
 from jungle.images import augment
 from jungle.images import dataset as photo_files
-from jungle.images.classifier import shipped_judge
-from jungle.images.evaluate import Asked, evaluate
-from jungle.images.sampling import paint
-from jungle.images.training import Feed
+from jungle.images.classifier import shipped_classifier
+from jungle.images.evaluate import RequestedKinds, evaluate
+from jungle.images.sampling import sample_pictures
+from jungle.images.training import PhotoBatches
 from jungle.weights import shipped
 
 SAMPLING = SampleRecipe(steps=12, guidance=2.0)
@@ -115,7 +115,7 @@ class Told(FlowDenoiser):
 
 
 def built(
-    name: str, recipe: Recipe, data: photo_files.PhotoSet, compute: device.Compute, start: Path
+    name: str, recipe: Recipe, data: photo_files.ImageDataset, compute: device.Compute, start: Path
 ) -> Trainable:
     """The arm's network with its first weights."""
     if name == "+told":
@@ -125,9 +125,9 @@ def built(
         told.columns = len(data.classes) + 1
         made: Trainable = told
     else:
-        made = model.build(recipe, len(data.classes), compute)
+        made = model.build_model(recipe, len(data.classes), compute)
     if name.startswith("+"):
-        before = model.load(start, compute)
+        before = model.load_model(start, compute)
         # dropout has no weights
         before = dataclasses.replace(
             before, recipe=dataclasses.replace(before.recipe, net=recipe.net)
@@ -138,12 +138,12 @@ def built(
     return made
 
 
-def planned(denoiser: Trainable, feed: Feed, recipe: Recipe, seconds: float) -> int:
+def planned(denoiser: Trainable, feed: PhotoBatches, recipe: Recipe, seconds: float) -> int:
     """Updates that fit into so much processor time, from a few that are thrown away."""
 
     def cost(shrunk_share: float) -> float:
         trial = dataclasses.replace(recipe, small_share=shrunk_share)
-        state = begin(denoiser, trial, 10**6)
+        state = begin_training(denoiser, trial, 10**6)
         state.step = 100  # past the first updates, which are at full size
         updates, spent = train(denoiser, feed, trial, state), []
         for _ in range(TIMED):
@@ -161,7 +161,7 @@ def judged(
     denoiser: Trainable,
     weights: dict[str, Tensor],
     recipe: Recipe,
-    data: photo_files.PhotoSet,
+    data: photo_files.ImageDataset,
     count: int,
     sheet: Path,
 ) -> dict[str, Any]:
@@ -170,11 +170,13 @@ def judged(
     denoiser.net.eval()
     ours = Model(denoiser, recipe, data.classes, 0, "", "", torch.device("cpu"))
     labels = np.random.default_rng([0, 7]).choice(data.labels, count)
-    wishes = [Wish(i, ours.mix({data.classes[label]: 1.0})) for i, label in enumerate(labels)]
-    pictures = np.stack([pixels for _, pixels in paint(ours, wishes, SAMPLING)])
+    wishes = [
+        SampleRequest(i, ours.mix({data.classes[label]: 1.0})) for i, label in enumerate(labels)
+    ]
+    pictures = np.stack([pixels for _, pixels in sample_pictures(ours, wishes, SAMPLING)])
     contact_sheet(pictures[:SHOWN]).save(sheet)
-    asked = Asked(labels, data.labels, data.classes)
-    found = evaluate(pictures, data.images, shipped_judge(), asked=asked)
+    asked = RequestedKinds(labels, data.labels, data.classes)
+    found = evaluate(pictures, data.images, shipped_classifier(), asked=asked)
     assert found.named is not None
     return {
         "kid": 1000 * found.kid.value,
@@ -202,21 +204,23 @@ def followed(
 def run(
     name: str,
     recipe: Recipe,
-    data: photo_files.PhotoSet,
+    data: photo_files.ImageDataset,
     minutes: float,
     count: int,
     start: Path,
     out: Path,
 ) -> None:
     """Train one arm, judge it, and write its figures."""
-    compute = device.choose("cpu")
+    compute = device.choose_device("cpu")
     if name.startswith("+"):  # goes on, so it has the network of the model that it begins with
-        net = dataclasses.replace(model.load(start, compute).recipe.net, dropout=recipe.net.dropout)
+        net = dataclasses.replace(
+            model.load_model(start, compute).recipe.net, dropout=recipe.net.dropout
+        )
         recipe = dataclasses.replace(recipe, net=net)
-    feed = Feed(data, recipe, compute.device)
+    feed = PhotoBatches(data, recipe, compute.device)
     total = planned(built(name, recipe, data, compute, start), feed, recipe, 60 * minutes)
     denoiser = built(name, recipe, data, compute, start)
-    state = begin(denoiser, recipe, total)
+    state = begin_training(denoiser, recipe, total)
     widths = EMA_WIDTHS if name == "base" else ()
     averages = {width: {key: value.clone() for key, value in state.ema.items()} for width in widths}
     begun = time.process_time()
@@ -257,7 +261,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
-    data = photo_files.load(given.photos, BASE, cache_folder())
+    data = photo_files.load_photos(given.photos, BASE, cache_folder())
     print(head(COLUMNS), flush=True)
     for name in given.arms.split(","):
         file = given.out / f"{name}.json"

@@ -24,7 +24,7 @@ from torch import Tensor
 from jungle.config.paths import cache_folder
 from jungle.config.recipe_table import find_recipe
 from jungle.config.recipes import Recipe
-from jungle.diffusion.device import choose
+from jungle.diffusion.device import choose_device
 from jungle.errors import BadInput
 from jungle.sounds import classifier, spectrogram
 from jungle.sounds.batches import peak_magnitude
@@ -125,7 +125,7 @@ def train_mel(recordings: Path, name: str, minutes: float, out: Path) -> str:
     clips = load_audio_dataset(recordings, recipe, cache_folder())
     with as_mel():
         run = CallRun(
-            out, clips, recipe, choose(""), minutes, time.monotonic, started, cache_folder()
+            out, clips, recipe, choose_device(""), minutes, time.monotonic, started, cache_folder()
         )
         for _ in run.steps():
             pass

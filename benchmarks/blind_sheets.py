@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 
 from jungle.config.paths import SHIPPED_MODELS
 from jungle.diffusion import device
-from jungle.diffusion.batched_sampling import Wish
-from jungle.diffusion.model import Model, load
+from jungle.diffusion.batched_sampling import SampleRequest
+from jungle.diffusion.model import Model, load_model
 from jungle.evaluation.contact_sheet import numbered_page
 from jungle.images.blind_sheet import PER_KIND, shuffle_cells
-from jungle.images.sampling import paint
+from jungle.images.sampling import sample_pictures
 from jungle.species import kinds as reports
 from jungle.species.invent import parents
 from jungle.weights import shipped
@@ -61,7 +61,9 @@ def write_pages(out: Path, name: str, pictures: list[NDArray[np.uint8]]) -> None
         )
 
 
-def write_sheets(model: Model, report: reports.KindReport, given: argparse.Namespace) -> None:
+def write_sheets(
+    model: Model, report: reports.ClassQualityReport, given: argparse.Namespace
+) -> None:
     """Everything that viewers get, and the answers."""
     kinds = tuple(sorted(given.kinds.split(","))) if given.kinds else tuple(model.classes)
     photos = open_photos(list_photos(given.photos, given.heldout), kinds, model.recipe.size, 1)
@@ -78,9 +80,11 @@ def write_sheets(model: Model, report: reports.KindReport, given: argparse.Names
 
     invented = reports.to_invent_from(model.classes, report)
     mixes = [parents(invented, given.seed + i) for i in range(MIXES)]
-    wishes = [Wish(given.seed + i, model.mix(mix)) for i, mix in enumerate(mixes)]
+    wishes = [SampleRequest(given.seed + i, model.mix(mix)) for i, mix in enumerate(mixes)]
     write_pages(
-        given.out, "mixes", [pixels for _, pixels in paint(model, wishes, model.recipe.sample)]
+        given.out,
+        "mixes",
+        [pixels for _, pixels in sample_pictures(model, wishes, model.recipe.sample)],
     )
 
     (given.out / "questions.txt").write_text(QUESTIONS.format(kinds=", ".join(kinds)))
@@ -187,7 +191,7 @@ def main() -> None:
         return
 
     path = shipped(SHIPPED_MODELS["photos"]) if given.model == "shipped" else Path(given.model)
-    model = load(path, device.choose())
+    model = load_model(path, device.choose_device())
     report = reports.of_model(path, model.hash)
     write_sheets(model, report, given)
 

@@ -82,12 +82,14 @@ def real(folders: Sequence[Path], without: Path | None, most: int, seed: int, ou
     """At most ``most`` recordings of each kind, one of each group."""
     from jungle.config.paths import cache_folder
     from jungle.config.recipe_table import find_recipe
-    from jungle.data.folders import gather
+    from jungle.data.folders import gather_folders
     from jungle.data.formats import RECORDINGS
     from jungle.sounds import dataset
 
     data = dataset.load_audio_dataset(
-        gather(folders, RECORDINGS, without), find_recipe("call", "recordings"), cache_folder()
+        gather_folders(folders, RECORDINGS, without),
+        find_recipe("call", "recordings"),
+        cache_folder(),
     )
     order = np.random.default_rng(seed).permutation(len(data))
     _, first = np.unique(data.groups[order], return_index=True)

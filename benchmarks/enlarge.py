@@ -48,10 +48,10 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from jungle.evaluation.metrics import KernelDistance
-from jungle.images.classifier import ImageNetJudge, shipped_judge
+from jungle.images.classifier import ImageNetClassifier, shipped_classifier
 from jungle.images.efficientnet import VARIANTS
 from jungle.images.sampling import to_uint8
-from jungle.images.upscale import LOOKS, Look, enlarge
+from jungle.images.upscale import LOOKS, UpscaleStyle, upscale
 
 TRUE = 160  # pixels a side
 # (pixels of the small copy, pixels it is enlarged to)
@@ -111,7 +111,7 @@ def enlarged(
     or by this one with ``file``.
     """
     if version is None:
-        return enlarge(small, (side, side), weights=file)
+        return upscale(small, (side, side), weights=file)
     code = "import sys, torch; from jungle.images.upscale import enlarge; "
     code += "torch.set_num_threads(int(sys.argv[3])); torch.save(enlarge(torch.load(sys.argv[1]), (int(sys.argv[2]),) * 2), sys.argv[1])"
     with tempfile.TemporaryDirectory() as folder:
@@ -125,7 +125,7 @@ def enlarged(
 
 def distance(
     paths: Sequence[Path],
-    judge: ImageNetJudge,
+    judge: ImageNetClassifier,
     versions: dict[str, Path | None],
     file: Path | None,
     count: int,
@@ -141,7 +141,7 @@ def distance(
             [photo.resize((low, low), Image.Resampling.BOX) for photo in photos[:half]]
         )
         sets = {"photos": np.stack([np.asarray(photo) for photo in photos[:half]])}
-        sets["lanczos"] = to_uint8(enlarge(small, (high, high), "smooth"))
+        sets["lanczos"] = to_uint8(upscale(small, (high, high), "smooth"))
         sets |= {
             name: to_uint8(enlarged(small, high, version, file))
             for name, version in versions.items()
@@ -224,11 +224,11 @@ def score(paths: Sequence[Path], weights: Path | None, count: int) -> dict[str, 
     for low, high in ROUTES:
         small = as_tensor([photo.resize((low, low), Image.Resampling.BOX) for photo in originals])
         figures: dict[str, dict[str, list[float]]] = {}
-        looks: tuple[Look, ...] = ("smooth", "painterly")
+        looks: tuple[UpscaleStyle, ...] = ("smooth", "painterly")
         for look in looks:
             large = [
                 p.resize((TRUE, TRUE), Image.Resampling.LANCZOS)
-                for p in as_images(enlarge(small, (high, high), look, weights=weights))
+                for p in as_images(upscale(small, (high, high), look, weights=weights))
             ]
             pairs = list(zip(originals, large, strict=True))
             figures[look] = {
@@ -257,7 +257,7 @@ def sheet(folder: Path, out: Path, weights: Path | None, side: int, first: int, 
     small = as_tensor([Image.open(path).convert("RGB") for path in names])
     canvas = Image.new("RGB", (side * len(LOOKS), side * len(names)))
     for column, look in enumerate(LOOKS):
-        large = enlarge(small, side // small.shape[3], look, weights=weights)
+        large = upscale(small, side // small.shape[3], look, weights=weights)
         back = torch.nn.functional.interpolate(large, small.shape[2:], mode="area")
         apart = (back.mean(dim=(2, 3)) - small.mean(dim=(2, 3))).abs().max().item() * 127.5
         changed = (back - small).abs().mean().item() * 127.5
@@ -277,7 +277,7 @@ def speed(weights: Path | None) -> None:
         seconds = []
         for _ in range(3):
             start = time.perf_counter()
-            enlarge(pictures, factor, weights=weights)
+            upscale(pictures, factor, weights=weights)
             seconds.append(time.perf_counter() - start)
         print(
             f"12 pictures from {low} to {low * factor}: {min(seconds):.1f} s on "
@@ -362,7 +362,7 @@ def main() -> None:
     if given.what == "speed":
         speed(given.enlarger)
     elif given.what == "distance":
-        judge = open_judge(given.weights, given.variant) if given.weights else shipped_judge()
+        judge = open_judge(given.weights, given.variant) if given.weights else shipped_classifier()
         result = distance(
             list_photos(given.folder, given.heldout), judge, versions, given.enlarger, given.count
         )

@@ -105,13 +105,13 @@ def paint_same(size: int) -> tuple[float, int]:
     """Ours with the original's network and weights: DPM-Solver++(2M), 25 evaluations."""
     from jungle.config.recipe_table import find_recipe
     from jungle.config.recipes import SampleRecipe, override
-    from jungle.diffusion.device import choose
+    from jungle.diffusion.device import choose_device
     from jungle.diffusion.diffusers_compat.ddpm import DdpmDenoiser
     from jungle.diffusion.model import Model
 
     recipe = override(find_recipe("faithful"), {"image_size": str(size)})
     model = Model(
-        DdpmDenoiser(original_net(size).eval(), choose("").dtype),
+        DdpmDenoiser(original_net(size).eval(), choose_device("").dtype),
         recipe,
         (),
         0,
@@ -151,12 +151,12 @@ def shipped_model(size: int) -> Any:
     from jungle.diffusion import device, model
     from jungle.weights import shipped
 
-    compute = device.choose("")
-    ours = model.load(shipped("photo64.safetensors"), compute)
+    compute = device.choose_device("")
+    ours = model.load_model(shipped("photo64.safetensors"), compute)
     if size == ours.recipe.image_size:
         return ours
     recipe = dataclasses.replace(ours.recipe, image_size=size)
-    denoiser = model.build(recipe, len(ours.classes), compute)
+    denoiser = model.build_model(recipe, len(ours.classes), compute)
     denoiser.net.eval()
     return dataclasses.replace(ours, denoiser=denoiser, recipe=recipe)
 
@@ -184,15 +184,15 @@ def _paint_ours(model: Any, recipe: Any, count: int = PAINT_BATCH) -> tuple[floa
 
     from PIL import Image
 
-    from jungle.diffusion.batched_sampling import Wish
-    from jungle.images.sampling import paint
+    from jungle.diffusion.batched_sampling import SampleRequest
+    from jungle.images.sampling import sample_pictures
 
     kinds = torch.eye(max(1, len(model.classes)))[:, : len(model.classes)]
-    wishes = [Wish(seed, kinds[seed % len(kinds)]) for seed in range(count)]
-    list(paint(model, wishes[:PAINT_BATCH], dataclasses.replace(recipe, steps=1)))
+    wishes = [SampleRequest(seed, kinds[seed % len(kinds)]) for seed in range(count)]
+    list(sample_pictures(model, wishes[:PAINT_BATCH], dataclasses.replace(recipe, steps=1)))
 
     def work(folder: str) -> None:
-        for index, pixels in paint(model, wishes, recipe):
+        for index, pixels in sample_pictures(model, wishes, recipe):
             Image.fromarray(pixels).save(f"{folder}/{index}.png", optimize=True)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -225,21 +225,21 @@ def our_updates(name: str, size: int, batch: int, share: float) -> Iterator[None
 
     from jungle.config.recipe_table import find_recipe
     from jungle.config.recipes import override
-    from jungle.diffusion.device import choose
-    from jungle.diffusion.model import build
-    from jungle.diffusion.train import begin, train
+    from jungle.diffusion.device import choose_device
+    from jungle.diffusion.model import build_model
+    from jungle.diffusion.train import begin_training, train
 
     recipe = override(
         find_recipe(name),
         {"image_size": str(size), "batch": str(batch), "small_share": str(min(share, 0.9))},
     )
     classes = 38 if name == "photo64" else 0
-    model = build(recipe, classes, choose(""))
+    model = build_model(recipe, classes, choose_device(""))
     x, mix = (
         torch.randn(batch, 3, size, size),
         torch.eye(max(classes, 1))[:1].expand(batch, -1)[:, :classes],
     )
-    state = begin(model, dataclasses.replace(recipe, steps=10**6), 10**6)
+    state = begin_training(model, dataclasses.replace(recipe, steps=10**6), 10**6)
     for _ in train(model, lambda step, generator: (x, mix), recipe, state):
         yield
 
@@ -312,11 +312,11 @@ def median_of(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def speed(size: int, threads: int, rounds: int) -> None:
     """All arms in turn, ``rounds`` times; medians and ratios."""
-    from jungle.diffusion.device import choose
+    from jungle.diffusion.device import choose_device
 
     torch.set_num_threads(threads)
     print(
-        f"{size}x{size}, {choose('')}, {threads} threads, medians of {rounds} rounds, arms in turn"
+        f"{size}x{size}, {choose_device('')}, {threads} threads, medians of {rounds} rounds, arms in turn"
     )
     painted: dict[str, list[dict[str, float]]] = {arm: [] for arm in PAINTERS}
     trained: dict[str, list[dict[str, float]]] = {arm: [] for arm in TRAINERS}
@@ -375,19 +375,19 @@ def feed_cost(count: int) -> tuple[float, float]:
     from jungle.config.recipe_table import find_recipe
     from jungle.data.decoding import mapped
     from jungle.diffusion import device, model
-    from jungle.diffusion.train import begin, train
-    from jungle.images.dataset import PhotoSet
-    from jungle.images.training import Feed
+    from jungle.diffusion.train import begin_training, train
+    from jungle.images.dataset import ImageDataset
+    from jungle.images.training import PhotoBatches
 
     recipe, compute = (
         dataclasses.replace(find_recipe("photo64"), small_share=0.0),
-        device.choose("cpu"),
+        device.choose_device("cpu"),
     )
     spent: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "images.npy"
         np.lib.format.open_memmap(file, "w+", np.uint8, (count, 64, 64, 3))
-        photos = PhotoSet(
+        photos = ImageDataset(
             mapped(file),
             np.arange(count, dtype=np.int64) % 38,
             tuple(map(str, range(38))),
@@ -396,7 +396,7 @@ def feed_cost(count: int) -> tuple[float, float]:
             0,
             "",
         )
-        feed = Feed(photos, recipe, compute.device)
+        feed = PhotoBatches(photos, recipe, compute.device)
 
         def clocked(step: int, generator: torch.Generator) -> Any:
             start = time.perf_counter()
@@ -404,8 +404,10 @@ def feed_cost(count: int) -> tuple[float, float]:
             spent.append(time.perf_counter() - start)
             return batch
 
-        net = model.build(recipe, 38, compute)
-        seconds = timed(lambda: list(train(net, clocked, recipe, begin(net, recipe, FED_UPDATES))))
+        net = model.build_model(recipe, 38, compute)
+        seconds = timed(
+            lambda: list(train(net, clocked, recipe, begin_training(net, recipe, FED_UPDATES)))
+        )
     return statistics.median(spent), sum(spent) / seconds
 
 
@@ -432,7 +434,7 @@ def train_peer(arm: str, photos: Path, minutes: float, out: Path) -> int:
         if original
         else override(find_recipe("faithful"), {"crop": "crop", "limit": "0"})
     )
-    data = photo_files.load(photos, recipe, out / "cache")
+    data = photo_files.load_photos(photos, recipe, out / "cache")
     net = original_net() if original else original_net(**EXAMPLE_BLOCKS)
     scheduler = DDPMScheduler(num_train_timesteps=1000)
     settings = (
@@ -510,14 +512,14 @@ def judge(file: Path, photos: Path, pictures: int, out: Path) -> None:
     its own settings.
     """
     from jungle.config.recipe_table import find_recipe
-    from jungle.diffusion.device import choose
-    from jungle.diffusion.model import load
+    from jungle.diffusion.device import choose_device
+    from jungle.diffusion.model import load_model
     from jungle.images import best_of_n
     from jungle.images import dataset as photo_files
 
-    model, seconds = load(file, choose("")), time.perf_counter()
-    data = photo_files.load(photos, find_recipe("photo64"), out / "cache")
-    order = best_of_n.Order(pictures, 0, out / "scores")
+    model, seconds = load_model(file, choose_device("")), time.perf_counter()
+    data = photo_files.load_photos(photos, find_recipe("photo64"), out / "cache")
+    order = best_of_n.EvaluationRequest(pictures, 0, out / "scores")
     scores = best_of_n.evaluate_model(model, data, model.recipe.sample, order, lambda done: None)
     print(scores.to_text())
     print(f"painted and judged in {time.perf_counter() - seconds:.0f} s")

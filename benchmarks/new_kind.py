@@ -16,7 +16,7 @@ import numpy as np
 from judge_pictures import open_judge, paint_kinds
 
 from jungle.diffusion import device
-from jungle.diffusion.model import load
+from jungle.diffusion.model import load_model
 from jungle.evaluation.contact_sheet import labelled_rows
 from jungle.images.decode import Unreadable, open_photo
 from jungle.images.efficientnet import VARIANTS
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="where to show pictures and photos")
     given = parser.parse_args()
 
-    model = load(given.model, device.choose())
+    model = load_model(given.model, device.choose_device())
     kind = given.photos[0].name
     photos = []
     for path in sorted(path for folder in given.photos for path in folder.iterdir()):

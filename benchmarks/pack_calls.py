@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jungle import __version__
 from jungle.config.paths import cache_folder
-from jungle.data.folders import Found, gather
+from jungle.data.folders import FolderContents, gather_folders
 from jungle.data.formats import RECORDINGS
 from jungle.diffusion import checkpoint
 from jungle.diffusion.export import export_safetensors
@@ -43,13 +43,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
 
-    made = checkpoint.read(given.model)
+    made = checkpoint.read_checkpoint(given.model)
     if not isinstance(made, checkpoint.Checkpoint):
         raise SystemExit(f"{given.model} is not a model of jungle.")
-    found = gather(given.recordings, RECORDINGS, given.without)
+    found = gather_folders(given.recordings, RECORDINGS, given.without)
     left_out = given.leave_out.split(",")
     data = dataset.load_audio_dataset(
-        Found(found.root, [file for file in found.files if file.name not in left_out], []),
+        FolderContents(found.root, [file for file in found.files if file.name not in left_out], []),
         made.recipe,
         cache_folder(),
     )

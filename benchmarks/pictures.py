@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from scipy import optimize
 
 from jungle.encoding import ssimulacra2
-from jungle.encoding.image_ladder import CARD, LARGE, ladder, opened, png, version
+from jungle.encoding.image_ladder import CARD, LARGE, decode_rgb, encode_ladder, encode_png, version
 from jungle.encoding.ssimulacra2 import Fidelity, Pixels
 
 TILE, SIDE = 160, 512
@@ -55,7 +55,7 @@ def pictures(photos: Path, painted: Path) -> Iterator[tuple[str, Pixels]]:
 def true_score(original: Pixels, data: bytes) -> float:
     from ssimulacra2 import compute_ssimulacra2
 
-    return float(compute_ssimulacra2(io.BytesIO(png(original)), io.BytesIO(data)))
+    return float(compute_ssimulacra2(io.BytesIO(encode_png(original)), io.BytesIO(data)))
 
 
 def copies(original: Pixels) -> Iterator[tuple[str, bytes]]:
@@ -88,7 +88,7 @@ def agreement(chosen: list[tuple[str, Pixels]], fit: bool) -> None:
     for number, (_, original) in enumerate(chosen):
         meter = Fidelity(original)
         for _, data in copies(original):
-            score, copy = true_score(original, data), opened(data)
+            score, copy = true_score(original, data), decode_rgb(data)
             start = time.process_time()
             values.append(meter.terms(copy))
             spent += time.process_time() - start
@@ -117,7 +117,7 @@ def ladders(chosen: list[tuple[str, Pixels]]) -> None:
     for name, original in chosen:
         kind = name.split()[0]
         start = time.process_time()
-        result = ladder(original)
+        result = encode_ladder(original)
         spent[kind].append(time.process_time() - start)
         for one in result.renditions:
             small = Image.fromarray(original).resize(

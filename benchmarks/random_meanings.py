@@ -2,7 +2,7 @@
 
 import random
 
-from jungle.language.grammar.typology import MOODS, SOURCES, TENSES
+from jungle.language.grammar.typology import EVIDENTIALS, MOODS, TENSES
 from jungle.language.semantics.concepts import concepts
 from jungle.language.semantics.meaning import NP, Clause, Meaning
 
@@ -36,7 +36,7 @@ def random_clause(chance: random.Random) -> Clause:
         verb,
         mood,
         "" if order else chance.choice(TENSES),
-        chance.choice(SOURCES) if mood == "IND" else "",
+        chance.choice(EVIDENTIALS) if mood == "IND" else "",
         chance.random() < 0.3,
         None if order else random_np(chance),
         random_np(chance) if KNOWN[verb].kind == "T" else None,

@@ -32,10 +32,10 @@ from jungle.config.paths import SHIPPED_MODELS
 from jungle.config.recipe_table import find_recipe
 from jungle.config.recipes import Recipe
 from jungle.diffusion import device, model
-from jungle.diffusion.batched_sampling import Wish
-from jungle.diffusion.model import Model, load
-from jungle.diffusion.train import begin, train
-from jungle.images.sampling import paint
+from jungle.diffusion.batched_sampling import SampleRequest
+from jungle.diffusion.model import Model, load_model
+from jungle.diffusion.train import begin_training, train
+from jungle.images.sampling import sample_pictures
 from jungle.weights import shipped
 
 SIDE, SIZE, BATCH, UPDATES, WARM = 1536, 64, 32, 12, 4
@@ -73,10 +73,12 @@ def forward_flops(net: torch.nn.Module, *inputs: Any) -> float:
 def updates_of(recipe: Recipe, compute: device.Compute) -> Callable[[], object]:
     """One update of our training on random pictures after the other."""
     recipe = dataclasses.replace(recipe, small_share=0.0)
-    net = model.build(recipe, 38, compute)
+    net = model.build_model(recipe, 38, compute)
     x = torch.randn(recipe.batch, 3, *recipe.size, device=compute.device)
     mix = torch.eye(38, device=compute.device)[torch.arange(recipe.batch) % 38]
-    updates = train(net, lambda step, generator: (x, mix), recipe, begin(net, recipe, 10**6))
+    updates = train(
+        net, lambda step, generator: (x, mix), recipe, begin_training(net, recipe, 10**6)
+    )
     return lambda: next(updates)
 
 
@@ -92,7 +94,7 @@ def use(compute: device.Compute) -> None:
         + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in roofs.items())
     )
     recipe = find_recipe("photo64")
-    net = model.build(recipe, 38, compute).net.eval()
+    net = model.build_model(recipe, 38, compute).net.eval()
     x = torch.randn(1, 3, SIZE, SIZE, device=where).to(compute.dtype)
     flops = forward_flops(net, x, torch.zeros(1, device=where), torch.zeros(1, 38, device=where))
     rows = {
@@ -133,15 +135,19 @@ def use(compute: device.Compute) -> None:
         )
 
 
-def _paint_all(model: Model, wishes: Sequence[Wish]) -> list[tuple[int, NDArray[np.uint8]]]:
-    return list(paint(model, wishes, model.recipe.sample))
+def _paint_all(
+    model: Model, wishes: Sequence[SampleRequest]
+) -> list[tuple[int, NDArray[np.uint8]]]:
+    return list(sample_pictures(model, wishes, model.recipe.sample))
 
 
 def latency(compute: device.Compute) -> None:
     """Seconds for 1 and 50 pictures with the shipped model and its own settings."""
-    ours = load(shipped(SHIPPED_MODELS["photos"]), compute)
+    ours = load_model(shipped(SHIPPED_MODELS["photos"]), compute)
     for count in (1, 50):
-        wishes = [Wish(seed, ours.mix({ours.classes[seed % 38]: 1.0})) for seed in range(count)]
+        wishes = [
+            SampleRequest(seed, ours.mix({ours.classes[seed % 38]: 1.0})) for seed in range(count)
+        ]
         painting = partial(_paint_all, ours, wishes)
         seconds = seconds_of(painting, 3, compute.device)
         print(
@@ -154,7 +160,7 @@ def memory(size: int, batch: int) -> float:
     """Peak GiB of three updates in this process."""
     step = updates_of(
         dataclasses.replace(find_recipe("photo64"), image_size=size, batch=batch),
-        device.choose("cpu"),
+        device.choose_device("cpu"),
     )
     for _ in range(3):
         step()
@@ -193,7 +199,7 @@ def main() -> None:
     if given.memory:
         print(memory(*given.memory))
         return
-    compute = device.choose(given.device)
+    compute = device.choose_device(given.device)
     print(f"{compute}, {given.threads} threads, {SIZE}x{SIZE}, batch {BATCH}, medians of {UPDATES}")
     for size, batch in MEMORY:  # first: a new process counts the peak of this one as its own
         command = [

@@ -72,40 +72,44 @@ class Pictures:
     def __init__(self, photos: Path, model: str, weak: str, count: int, seed: int) -> None:
         from jungle.config.paths import SHIPPED_MODELS, cache_folder
         from jungle.config.recipe_table import find_recipe
-        from jungle.diffusion.device import choose
-        from jungle.diffusion.model import load, weakened
+        from jungle.diffusion.device import choose_device
+        from jungle.diffusion.model import load_model, with_guide
         from jungle.images import dataset as photo_files
         from jungle.weights import shipped
 
-        compute = choose("")
-        self.model = load(Path(model) if model else shipped(SHIPPED_MODELS["photos"]), compute)
+        compute = choose_device("")
+        self.model = load_model(
+            Path(model) if model else shipped(SHIPPED_MODELS["photos"]), compute
+        )
         if weak:
-            self.model = weakened(self.model, load(Path(weak), compute))
-        self.data = photo_files.load(photos, find_recipe("photo64"), cache_folder())
+            self.model = with_guide(self.model, load_model(Path(weak), compute))
+        self.data = photo_files.load_photos(photos, find_recipe("photo64"), cache_folder())
         self.labels = np.random.default_rng([seed, 7]).choice(self.data.labels, count)
         self.seed, self.recipe = seed, self.model.recipe.sample
 
     def score(self, recipe: "SampleRecipe", weak: bool, sheet: Path) -> dict[str, Any]:
         """All figures of one setting."""
-        from jungle.diffusion.batched_sampling import Wish
+        from jungle.diffusion.batched_sampling import SampleRequest
         from jungle.diffusion.sampler import evaluations
         from jungle.evaluation.contact_sheet import contact_sheet
-        from jungle.images.classifier import shipped_judge
-        from jungle.images.evaluate import Asked, evaluate
-        from jungle.images.sampling import paint
+        from jungle.images.classifier import shipped_classifier
+        from jungle.images.evaluate import RequestedKinds, evaluate
+        from jungle.images.sampling import sample_pictures
 
         classes = self.data.classes
         wishes = [
-            Wish(self.seed + i, self.model.mix({classes[label]: 1.0}))
+            SampleRequest(self.seed + i, self.model.mix({classes[label]: 1.0}))
             for i, label in enumerate(self.labels)
         ]
         start = time.perf_counter()
         model = self.model if weak else dataclasses.replace(self.model, weak=None)
-        pictures = np.stack([pixels for _, pixels in paint(model, wishes, recipe)])
+        pictures = np.stack([pixels for _, pixels in sample_pictures(model, wishes, recipe)])
         seconds = (time.perf_counter() - start) / len(pictures)
         contact_sheet(pictures[:SHOWN]).save(sheet)
-        asked = Asked(self.labels, self.data.labels, classes)
-        found = evaluate(pictures, self.data.images, shipped_judge(), asked=asked, seed=self.seed)
+        asked = RequestedKinds(self.labels, self.data.labels, classes)
+        found = evaluate(
+            pictures, self.data.images, shipped_classifier(), asked=asked, seed=self.seed
+        )
         frechet, named = found.frechet, found.named
         return {
             "kid": 1000 * found.kid.value,

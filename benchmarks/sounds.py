@@ -162,7 +162,7 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
     from jungle.config.jungle_toml import JungleFolder
     from jungle.sounds.classifier import AudioClassifier
     from jungle.sounds.engine import CallRequest
-    from jungle.sounds.stable_audio.engine import StableAudioEngine
+    from jungle.sounds.stable_audio.engine import StableAudioEngine, StableAudioSampling
 
     maker, reference = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))
     ear = AudioClassifier.shipped()
@@ -174,8 +174,7 @@ def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
         toy = StableAudioEngine.open(
             str(toy_stable_audio.build(Path(folder) / "toy")),
             "cpu",
-            steps=TOY_STEPS,
-            batch=TOY_TAKES,
+            sampling=StableAudioSampling(steps=TOY_STEPS, batch=TOY_TAKES),
         )
     arms: dict[str, Callable[[], Any]] = {
         "ours": lambda: through_ours(toy),
@@ -232,7 +231,7 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
     """
     import soundfile
 
-    from jungle.data.folders import scan
+    from jungle.data.folders import scan_folder
     from jungle.data.formats import RECORDINGS
     from jungle.sounds.decode import open_recording
 
@@ -242,7 +241,7 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
             f"There is no {program if not foreign else 'ffmpeg'} here: pip install "
             "ffmpeg-normalize, and apt install ffmpeg."
         )
-    paths = [file.path for file in scan(recordings, RECORDINGS).files]
+    paths = [file.path for file in scan_folder(recordings, RECORDINGS).files]
     chosen = np.random.default_rng([seed, 11]).permutation(len(paths))[:count]
     with tempfile.TemporaryDirectory() as temporary:
         folders = {

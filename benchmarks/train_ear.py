@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jungle.config.recipe_table import find_recipe
-from jungle.data.folders import gather
+from jungle.data.folders import gather_folders
 from jungle.data.formats import RECORDINGS
-from jungle.evaluation.classifier import Classifier, save
-from jungle.evaluation.classifier import load as load_classifier
+from jungle.evaluation.classifier import Classifier, save_classifier
+from jungle.evaluation.classifier import load_classifier as load_classifier
 from jungle.sounds.classifier import MELS, SAMPLES, WIDTHS, AudioClassifier, log_mel_levels
 from jungle.sounds.dataset import AudioDataset, load_audio_dataset
 
@@ -226,7 +226,7 @@ def main() -> None:
 
     recipe = find_recipe("call", "recordings")
     clips = load_audio_dataset(
-        gather(given.recordings, RECORDINGS, given.without), recipe, given.cache
+        gather_folders(given.recordings, RECORDINGS, given.without), recipe, given.cache
     )
     learned = load_audio_dataset(given.learned, recipe, given.cache) if given.start else None
     out = held_out_further(clips, learned, given.seed) if learned else held_out(clips, given.seed)
@@ -242,7 +242,9 @@ def main() -> None:
         "mels": MELS,
         "held_out_accuracy": right,
     }
-    save(given.out, net, clips.classes, about | {"clips": len(clips), "held_out": int(out.sum())})
+    save_classifier(
+        given.out, net, clips.classes, about | {"clips": len(clips), "held_out": int(out.sum())}
+    )
     print(json.dumps(right, indent=1))
 
 

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jungle.images.efficientnet import shipped_lite0
-from jungle.images.upscaler_net import Enlarger, save
+from jungle.images.upscaler_net import Upscaler, save_upscalers
 from jungle.storage.atomic import write_atomic
 
 PATCH = 128  # side of the large patches
@@ -259,7 +259,7 @@ class Lessons:
 class Fit:
     """One part of the run in progress: everything that its next update depends on."""
 
-    def __init__(self, net: Enlarger, part: Part, seed: int) -> None:
+    def __init__(self, net: Upscaler, part: Part, seed: int) -> None:
         torch.manual_seed(seed)
         self.part, self.step = part, 0
         self.top = CRITIC_RATE if part.critic else PLAIN_RATE
@@ -329,7 +329,7 @@ class Fit:
 def train(photos: list[Tensor], out: Path, scale: float, seed: int) -> None:
     """The whole run, or the rest of it; ``out`` is written every SAVE updates."""
     torch.manual_seed(seed)
-    nets = {factor: Enlarger(factor) for factor in (4, 2)}
+    nets = {factor: Upscaler(factor) for factor in (4, 2)}
     beside, parts, start = out.with_suffix(".state"), schedule(scale), time.monotonic()
     kept: dict[str, Any] = (
         torch.load(beside, weights_only=True) if beside.is_file() else {"part": 0}
@@ -361,7 +361,7 @@ def train(photos: list[Tensor], out: Path, scale: float, seed: int) -> None:
                     "seed": seed,
                     "photos": len(photos),
                 }
-                save(
+                save_upscalers(
                     out,
                     best,
                     recipe

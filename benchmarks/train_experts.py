@@ -26,11 +26,11 @@ from torch import Tensor
 
 from jungle.config.paths import cache_folder
 from jungle.config.recipes import NetRecipe, Recipe
-from jungle.data.folders import gather
+from jungle.data.folders import gather_folders
 from jungle.data.formats import RECORDINGS
 from jungle.diffusion import checkpoint, device, model
 from jungle.diffusion.denoiser import Trainable
-from jungle.diffusion.train import State, begin, train
+from jungle.diffusion.train import State, begin_training, train
 from jungle.sounds import dataset
 from jungle.sounds.batches import AudioBatchSource
 from jungle.species.animals import voice_among
@@ -212,9 +212,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    compute = device.choose("")
+    compute = device.choose_device("")
 
-    start = checkpoint.read(given.start)
+    start = checkpoint.read_checkpoint(given.start)
     if not isinstance(start, checkpoint.Checkpoint):
         raise SystemExit(f"{given.start} is not a model of jungle.")
     both, part = Both.of(start), PARTS[given.part]
@@ -244,7 +244,7 @@ def main() -> None:
         recipe = dataclasses.replace(recipe, drop_mix=0.0, weight_decay=0.0)
 
     data = dataset.load_audio_dataset(
-        gather(given.recordings, RECORDINGS, given.without), recipe, cache_folder()
+        gather_folders(given.recordings, RECORDINGS, given.without), recipe, cache_folder()
     )
     if missing := sorted(set(start.classes) - set(data.classes)):
         raise SystemExit(
@@ -261,13 +261,13 @@ def main() -> None:
     def test(denoiser: Trainable) -> list[float]:
         return errors(denoiser, x, mix, part.heard)
 
-    net = model.build(recipe, len(data.classes), compute)
+    net = model.build_model(recipe, len(data.classes), compute)
     if given.part in both.nets:
         net.net.load_state_dict(dict(both.nets[given.part]))
     if given.only_new:
         only_new(net, feed, start.classes)
     print(f"{len(data)} recordings of {len(data.classes)} kinds. Before:", test(net), flush=True)
-    state = begin(net, recipe, 10**6)
+    state = begin_training(net, recipe, 10**6)
     given.out.mkdir(parents=True, exist_ok=True)
     kept, key = (
         given.out / "experts.state",
@@ -293,7 +293,7 @@ def main() -> None:
             made = dataclasses.replace(both, nets={**both.nets, given.part: state.ema}).joined(
                 given.below
             )
-            checkpoint.save(
+            checkpoint.save_checkpoint(
                 given.out / checkpoint.MODEL_NAME, dataclasses.replace(made, data=data.fingerprint)
             )
             checkpoint.save_state(kept, state.pack(net.net), key)

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from jungle.config import recipes
 from jungle.config.paths import cache_folder
 from jungle.config.recipes import NetRecipe, Recipe
-from jungle.data.folders import kind_of
+from jungle.data.folders import medium_of_folder
 from jungle.data.sources import resolve
 from jungle.diffusion import device, model
 from jungle.diffusion.denoiser import draw_sigma, expand
-from jungle.diffusion.training_run import Run
+from jungle.diffusion.training_run import TrainingRun
 from jungle.images import dataset as photo_files
 from jungle.images.training import PhotoRun
 from jungle.sounds import dataset
@@ -87,7 +87,7 @@ def carry(net: nn.Module, old: Mapping[str, Tensor], recipe: NetRecipe) -> list[
     return new
 
 
-def teach(run: Run[Any], old: model.Model, new: list[str], steps: int) -> None:
+def teach(run: TrainingRun[Any], old: model.Model, new: list[str], steps: int) -> None:
     """Let the parameters ``new`` alone learn to answer as the old model, in ``steps`` updates."""
     parameters = [value for name, value in run.model.net.named_parameters() if name in new]
     for name, value in run.model.net.named_parameters():
@@ -131,8 +131,8 @@ def main() -> None:
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    compute = device.choose("")
-    old = model.load(given.start, compute)
+    compute = device.choose_device("")
+    old = model.load_model(given.start, compute)
     options = {"small_share": "0", "lr": "0.002", "steps": str(given.steps)} | dict(
         one.split("=", 1) for one in given.options
     )
@@ -141,14 +141,14 @@ def main() -> None:
     )
     folder = resolve(given.data, cache_folder())
     data: Any
-    run: Run[Any]
-    if kind_of(folder).word == "recording":
+    run: TrainingRun[Any]
+    if medium_of_folder(folder).word == "recording":
         data = dataset.load_audio_dataset(folder, recipe, cache_folder())
         run = CallRun(
             given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache_folder()
         )
     else:
-        data = photo_files.load(folder, recipe, cache_folder())
+        data = photo_files.load_photos(folder, recipe, cache_folder())
         run = PhotoRun(
             given.out, data, recipe, compute, 0, time.monotonic, time.monotonic(), cache_folder()
         )

@@ -69,8 +69,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
 
-    started, compute = time.monotonic(), device.choose("cpu")
-    begun = model.load(given.start, compute)
+    started, compute = time.monotonic(), device.choose_device("cpu")
+    begun = model.load_model(given.start, compute)
     kept = (
         "net",
         "fine",
@@ -87,7 +87,7 @@ def main() -> None:
     )
 
     _, files = open_sources(TrainingSources(tuple(given.photos), given.exclude))
-    data = dataset.load(files, recipe, cache_folder(), lambda *_: None)
+    data = dataset.load_photos(files, recipe, cache_folder(), lambda *_: None)
     TwoNetworks.other = open_second(given.second, compute.dtype)
     run = TwoNetworks(
         given.out,

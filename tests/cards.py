@@ -17,17 +17,17 @@ from PIL import Image
 from jungle.encoding import audio_files
 from jungle.language import export
 from jungle.language.dialects import make_dialect
-from jungle.language.grammar.word_table import Word
+from jungle.language.grammar.word_table import InflectedWord
 from jungle.language.language import Language
 from jungle.language.names import binomial, own_name
 from jungle.language.phonology.vocal_tract import VOICES
 from jungle.language.script import SIZE, glyph, svg
 from jungle.mastering.clean import Audio
 from jungle.mastering.dither import dither
-from jungle.postcards.captions import describe
+from jungle.postcards.captions import complete_species
 from jungle.records import Call, Colour, Glyphs, Phrase, Picture, Postcard, Species
 from jungle.sounds.plots import spectrogram_image as spectrogram
-from jungle.species.invent import invent
+from jungle.species.invent import invent_species
 
 CLASSES = (
     "butterfly",
@@ -83,7 +83,7 @@ def make_cards(
     """
     cards: list[Postcard] = []
     for number, species in enumerate(
-        describe(one, "ochre") for one in invent(CLASSES, count, seed)
+        complete_species(one, "ochre") for one in invent_species(CLASSES, count, seed)
     ):
         place = folder / "postcards" / species.slug
         place.mkdir(parents=True)
@@ -153,7 +153,7 @@ def _talk(kind: int) -> Talk:
     )
 
 
-def _glyphs(name: str, words: list[Word]) -> Glyphs:
+def _glyphs(name: str, words: list[InflectedWord]) -> Glyphs:
     """A name as paths, each moved to its place."""
     squares = [
         glyph(syllable, stressed=stressed)

@@ -202,12 +202,12 @@ def tree(folder: Path) -> dict[str, bytes]:
 def give_voice() -> None:
     """A tiny untrained model of calls where ``jungle make`` looks for one: ours takes its time."""
     recipe = find_recipe("tiny", "recordings")
-    net = model.build(recipe, 2, devices.choose("cpu:float32")).net
+    net = model.build_model(recipe, 2, devices.choose_device("cpu:float32")).net
     weights = {
         name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
     }
     untrained = checkpoint.Checkpoint(recipe, ("cat", "cow"), 1, "", weights, {})
-    checkpoint.save(Path("sounds") / MODEL, untrained)
+    checkpoint.save_checkpoint(Path("sounds") / MODEL, untrained)
 
 
 def listing(*folders: Path) -> dict[str, tuple[int, int]]:

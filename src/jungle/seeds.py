@@ -13,7 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dice:
+class NamedRandom:
     """Throws that the parts of a name decide: ``Dice("roots", 7)`` always falls the same way."""
 
     def __init__(self, *name: object) -> None:

@@ -11,7 +11,7 @@ from conftest import REPOSITORY
 from PIL import Image
 
 from jungle.errors import BadInput
-from jungle.images.classifier import Look
+from jungle.images.classifier import ImageNetScores
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,13 @@ class Planted:
 
     name = "planted"
 
-    def look(self, images: np.ndarray) -> Look:
+    def look(self, images: np.ndarray) -> ImageNetScores:
         probabilities = np.full((len(images), 1000), 1e-4, dtype=np.float32)
         probabilities[np.arange(len(images)), images[:, 0, 0, 0]] = 0.9
         features = (
             np.random.default_rng(len(images)).normal(0, 1, (len(images), 8)).astype(np.float32)
         )
-        return Look(features, probabilities)
+        return ImageNetScores(features, probabilities)
 
 
 def flat(labels: np.ndarray) -> np.ndarray:

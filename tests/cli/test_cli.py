@@ -189,7 +189,7 @@ def test_keep_the_best(jungle: Jungle, trained: Path) -> None:
 def test_eight_bits_hold_a_model(jungle: Jungle, trained: Path) -> None:
     assert jungle(f"images --model {trained / MODEL} --export int8 --out small --quiet").code == 0
     whole, small = (
-        checkpoint.read(path)
+        checkpoint.read_checkpoint(path)
         for path in (trained / MODEL, Path("small/animal_diffusion_model.safetensors"))
     )
     assert isinstance(whole, checkpoint.Checkpoint)
@@ -203,10 +203,12 @@ def test_eight_bits_hold_a_model(jungle: Jungle, trained: Path) -> None:
 
 def test_two_models_in_one_file(jungle: Jungle, trained: Path) -> None:
     """What --weak packs with --export paints as --weak does, and says which networks it has."""
-    original = checkpoint.read(trained / MODEL)
+    original = checkpoint.read_checkpoint(trained / MODEL)
     assert isinstance(original, checkpoint.Checkpoint)
     early = {name: 0.5 * value for name, value in original.best.items()}
-    checkpoint.save(Path("early.pth"), dataclasses.replace(original, weights=early, ema={}))
+    checkpoint.save_checkpoint(
+        Path("early.pth"), dataclasses.replace(original, weights=early, ema={})
+    )
     options = "-n 2 --device cpu:float32 --quiet -o steps=6 -o guidance=2 -o weak_mix=0.5"
     assert (
         jungle(
@@ -314,7 +316,7 @@ def test_evaluate(jungle: Jungle, trained: Path) -> None:
             picture.load()
     assert {"animal", "sure", "named", "colour", "kinds"} <= done.json.keys()
 
-    report = kinds.read(Path("own.kinds.json"))
+    report = kinds.read_report(Path("own.kinds.json"))
     assert report.model == jungle(f"inspect {trained / MODEL} --json --quiet").json["hash"]
     assert set(report.kinds) == {"bar", "check", "disc"}
     assert all(kind.pictures >= 10 and kind.photos == 8 for kind in report.kinds.values())
@@ -328,13 +330,14 @@ def test_a_report_on_kinds_decides_what_is_invented_from(
     model = jungle(f"inspect {run / MODEL} --json --quiet").json["hash"]
     shares = {"bar": 1.0, "check": 0.0, "disc": 0.9}
     measured = {
-        name: kinds.Kind({1: 1.0}, 8, 1.0, 1.0, 10, share, 1.0) for name, share in shares.items()
+        name: kinds.KindQuality({1: 1.0}, 8, 1.0, 1.0, 10, share, 1.0)
+        for name, share in shares.items()
     }
     monkeypatch.setattr(kinds, "FEWEST", 2)
 
     def parents(hash_in_report: str) -> set[str]:
         kinds.path_beside(run / MODEL).write_text(
-            kinds.KindReport(hash_in_report, "lite0", measured).to_json()
+            kinds.ClassQualityReport(hash_in_report, "lite0", measured).to_json()
         )
         painted = jungle(
             f"images --model {run / MODEL} -n 12 --out out --json --quiet -o steps=2"
@@ -603,7 +606,10 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
     options = "--device cpu:float32 --quiet -o steps=1"
     begin = f"train photos --start {trained / MODEL} {options}"
     assert jungle(f"{begin} --recipe tiny --out more -o lr=1e-9").code == 0
-    before, after = checkpoint.read(trained / MODEL), checkpoint.read(Path("more") / MODEL)
+    before, after = (
+        checkpoint.read_checkpoint(trained / MODEL),
+        checkpoint.read_checkpoint(Path("more") / MODEL),
+    )
     assert isinstance(before, checkpoint.Checkpoint)
     assert isinstance(after, checkpoint.Checkpoint)
     assert (before.classes, after.classes) == (("bar", "check", "disc"), ("check", "disc", "zebra"))
@@ -612,7 +618,7 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
             value = torch.stack([value[:, 1], value[:, 2], value.mean(dim=1)], dim=1)
         assert torch.allclose(after.weights[name], value, atol=1e-6), name
     assert jungle(f"{begin} --out other").code == 0
-    quick = checkpoint.read(Path("other") / MODEL)
+    quick = checkpoint.read_checkpoint(Path("other") / MODEL)
     assert isinstance(quick, checkpoint.Checkpoint)
     # the network is the model's, not the recipe's
     assert (quick.recipe.name, quick.recipe.net) == (

@@ -222,7 +222,7 @@ def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
     lion = Species(
         slug="lion", name="", seed=1, mix={"lion": 0.7, "cow": 0.3}, habitat="on warm rocks"
     )
-    studio = chain.Studio(None, SampleRecipe(), None, (), {}, None)  # type: ignore[arg-type]
+    studio = chain.Engines(None, SampleRecipe(), None, (), {}, None)  # type: ignore[arg-type]
     for shade, light in ((20, "at night"), (180, "by day")):
         Image.new("RGB", (8, 8), (shade, shade, shade)).save(tmp_path / "picture.png")
         picture = Picture(
@@ -236,13 +236,13 @@ def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
             steps=1,
             guidance=1.0,
         )
-        asked = chain.requests(studio, tmp_path, [lion], [picture], jungle_toml.Config())[0]
+        asked = chain.call_requests(studio, tmp_path, [lion], [picture], jungle_toml.Config())[0]
         assert f"on warm rocks {light}" in asked.prompt
         assert "lion" in asked.prompt
     wished = jungle_toml.Config(
         prompts=(jungle_toml.Prompt(text="a heron croaks", seconds=5.0),), negative="music"
     )
-    asked = chain.requests(studio, tmp_path, [lion], [picture], wished)[0]
+    asked = chain.call_requests(studio, tmp_path, [lion], [picture], wished)[0]
     assert (asked.prompt, asked.seconds, asked.negative) == ("a heron croaks", 5.0, "music")
 
 
@@ -250,13 +250,13 @@ def test_portraits_are_guided_strongly_unless_the_model_paints_without_guidance(
     trained: Path, tmp_path: Path
 ) -> None:
     """A model that was never trained without its classes has nothing to be guided away from."""
-    original = checkpoint.read(trained / MODEL)
+    original = checkpoint.read_checkpoint(trained / MODEL)
     assert isinstance(original, checkpoint.Checkpoint)
     for guidance, painted in ((3.0, 5.0), (1.0, 1.0)):
         recipe = dataclasses.replace(
             original.recipe, sample=dataclasses.replace(original.recipe.sample, guidance=guidance)
         )
-        checkpoint.save(tmp_path / MODEL, dataclasses.replace(original, recipe=recipe))
+        checkpoint.save_checkpoint(tmp_path / MODEL, dataclasses.replace(original, recipe=recipe))
         jungle = jungle_toml.JungleFolder(tmp_path, jungle_toml.Config())
         studio = open_engines(CommonOptions(), jungle, str(tmp_path / MODEL), "")
         assert studio.painting.guidance == painted
@@ -286,9 +286,9 @@ def test_new_explains_every_entry_and_changes_nothing(jungle: Jungle) -> None:
 
 
 def test_the_imprint_knows_the_shipped_models() -> None:
-    cpu = devices.choose("cpu:float32")
+    cpu = devices.choose_device("cpu:float32")
     for name in ("photo64", "call"):
-        assert credits.SHIPPED[model.load(shipped(f"{name}.safetensors"), cpu).hash] == name
+        assert credits.SHIPPED[model.load_model(shipped(f"{name}.safetensors"), cpu).hash] == name
 
 
 @pytest.mark.slow

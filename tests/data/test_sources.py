@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jungle.data.folders import scan
+from jungle.data.folders import scan_folder
 from jungle.data.sources import resolve
 from jungle.errors import BadInput, MissingExtra
 
@@ -42,7 +42,7 @@ def zipped(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLAT
 
 
 def found(folder: Path) -> list[tuple[str, str]]:
-    return [tuple(photo) for photo in scan(folder).files]
+    return [tuple(photo) for photo in scan_folder(folder).files]
 
 
 ANIMALS = {"raw-img/cane/1.png": png(1), "raw-img/gatto/1.png": png(2), "translate.py": b"x = 1"}

@@ -21,7 +21,7 @@ from jungle.config.recipes import AdversarialRecipe, Recipe
 from jungle.diffusion import adversarial, checkpoint, guards, model
 from jungle.diffusion.adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
 from jungle.diffusion.denoiser import Trainable
-from jungle.diffusion.device import Compute, choose
+from jungle.diffusion.device import Compute, choose_device
 from jungle.diffusion.feature_drift import FeatureQueues, drift
 from jungle.diffusion.guards import Guard, Sight, Statistics, Watch
 from jungle.errors import BadInput, JungleError
@@ -78,10 +78,12 @@ def setup(photographs: adversarial.Photos = draw, networks: int = 1) -> Adversar
 def begun(
     recipe: AdversarialRecipe = QUICK, total: int = 12, dropout: float = 0.0, networks: int = 1
 ) -> tuple[Trainable, AdversarialState]:
-    denoiser = model.build(
+    denoiser = model.build_model(
         dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, dropout=dropout)), 2, CPU
     )
-    return denoiser, adversarial.begin(denoiser, setup(networks=networks), recipe, total)
+    return denoiser, adversarial.begin_adversarial(
+        denoiser, setup(networks=networks), recipe, total
+    )
 
 
 # ------------------------------------------------------------------------------------------------
@@ -381,13 +383,13 @@ def toy_run(
         } | changes
         recipe = dataclasses.replace(TINY, **told)  # type: ignore[arg-type]
         folder = drawn_photos.parent
-        data = dataset.load(drawn_photos, recipe, folder / "cache")
+        data = dataset.load_photos(drawn_photos, recipe, folder / "cache")
         clock = time.monotonic
         return training.PhotoRun(
             folder / name,
             data,
             recipe,
-            choose("cpu:float32"),
+            choose_device("cpu:float32"),
             0,
             clock,
             clock(),
@@ -401,7 +403,7 @@ def toy_run(
 def finish(run: training.PhotoRun) -> checkpoint.Checkpoint:
     list(run.steps())
     run.end()
-    found = checkpoint.read(run.out / MODEL)
+    found = checkpoint.read_checkpoint(run.out / MODEL)
     assert isinstance(found, checkpoint.Checkpoint)
     return found
 
@@ -464,7 +466,7 @@ def test_what_a_run_of_both_parts_leaves(toy_run: Callable[..., training.PhotoRu
     assert "part" not in lines[0]
     assert (run.out / "previews" / "update_0000016.png").is_file()
 
-    found = model.load(run.out / MODEL, CPU)
+    found = model.load_model(run.out / MODEL, CPU)
     assert found.recipe.sample == CONSISTENCY
     assert found.recipe.adversarial == QUICK
     assert Recipe.from_json(found.recipe.to_json()) == found.recipe
@@ -477,18 +479,18 @@ def test_a_model_with_a_weaker_network_learns_a_new_class(
     new class as the mean.
     """
     recipe = dataclasses.replace(TINY, steps=1)
-    denoiser = model.build(recipe, 2, CPU)
+    denoiser = model.build_model(recipe, 2, CPU)
     weights = {
         name: value + 0.05 * torch.ones_like(value)
         for name, value in denoiser.net.state_dict().items()
     }
     for name in ("strong", "weak"):
-        checkpoint.save(
+        checkpoint.save_checkpoint(
             tmp_path / f"{name}.pth",
             checkpoint.Checkpoint(recipe, ("bar", "disc"), 1, "", weights, {}),
         )
-    both = model.weakened(
-        model.load(tmp_path / "strong.pth", CPU), model.load(tmp_path / "weak.pth", CPU)
+    both = model.with_guide(
+        model.load_model(tmp_path / "strong.pth", CPU), model.load_model(tmp_path / "weak.pth", CPU)
     )
     still = dataclasses.replace(QUICK, lr=1e-12)
     run = toy_run("new", both, adversarial_share=1.0, steps=2, adversarial=still)
@@ -591,7 +593,10 @@ def test_a_run_begun_before_goes_on(jungle: Jungle) -> None:
     done = jungle(told)
     assert done.code == 0, done.err
     assert "going on at update 7." in done.err
-    found, expected = checkpoint.read(Path("run") / MODEL), checkpoint.read(Path("straight.pth"))
+    found, expected = (
+        checkpoint.read_checkpoint(Path("run") / MODEL),
+        checkpoint.read_checkpoint(Path("straight.pth")),
+    )
     assert isinstance(found, checkpoint.Checkpoint)
     assert isinstance(expected, checkpoint.Checkpoint)
     assert found.step == 12

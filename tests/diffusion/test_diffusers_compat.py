@@ -16,7 +16,7 @@ from jungle.diffusion import export
 from jungle.diffusion.diffusers_compat import ddpm, fast_blocks, state_dict
 from jungle.diffusion.model import Model
 from jungle.errors import BadCheckpoint, BadInput
-from jungle.images.sampling import Wish, paint
+from jungle.images.sampling import Wish, sample_pictures
 
 diffusers = pytest.importorskip("diffusers")
 
@@ -25,7 +25,7 @@ WIDTHS, GROUPS, SIZE = (8, 16, 16, 16), 8, 16
 
 def small(seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    return ddpm.build(SIZE, WIDTHS, GROUPS).eval()
+    return ddpm.build_unet2d(SIZE, WIDTHS, GROUPS).eval()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ NO_MIX = torch.zeros(3, 0)
 def test_the_original_network_at_its_real_widths() -> None:
     """The figures of the recipe, written out here a second time on purpose."""
     with torch.device("meta"):
-        net = ddpm.build(64)
+        net = ddpm.build_unet2d(64)
         expected = diffusers.UNet2DModel(
             sample_size=64,
             in_channels=3,
@@ -71,7 +71,7 @@ def test_the_original_network_at_its_real_widths() -> None:
     assert [(name, value.shape) for name, value in net.state_dict().items()] == want, (
         "faster blocks must keep names and order"
     )
-    assert any(isinstance(part, fast_blocks.Attention) for part in net.modules())
+    assert any(isinstance(part, fast_blocks.FastAttention) for part in net.modules())
     assert sum(value.numel() for value in net.parameters()) == 63_151_235
 
 
@@ -182,10 +182,10 @@ def test_an_item_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
     recipe = override(find_recipe("faithful"), {"image_size": str(SIZE)})
     ours = Model(ddpm.DdpmDenoiser(small(), dtype), recipe, (), 0, "", "", torch.device("cpu"))
     wishes = [Wish(seed, torch.zeros(0)) for seed in range(9)]
-    whole = [pixels for _, pixels in paint(ours, wishes, SampleRecipe(steps=3))]
+    whole = [pixels for _, pixels in sample_pictures(ours, wishes, SampleRecipe(steps=3))]
     for size in (1, 2, 3):
         for (_, pixels), expected in zip(
-            paint(ours, wishes, SampleRecipe(steps=3, batch=size)), whole, strict=True
+            sample_pictures(ours, wishes, SampleRecipe(steps=3, batch=size)), whole, strict=True
         ):
             assert (pixels == expected).all(), size
 

@@ -14,13 +14,13 @@ from jungle.config.recipe_table import RECIPES, find_recipe
 from jungle.config.recipes import NetRecipe, Recipe, SampleRecipe, override
 from jungle.diffusion import model
 from jungle.diffusion.denoiser import EdmDenoiser, EpsilonDenoiser
-from jungle.diffusion.device import Compute, choose
+from jungle.diffusion.device import Compute, choose_device
 from jungle.diffusion.sampler import evaluations, noise_levels, sample
 from jungle.diffusion.time_budget import CALIBRATION, SMALL_COST, TimeBudget, two_digits
 from jungle.diffusion.train import (
     BANDS,
     Progress,
-    begin,
+    begin_training,
     ema_exponent,
     learning_rate,
     train,
@@ -109,7 +109,7 @@ def test_consistency_sampling_answers_adds_noise_and_answers_again() -> None:
 @pytest.mark.parametrize("solver", ["dpm2m", "heun", "ancestral", "consistency"])
 def test_an_item_does_not_depend_on_its_batch(solver: str) -> None:
     recipe = SampleRecipe(solver=solver, steps=5)  # type: ignore[arg-type]
-    denoiser = model.build(TINY, 3, CPU)
+    denoiser = model.build_model(TINY, 3, CPU)
     mix = torch.eye(3)
     together = last(sample(denoiser, [4, 5, 6], mix, (3, 16, 16), recipe))
     for index, seed in enumerate((4, 5, 6)):
@@ -258,8 +258,8 @@ def run(
 
     data: bytes | None = None
     for stop in (*stops, total):
-        denoiser = model.build(recipe, 3, CPU)
-        state = begin(denoiser, recipe, total)
+        denoiser = model.build_model(recipe, 3, CPU)
+        state = begin_training(denoiser, recipe, total)
         if data is not None:
             state.unpack(denoiser.net, torch.load(io.BytesIO(data), weights_only=True))
         for progress in train(denoiser, batches, recipe, state):
@@ -285,8 +285,10 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
 )
 def test_training_learns_what_the_classes_look_like(objective: str, falls_to: float) -> None:
     recipe = dataclasses.replace(TINY, objective=objective, small_share=0.0, lr=4e-3)
-    denoiser = model.build(recipe, 3, CPU)
-    losses = [p.loss for p in train(denoiser, batches, recipe, begin(denoiser, recipe, 200))]
+    denoiser = model.build_model(recipe, 3, CPU)
+    losses = [
+        p.loss for p in train(denoiser, batches, recipe, begin_training(denoiser, recipe, 200))
+    ]
     assert np.mean(losses[-20:]) < falls_to * np.mean(losses[:10])
     denoiser.net.eval()
     if objective == "epsilon":
@@ -302,7 +304,7 @@ def test_training_learns_what_the_classes_look_like(objective: str, falls_to: fl
 
 def test_nan_goes_back_lowers_the_rate_and_says_so() -> None:
     recipe = dataclasses.replace(TINY, steps=30)
-    denoiser = model.build(recipe, 3, CPU)
+    denoiser = model.build_model(recipe, 3, CPU)
     poisoned = {"left": 1}
 
     def poison(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -312,7 +314,7 @@ def test_nan_goes_back_lowers_the_rate_and_says_so() -> None:
             x[0] = float("nan")
         return x, mix
 
-    state = begin(denoiser, recipe, 30)
+    state = begin_training(denoiser, recipe, 30)
     notes = [p.note for p in train(denoiser, poison, recipe, state) if p.note]
     assert len(notes) == 1
     assert "learning rate halved" in notes[0]
@@ -322,19 +324,19 @@ def test_nan_goes_back_lowers_the_rate_and_says_so() -> None:
 
 
 def test_hopeless_training_ends_with_a_sentence() -> None:
-    denoiser = model.build(TINY, 3, CPU)
+    denoiser = model.build_model(TINY, 3, CPU)
 
     def broken(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x, mix = batches(step, generator)
         return x * float("nan"), mix
 
     with pytest.raises(JungleError, match="-o lr="):
-        list(train(denoiser, broken, TINY, begin(denoiser, TINY, 5)))
+        list(train(denoiser, broken, TINY, begin_training(denoiser, TINY, 5)))
 
 
 def test_memory_guard_halves_the_micro_batch_and_keeps_the_batch() -> None:
     recipe = dataclasses.replace(TINY, steps=3)
-    denoiser = model.build(recipe, 3, CPU)
+    denoiser = model.build_model(recipe, 3, CPU)
     honest = denoiser.loss
 
     def greedy(
@@ -345,7 +347,7 @@ def test_memory_guard_halves_the_micro_batch_and_keeps_the_batch() -> None:
         return honest(x, mix, generator, shrunk)
 
     denoiser.loss = greedy  # type: ignore[method-assign]
-    state = begin(denoiser, recipe, 3)
+    state = begin_training(denoiser, recipe, 3)
     seen: list[Progress] = list(train(denoiser, batches, recipe, state))
     assert state.micro_batch == 2
     assert seen[0].images == 8
@@ -437,11 +439,11 @@ def test_recipes_travel_as_json_and_refuse_nonsense() -> None:
 
 
 def test_device_choice_is_explained() -> None:
-    assert choose("cpu:float32").dtype == torch.float32
-    assert str(choose("cpu")).startswith("cpu in ")
+    assert choose_device("cpu:float32").dtype == torch.float32
+    assert str(choose_device("cpu")).startswith("cpu in ")
     for wrong in ("tpu", "cpu:int8", "cuda" if not torch.cuda.is_available() else "mps"):
         with pytest.raises(BadInput):
-            choose(wrong)
+            choose_device(wrong)
 
 
 def test_network_gradients_and_shapes(tmp_path: Path) -> None:
@@ -462,23 +464,23 @@ def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
     and both are saved.
     """
     from jungle.diffusion import checkpoint
-    from jungle.diffusion.expert_denoisers import Experts
+    from jungle.diffusion.expert_denoisers import NoiseLevelExperts
 
     recipe = dataclasses.replace(TINY, fine=dataclasses.replace(TINY.net, patch=2), fine_below=0.5)
     assert Recipe.from_json(recipe.to_json()) == recipe
     for wrong in ({"fine": None}, {"fine_below": 0.0}, {"fine_below": -1.0}):
         with pytest.raises(BadInput, match="fine_below"):
             dataclasses.replace(recipe, **wrong)
-    denoiser = model.build(recipe, 3, CPU)
+    denoiser = model.build_model(recipe, 3, CPU)
     net = denoiser.net
-    assert isinstance(net, Experts)
+    assert isinstance(net, NoiseLevelExperts)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     list(
         train(
             denoiser,
             lambda s, g: (torch.randn((8, 3, 16, 16), generator=g), torch.eye(3)[[0, 1, 2, 0] * 2]),
             recipe,
-            begin(denoiser, recipe, 10),
+            begin_training(denoiser, recipe, 10),
         )
     )
     changed = {
@@ -495,11 +497,11 @@ def test_each_noise_level_has_its_expert(tmp_path: Path) -> None:
             assert torch.allclose(together[one], expert(x[one], noise[one], mix[one]), atol=1e-5)
             assert torch.allclose(together[one], net(x[one], noise[one], mix[one]), atol=1e-5)
     assert not torch.allclose(net.fine(x, noise, mix), net.coarse(x, noise, mix), atol=1e-3)
-    checkpoint.save(
+    checkpoint.save_checkpoint(
         tmp_path / "m.pth",
         checkpoint.Checkpoint(recipe, ("a", "b", "c"), 10, "", dict(net.state_dict()), {}),
     )
-    loaded = model.load(tmp_path / "m.pth", CPU)
+    loaded = model.load_model(tmp_path / "m.pth", CPU)
     assert torch.equal(loaded.denoiser.net(x, noise, mix), together)
 
 
@@ -509,28 +511,28 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
     """
     from jungle.diffusion import checkpoint
     from jungle.images.generate import export
-    from jungle.images.sampling import Wish, paint
+    from jungle.images.sampling import Wish, sample_pictures
 
     def trained(name: str, recipe: Recipe, classes: tuple[str, ...]) -> model.Model:
         torch.manual_seed(len(name))
         weights = {
             key: value + 0.1 * torch.randn_like(value)
-            for key, value in model.build(recipe, len(classes), CPU).net.state_dict().items()
+            for key, value in model.build_model(recipe, len(classes), CPU).net.state_dict().items()
         }
-        checkpoint.save(
+        checkpoint.save_checkpoint(
             tmp_path / name,
             checkpoint.Checkpoint(
                 recipe, classes, 5, "", {k: v.bfloat16().float() for k, v in weights.items()}, {}
             ),
         )
-        return model.load(tmp_path / name, CPU)
+        return model.load_model(tmp_path / name, CPU)
 
     def painted(one: model.Model) -> np.ndarray:
         sampling = SampleRecipe(steps=3, guidance=2.0, weak_mix=0.0)
         return np.stack(
             [
                 pixels
-                for _, pixels in paint(
+                for _, pixels in sample_pictures(
                     one, [Wish(0, torch.eye(2)[0]), Wish(1, torch.eye(2)[1])], sampling
                 )
             ]
@@ -538,31 +540,32 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
 
     strong = trained("strong.pth", TINY, ("a", "b"))
     small = dataclasses.replace(TINY, net=dataclasses.replace(TINY.net, widths=(8, 8)))
-    both = model.weakened(strong, trained("weak.pth", small, ("a", "b")))
+    both = model.with_guide(strong, trained("weak.pth", small, ("a", "b")))
     assert len({strong.hash, both.hash}) == 2
     assert np.abs(painted(both).astype(int) - painted(strong)).max() > 3
-    again = model.load(export(both, "safetensors", tmp_path), CPU)
+    again = model.load_model(export(both, "safetensors", tmp_path), CPU)
     assert again.recipe.weak == small.net
     assert np.array_equal(painted(again), painted(both))
     assert again.hash == both.hash
     assert (
         np.abs(
-            painted(model.load(export(again, "int8", tmp_path), CPU)).astype(int) - painted(both)
+            painted(model.load_model(export(again, "int8", tmp_path), CPU)).astype(int)
+            - painted(both)
         ).mean()
         < 3
     )
 
     with pytest.raises(BadInput, match="other animals"):
-        model.weakened(strong, trained("other.pth", TINY, ("a", "c")))
+        model.with_guide(strong, trained("other.pth", TINY, ("a", "c")))
     with pytest.raises(BadInput, match="same kind"):
         export(
-            model.weakened(
+            model.with_guide(
                 strong, trained("edm.pth", dataclasses.replace(TINY, objective="edm"), ("a", "b"))
             ),
             "int8",
             tmp_path,
         )
-    begun = model.build(strong.recipe, 2, CPU)
+    begun = model.build_model(strong.recipe, 2, CPU)
     # training goes on with the strong one alone
     model.inherit(begun, strong.recipe, ("a", "b"), both)
     assert all(
@@ -576,11 +579,11 @@ def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path)
     with in the same way.
     """
     from jungle.diffusion import checkpoint
-    from jungle.images.sampling import Wish, paint
+    from jungle.images.sampling import Wish, sample_pictures
 
     recipe = dataclasses.replace(TINY, image_size=32, small_share=0.5)
-    denoiser = model.build(recipe, 3, CPU)
-    state = begin(denoiser, recipe, 30)
+    denoiser = model.build_model(recipe, 3, CPU)
+    state = begin_training(denoiser, recipe, 30)
     seen = list(
         train(
             denoiser,
@@ -591,14 +594,14 @@ def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path)
     )
     assert len(seen) == 30
     weights = dict(denoiser.net.state_dict())
-    checkpoint.save(
+    checkpoint.save_checkpoint(
         tmp_path / "m.pth",
         checkpoint.Checkpoint(recipe, ("a", "b", "c"), 12, "", weights, {}, shrunk=2),
     )
-    loaded = model.load(tmp_path / "m.pth", CPU)
+    loaded = model.load_model(tmp_path / "m.pth", CPU)
     assert loaded.size == (16, 16)
     assert "half size" in loaded.note
-    ((_, picture),) = paint(loaded, [Wish(0, torch.zeros(3))], SampleRecipe(steps=3))
+    ((_, picture),) = sample_pictures(loaded, [Wish(0, torch.zeros(3))], SampleRecipe(steps=3))
     assert picture.shape == (16, 16, 3)
     x, sigma = torch.randn(2, 3, 16, 16), torch.tensor([0.5, 1.0])
     assert not torch.equal(

@@ -40,7 +40,7 @@ def test_a_trajectory_equals_the_schedulers() -> None:
     defaults against ours.
     """
     torch.manual_seed(0)
-    net = ddpm.build(16, widths=(8, 8, 16, 16), groups=8).eval()
+    net = ddpm.build_unet2d(16, widths=(8, 8, 16, 16), groups=8).eval()
     scheduler = diffusers.DDPMScheduler(num_train_timesteps=200)
     generator = torch.Generator().manual_seed(3)
     x = torch.randn((1, 3, 16, 16), generator=generator)

@@ -12,7 +12,7 @@ from conftest import DATA
 from PIL import Image, features
 
 from jungle.encoding import colours, image_ladder
-from jungle.encoding.image_ladder import ladder, opened, steps, version
+from jungle.encoding.image_ladder import decode_rgb, encode_ladder, ladder_widths, version
 from jungle.encoding.quality_search import smallest
 from jungle.encoding.ssimulacra2 import TERMS, Fidelity
 from jungle.errors import BadInput
@@ -53,7 +53,10 @@ def test_the_measure_agrees_with_ssimulacra2() -> None:
         for quality in qualities:
             data = saved(original, form, quality=quality)
             pairs.append(
-                (meter(opened(data)), true(io.BytesIO(saved(original, "PNG")), io.BytesIO(data)))
+                (
+                    meter(decode_rgb(data)),
+                    true(io.BytesIO(saved(original, "PNG")), io.BytesIO(data)),
+                )
             )
     ours, theirs = np.array(pairs).T
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
@@ -67,7 +70,7 @@ def test_the_measure_falls_with_every_harm_to_a_photo() -> None:
     meter = Fidelity(original)
     assert meter(original) > 99.99
     scores = [
-        meter(opened(saved(original, "JPEG", quality=quality)))
+        meter(decode_rgb(saved(original, "JPEG", quality=quality)))
         for quality in (95, 80, 60, 40, 20, 5)
     ]
     assert scores == sorted(scores, reverse=True)
@@ -117,7 +120,7 @@ def test_the_search_says_what_is_best_where_nothing_is_good_enough_and_trusts_no
 
 def test_a_ladder_keeps_the_smallest_files_that_meet_their_targets() -> None:
     master = scene(330, 220)
-    made = ladder(master, (80, 200, 640))
+    made = encode_ladder(master, (80, 200, 640))
     assert [(one.form, one.width, one.height) for one in made.renditions] == [
         *(("avif", *size) for size in ((80, 53), (200, 133), (330, 220))),
         *(("webp", *size) for size in ((80, 53), (200, 133), (330, 220))),
@@ -145,20 +148,20 @@ def test_a_ladder_keeps_the_smallest_files_that_meet_their_targets() -> None:
     assert not [
         data
         for data in smaller
-        if len(data) < 0.98 * len(jpeg.data) and meter(opened(data)) >= 70 + image_ladder.MARGIN
+        if len(data) < 0.98 * len(jpeg.data) and meter(decode_rgb(data)) >= 70 + image_ladder.MARGIN
     ]
 
 
 def test_the_same_pixels_give_the_same_bytes_as_an_array_and_as_a_file() -> None:
     master = scene(96, 64)
-    assert ladder(master, (48, 96)) == ladder(saved(master, "PNG"), (48, 96))
+    assert encode_ladder(master, (48, 96)) == encode_ladder(saved(master, "PNG"), (48, 96))
     assert str(features.version("webp")) in version()
 
 
 def test_pixel_art_stays_exact_where_that_is_smaller() -> None:
     few = np.array([(250, 240, 220), (30, 30, 40), (180, 60, 20)], np.uint8)
     art = few[np.random.default_rng(2).integers(0, 3, (16, 16))].repeat(12, 0).repeat(12, 1)
-    made = ladder(art, (96, 192), crisp=True)
+    made = encode_ladder(art, (96, 192), crisp=True)
     assert not made.of("avif")  # larger than lossless WebP
     for one in (*made.of("webp"), made.fallback):
         with Image.open(io.BytesIO(one.data)) as decoded:
@@ -170,14 +173,14 @@ def test_pixel_art_stays_exact_where_that_is_smaller() -> None:
 
 
 def test_nothing_is_enlarged() -> None:
-    assert steps(512) == [160, 320, 512]
-    assert steps(1024) == [160, 320, 512, 1024]
-    assert steps(600) == [160, 320, 512]
-    assert steps(900) == [160, 320, 512, 900]
-    assert steps(64) == [64]
-    assert steps(2048) == [160, 320, 512, 1024]
+    assert ladder_widths(512) == [160, 320, 512]
+    assert ladder_widths(1024) == [160, 320, 512, 1024]
+    assert ladder_widths(600) == [160, 320, 512]
+    assert ladder_widths(900) == [160, 320, 512, 900]
+    assert ladder_widths(64) == [64]
+    assert ladder_widths(2048) == [160, 320, 512, 1024]
     with pytest.raises(BadInput, match="widths"):
-        steps(64, ())
+        ladder_widths(64, ())
 
 
 def test_masters_that_are_none_are_refused() -> None:
@@ -188,9 +191,9 @@ def test_masters_that_are_none_are_refused() -> None:
         np.zeros((3, 3, 3), np.float32),
     ):
         with pytest.raises(BadInput, match="picture"):
-            ladder(wrong)
+            encode_ladder(wrong)
     clear = np.zeros((2, 2, 4), np.uint8)
-    assert (opened(saved(clear, "PNG")) == 255).all()
+    assert (decode_rgb(saved(clear, "PNG")) == 255).all()
 
 
 def test_the_placeholder_is_a_tiny_picture_of_the_whole() -> None:
@@ -216,13 +219,13 @@ def test_oklab_is_that_of_css() -> None:
         (255, 255, 255): (1, 0, 0),
     }
     for rgb, lab in wanted.items():
-        assert colours.oklab(np.array(rgb, np.uint8)) == pytest.approx(lab, abs=2e-4)
-        assert tuple(colours.srgb(np.array(lab))) == rgb
+        assert colours.srgb_to_oklab(np.array(rgb, np.uint8)) == pytest.approx(lab, abs=2e-4)
+        assert tuple(colours.oklab_to_srgb(np.array(lab))) == rgb
 
 
 def test_colours_have_names_that_a_person_would_give() -> None:
     assert [
-        colours.name_of(one)
+        colours.colour_name(one)
         for one in ("#000000", "#ffffff", "#c08428", "#60769a", "#d02028", "#2c5cc0")
     ] == [
         "black",
@@ -232,13 +235,13 @@ def test_colours_have_names_that_a_person_would_give() -> None:
         "red",
         "blue",
     ]
-    assert all(colours.name_of(value) == name for name, value in colours.NAMES.items())
+    assert all(colours.colour_name(value) == name for name, value in colours.NAMES.items())
 
 
 def test_the_animal_comes_ahead_of_its_background() -> None:
     pixels = np.full((100, 120, 3), (80, 145, 70), np.uint8)  # a meadow
     pixels[35:70, 40:85] = (190, 130, 40)
-    first, second = colours.dominant(pixels)
+    first, second = colours.dominant_colours(pixels)
     assert (first.name, second.name) == ("ochre", "fern green")
     assert first.share == pytest.approx(35 * 45 / 12_000, abs=0.02)
     assert first.share + second.share == pytest.approx(1, abs=0.02)

@@ -19,18 +19,18 @@ from jungle.encoding import audio_files, xmp
 from jungle.encoding.provenance import (
     MOST,
     TRAINED,
-    Facts,
-    cleaned,
-    packet,
-    read,
-    select,
-    stamp,
+    Provenance,
+    clean_fact,
+    provenance_packet,
+    read_provenance,
+    select_facts,
     tags,
+    write_provenance,
 )
 from jungle.errors import BadInput
 from jungle.mastering.dither import dither
 
-FACTS = Facts(
+FACTS = Provenance(
     title='The "Löwe" <b>&amp;</b> ]]> \'s 🦁',
     credit="Postcards from Ann's jungle",
     description="A lion & a bird 👩‍👩‍👧 in one",
@@ -75,13 +75,13 @@ def pixels(data: bytes) -> Any:
         return np.asarray(image.convert("RGB"))
 
 
-def sound(form: str, facts: Facts) -> bytes:
+def sound(form: str, facts: Provenance) -> bytes:
     told, pcm = tags(facts), dither(SOUND)
     written = {
-        "wav": lambda: audio_files.wav(pcm, 48_000, None, told, packet(facts)),
+        "wav": lambda: audio_files.wav(pcm, 48_000, None, told, provenance_packet(facts)),
         "flac": lambda: audio_files.flac(pcm, 48_000, None, told),
         "opus": lambda: audio_files.opus(SOUND, 48_000, None, told),
-        "m4a": lambda: audio_files.aac(SOUND, 48_000, told, xmp=packet(facts)),
+        "m4a": lambda: audio_files.aac(SOUND, 48_000, told, xmp=provenance_packet(facts)),
     }
     return written[form]()
 
@@ -97,10 +97,12 @@ def ffprobe(path: Path) -> dict[str, str]:
 def test_exiftool_reads_all_facts_the_credit_or_nothing(tmp_path: Path) -> None:
     for form in PICTURES:
         for level in ("full", "credit", "none"):
-            (tmp_path / f"{level}.{form}").write_bytes(stamp(picture(form), select(FACTS, level)))
+            (tmp_path / f"{level}.{form}").write_bytes(
+                write_provenance(picture(form), select_facts(FACTS, level))
+            )
     for form in ("wav", "m4a"):
         for level in ("full", "credit", "none"):
-            (tmp_path / f"{level}.{form}").write_bytes(sound(form, select(FACTS, level)))
+            (tmp_path / f"{level}.{form}").write_bytes(sound(form, select_facts(FACTS, level)))
     done = subprocess.run(
         ["exiftool", "-j", "-G1", str(tmp_path)], capture_output=True, text=True, check=False
     )
@@ -159,11 +161,11 @@ def test_ffprobe_reads_all_facts_the_credit_or_nothing(form: str, tmp_path: Path
         )
     else:
         assert json.loads(told["comment"]) == tags(FACTS)
-    path.write_bytes(sound(form, select(FACTS, "credit")))
+    path.write_bytes(sound(form, select_facts(FACTS, "credit")))
     assert {key: value for key, value in ffprobe(path).items() if key not in technical} == {
         "artist": FACTS.credit
     }
-    path.write_bytes(sound(form, select(FACTS, "none")))
+    path.write_bytes(sound(form, select_facts(FACTS, "none")))
     assert not set(ffprobe(path)) - technical
     assert not re.search(rb"Lavf|Lavc|jungle|ICMT|LIST", path.read_bytes())
 
@@ -171,14 +173,14 @@ def test_ffprobe_reads_all_facts_the_credit_or_nothing(form: str, tmp_path: Path
 @pytest.mark.parametrize("form", PICTURES)
 def test_a_stamp_touches_no_pixel_and_can_be_taken_off(form: str) -> None:
     plain = picture(form, quality=60) if form != "PNG" else picture(form)
-    once = stamp(plain, FACTS)
-    assert read(once) == FACTS
+    once = write_provenance(plain, FACTS)
+    assert read_provenance(once) == FACTS
     assert np.array_equal(pixels(once), pixels(plain))
     # again: the same bytes, not a second packet
-    assert stamp(once, FACTS) == once == stamp(plain, FACTS)
-    bare = stamp(once, Facts())
-    assert bare == stamp(plain, Facts())
-    assert read(bare) == Facts()
+    assert write_provenance(once, FACTS) == once == write_provenance(plain, FACTS)
+    bare = write_provenance(once, Provenance())
+    assert bare == write_provenance(plain, Provenance())
+    assert read_provenance(bare) == Provenance()
     assert b"xmp" not in bare.lower()
     assert np.array_equal(pixels(bare), pixels(plain))
 
@@ -186,7 +188,9 @@ def test_a_stamp_touches_no_pixel_and_can_be_taken_off(form: str) -> None:
 @pytest.mark.parametrize("form", SOUNDS)
 def test_sounds_are_read_back(form: str) -> None:
     for level in ("full", "credit", "none"):
-        assert read(sound(form, select(FACTS, level))) == select(FACTS, level)
+        assert read_provenance(sound(form, select_facts(FACTS, level))) == select_facts(
+            FACTS, level
+        )
     assert sound(form, FACTS) == sound(form, FACTS)
 
 
@@ -196,14 +200,14 @@ def test_foreign_metadata_goes_and_the_profile_stays() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", "a secret place")
-    info.add_itxt("XML:com.adobe.xmp", xmp.packet({"title": "old"}).decode(), zip=True)
+    info.add_itxt("XML:com.adobe.xmp", xmp.xmp_packet({"title": "old"}).decode(), zip=True)
     for form in PICTURES:
         more: dict[str, Any] = (
-            {"pnginfo": info} if form == "PNG" else {"xmp": xmp.packet({"title": "old"})}
+            {"pnginfo": info} if form == "PNG" else {"xmp": xmp.xmp_packet({"title": "old"})}
         )
         told = picture(form, exif=exif, icc_profile=profile, **more)
-        assert read(told).title == "old", form
-        new = stamp(told, Facts(credit="new"))
+        assert read_provenance(told).title == "old", form
+        new = write_provenance(told, Provenance(credit="new"))
         assert not re.search(b"secret|old<", new), form
         with Image.open(io.BytesIO(new)) as image:
             assert image.info["icc_profile"] == profile
@@ -216,9 +220,9 @@ def test_transparency_survives(form: str) -> None:
     clear = np.dstack([PIXELS, np.tile(np.arange(45, dtype=np.uint8) * 5, (30, 1))])
     buffer = io.BytesIO()
     Image.fromarray(clear).save(buffer, form, lossless=True)
-    for facts in (FACTS, Facts()):
+    for facts in (FACTS, Provenance()):
         with (
-            Image.open(io.BytesIO(stamp(buffer.getvalue(), facts))) as new,
+            Image.open(io.BytesIO(write_provenance(buffer.getvalue(), facts))) as new,
             Image.open(buffer) as old,
         ):
             assert np.array_equal(np.asarray(new), np.asarray(old))
@@ -227,27 +231,29 @@ def test_transparency_survives(form: str) -> None:
 
 def test_hostile_words_are_cleaned_once_and_the_same_everywhere() -> None:
     prompt = "\x00\x1b[31mred\r\n\u202eevil\ud800 ￾🦁‍🔥 ]]> <![CDATA[ " + "&🐸" * 5000
-    facts = Facts(title="\t a\x85b\u2028c ", credit="&" * 9000, description="\x07", prompt=prompt)
+    facts = Provenance(
+        title="\t a\x85b\u2028c ", credit="&" * 9000, description="\x07", prompt=prompt
+    )
     assert (facts.title, facts.description) == ("a b c", "")
     assert facts.prompt.startswith("[31mred evil 🦁‍🔥 ]]> <![CDATA[ &🐸")
     assert facts.prompt.endswith("…")
     assert facts.credit == "&" * ((MOST - 3) // 5) + "…"
     for data in [
-        *(stamp(picture(form), facts) for form in PICTURES),
+        *(write_provenance(picture(form), facts) for form in PICTURES),
         *(sound(form, facts) for form in SOUNDS),
     ]:
-        assert read(data) == facts
-    most = Facts(**dict.fromkeys(Facts.__dataclass_fields__, "&" * 20_000))
-    assert len(packet(most)) < xmp.LARGEST
-    assert read(stamp(picture("JPEG"), most)) == most
+        assert read_provenance(data) == facts
+    most = Provenance(**dict.fromkeys(Provenance.__dataclass_fields__, "&" * 20_000))
+    assert len(provenance_packet(most)) < xmp.LARGEST
+    assert read_provenance(write_provenance(picture("JPEG"), most)) == most
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(alphabet=st.characters(codec=None, categories=None), max_size=40))
 def test_any_text_survives_in_xml(text: str) -> None:
-    facts = Facts(title=text, prompt=text + text)
-    assert read(stamp(picture("WEBP"), facts)) == facts
-    assert cleaned(facts.title) == facts.title
+    facts = Provenance(title=text, prompt=text + text)
+    assert read_provenance(write_provenance(picture("WEBP"), facts)) == facts
+    assert clean_fact(facts.title) == facts.title
 
 
 def test_packets_of_others_are_read_and_bombs_are_not() -> None:
@@ -264,27 +270,27 @@ def test_packets_of_others_are_read_and_bombs_are_not() -> None:
 
 @pytest.mark.parametrize("form", PICTURES)
 def test_damaged_pictures_are_refused_and_never_crash(form: str) -> None:
-    whole = stamp(picture(form), FACTS)
+    whole = write_provenance(picture(form), FACTS)
     rng = np.random.default_rng(3)
     for _ in range(40):
         broken = bytearray(whole[: int(rng.integers(16, len(whole)))])
         for place in rng.integers(12, len(broken), 3):
             broken[place] = rng.integers(256)
-        for action in (read, lambda data: stamp(data, FACTS)):
+        for action in (read_provenance, lambda data: write_provenance(data, FACTS)):
             with contextlib.suppress(BadInput):  # whatever else is raised is a fault
                 action(bytes(broken))
     with pytest.raises(BadInput, match="damaged"):
-        stamp(whole[: len(whole) // 2], FACTS)
+        write_provenance(whole[: len(whole) // 2], FACTS)
 
 
 def test_what_is_no_picture_and_no_level_is_refused() -> None:
     with pytest.raises(BadInput, match="none of them"):
-        stamp(b"GIF89a" + bytes(30), FACTS)
+        write_provenance(b"GIF89a" + bytes(30), FACTS)
     for other in (
         b"hello",
         b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n",
     ):
         with pytest.raises(BadInput, match="neither a picture nor a sound"):
-            read(other)
+            read_provenance(other)
     with pytest.raises(BadInput, match="full, credit or none"):
-        select(FACTS, "some")  # type: ignore[arg-type]
+        select_facts(FACTS, "some")  # type: ignore[arg-type]

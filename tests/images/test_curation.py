@@ -12,15 +12,15 @@ from PIL import Image, ImageDraw
 
 from jungle.config.recipe_table import find_recipe
 from jungle.config.recipes import Recipe, override
-from jungle.data.folders import File, Found
+from jungle.data.folders import FolderContents, SourceFile
 from jungle.images import curation, dataset, dataset_report
 from jungle.images.curation import (
     DRAWN,
     EMPTY,
-    Look,
-    examine,
-    judge,
-    look_at,
+    PhotoAnalysis,
+    analyse_photo,
+    analyse_photos,
+    curate,
     place_window,
     read_small,
 )
@@ -30,8 +30,8 @@ from jungle.images.efficientnet import shipped_lite0
 RECIPE = dataclasses.replace(find_recipe("quick"), image_size=32)
 
 
-def seen(animals: float, depictions: float = 0.0) -> Look:
-    return Look(animals, depictions, 1.0, (1.0,), (1.0,))
+def seen(animals: float, depictions: float = 0.0) -> PhotoAnalysis:
+    return PhotoAnalysis(animals, depictions, 1.0, (1.0,), (1.0,))
 
 
 GOOD, TOY, NOTHING = seen(0.9), seen(0.3, 0.4), seen(0.01)
@@ -49,7 +49,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         reading(path)  # refuses what cannot be read
         return None, path
 
-    def look(net: object, x: object, path: Path) -> Look:
+    def look(net: object, x: object, path: Path) -> PhotoAnalysis:
         paths.append(path)
         return {"toy": TOY, "wall": NOTHING}.get(path.stem.rstrip("0123456789"), GOOD)
 
@@ -85,30 +85,30 @@ def test_a_photo_needs_an_animal_or_a_good_excuse() -> None:
 
 def test_a_class_that_the_network_does_not_know_is_kept_whole() -> None:
     classes = ["cat"] * 9 + ["robot"] * 3
-    verdict = judge(classes, [GOOD] * 8 + [TOY] + [TOY, TOY, GOOD])
+    verdict = curate(classes, [GOOD] * 8 + [TOY] + [TOY, TOY, GOOD])
     assert [bool(reason) for reason in verdict.reasons] == [False] * 8 + [True] + [False] * 3
     assert len(verdict.notes) == 1
     assert "2 of 3 photos of robot" in verdict.notes[0]
 
 
 def test_a_third_of_a_class_may_be_left_out_and_no_more() -> None:
-    assert judge(["cat"] * 30 + ["dog"] * 3, [GOOD] * 30 + [TOY, GOOD, GOOD]).reasons[30] == DRAWN
-    assert judge(["cat"] * 30 + ["dog"] * 2, [GOOD] * 30 + [TOY, GOOD]).reasons[30] == ""
+    assert curate(["cat"] * 30 + ["dog"] * 3, [GOOD] * 30 + [TOY, GOOD, GOOD]).reasons[30] == DRAWN
+    assert curate(["cat"] * 30 + ["dog"] * 2, [GOOD] * 30 + [TOY, GOOD]).reasons[30] == ""
 
 
 def test_a_set_that_the_network_does_not_know_is_kept_whole() -> None:
-    verdict = judge(["a", "b", "c"] * 2, [TOY, TOY, GOOD] * 2)
+    verdict = curate(["a", "b", "c"] * 2, [TOY, TOY, GOOD] * 2)
     assert verdict.reasons == ("",) * 6
     assert "4 of 6 photos:" in verdict.notes[0]
 
 
 def test_photos_that_cannot_be_read_do_not_count() -> None:
-    assert judge(["cat"] * 4, [None, None, None, TOY]).reasons == ("",) * 4
-    assert judge([], []).reasons == ()
+    assert curate(["cat"] * 4, [None, None, None, TOY]).reasons == ("",) * 4
+    assert curate([], []).reasons == ()
 
 
 def test_training_leaves_out_what_is_no_animal(tmp_path: Path, looked: list[Path]) -> None:
-    data = dataset.load(zoo(tmp_path), RECIPE, tmp_path / "cache")
+    data = dataset.load_photos(zoo(tmp_path), RECIPE, tmp_path / "cache")
     assert [Path(path).stem for path in data.paths] == [f"cat{n}" for n in range(8)] + [
         "dog1",
         "toy1",
@@ -122,26 +122,28 @@ def test_training_leaves_out_what_is_no_animal(tmp_path: Path, looked: list[Path
     assert "2 of 3 photos of dog" in data.notes[0]
     assert len(looked) == 13
 
-    again = dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
+    again = dataset.load_photos(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     assert (again.notes, again.skipped, again.fingerprint) == (
         data.notes,
         data.skipped,
         data.fingerprint,
     )
-    dataset.load(tmp_path / "zoo", dataclasses.replace(RECIPE, image_size=48), tmp_path / "cache")
+    dataset.load_photos(
+        tmp_path / "zoo", dataclasses.replace(RECIPE, image_size=48), tmp_path / "cache"
+    )
     assert len(looked) == 13  # every size shares one pass
 
 
 def test_what_was_seen_follows_the_content_of_a_photo(tmp_path: Path, looked: list[Path]) -> None:
     folder, cache = zoo(tmp_path), tmp_path / "cache"
-    dataset.load(folder, RECIPE, cache)
+    dataset.load_photos(folder, RECIPE, cache)
     (folder / "cat" / "cat3.png").write_bytes((folder / "dog" / "dog1.png").read_bytes())
     fill(folder, "cat/cat9")
-    dataset.load(folder, RECIPE, cache)
+    dataset.load_photos(folder, RECIPE, cache)
     assert [path.name for path in looked[13:]] == ["cat9.png"]
 
     (cache / "looks.sqlite").write_bytes(b"nonsense" * 1000)  # it only saves time
-    changed = dataset.load(folder, dataclasses.replace(RECIPE, image_size=48), cache)
+    changed = dataset.load_photos(folder, dataclasses.replace(RECIPE, image_size=48), cache)
     assert len(changed) == 12
 
 
@@ -149,18 +151,19 @@ def test_curate_no_looks_at_nothing_and_keeps_the_caches_of_before(
     tmp_path: Path, looked: list[Path]
 ) -> None:
     plain = override(RECIPE, {"curate": "no"})
-    data = dataset.load(zoo(tmp_path), plain, tmp_path / "cache")
+    data = dataset.load_photos(zoo(tmp_path), plain, tmp_path / "cache")
     assert len(data) == 13
     assert not looked
     assert (
-        data.fingerprint != dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache").fingerprint
+        data.fingerprint
+        != dataset.load_photos(tmp_path / "zoo", RECIPE, tmp_path / "cache").fingerprint
     )
 
 
 def test_a_damaged_photo_is_skipped_with_its_own_reason(tmp_path: Path, looked: list[Path]) -> None:
     folder = zoo(tmp_path)
     (folder / "cat" / "cat0.png").write_bytes(b"")
-    data = dataset.load(folder, RECIPE, tmp_path / "cache")
+    data = dataset.load_photos(folder, RECIPE, tmp_path / "cache")
     assert ("cat/cat0.png", "empty file (0 bytes)") in data.skipped
 
 
@@ -200,7 +203,7 @@ def test_recipes_from_before_curation_and_the_exact_ones_have_none() -> None:
 
 
 def test_a_window_goes_where_the_animal_is_and_stays_in_the_middle_otherwise() -> None:
-    wide = Look(0.9, 0.0, 2.0, (1.0, 0.2, 0.1, 0.0), (1.0, 1.0))
+    wide = PhotoAnalysis(0.9, 0.0, 2.0, (1.0, 0.2, 0.1, 0.0), (1.0, 1.0))
     assert place_window(wide, (64, 64)) == (0.0, 0.5)
     assert place_window(dataclasses.replace(wide, across=(0.0, 0.1, 0.2, 1.0)), (64, 64)) == (
         1.0,
@@ -212,7 +215,7 @@ def test_a_window_goes_where_the_animal_is_and_stays_in_the_middle_otherwise() -
     assert place_window(dataclasses.replace(wide, across=(1.0, 1.0, 1.0, 1.0)), (64, 64))[
         0
     ] == pytest.approx(0.5, abs=0.01)
-    tall = Look(0.9, 0.0, 0.5, (1.0, 1.0), (0.0, 0.0, 0.2, 1.0))
+    tall = PhotoAnalysis(0.9, 0.0, 0.5, (1.0, 1.0), (0.0, 0.0, 0.2, 1.0))
     assert place_window(tall, (64, 64)) == (0.5, 1.0)
     assert place_window(tall, (64, 96)) == (0.5, 1.0)
     assert place_window(dataclasses.replace(tall, aspect=1.0), (64, 64)) == CENTRE
@@ -236,7 +239,8 @@ def test_an_animal_on_a_plain_ground_is_followed(
     turned.save(tmp_path / "tall.png")
 
     wide, tall = (
-        examine(shipped_lite0(), *read_small(tmp_path / name)) for name in ("wide.png", "tall.png")
+        analyse_photo(shipped_lite0(), *read_small(tmp_path / name))
+        for name in ("wide.png", "tall.png")
     )
     assert low <= place_window(wide, (64, 64))[0] <= high
     assert low <= place_window(tall, (64, 64))[1] <= high
@@ -249,12 +253,12 @@ def test_crop_animal_cuts_the_window(
     for number in range(2):
         (tmp_path / "zoo" / "owl").mkdir(parents=True, exist_ok=True)
         Image.fromarray(ramp + np.uint8(number)).save(tmp_path / "zoo" / "owl" / f"{number}.png")
-    left = Look(0.9, 0.0, 3.0, (1.0, 0.0, 0.0), (1.0,))
+    left = PhotoAnalysis(0.9, 0.0, 3.0, (1.0, 0.0, 0.0), (1.0,))
     monkeypatch.setattr(curation, "examine", lambda net, x, path: left)
-    follow = dataset.load(
+    follow = dataset.load_photos(
         tmp_path / "zoo", override(RECIPE, {"crop": "animal"}), tmp_path / "cache"
     )
-    middle = dataset.load(tmp_path / "zoo", RECIPE, tmp_path / "cache")
+    middle = dataset.load_photos(tmp_path / "zoo", RECIPE, tmp_path / "cache")
     assert follow.images[0].max() < 85  # columns 0 to 39
     assert 75 < middle.images[0].min() < middle.images[0].max() < 165  # columns 40 to 79
     np.testing.assert_array_equal(
@@ -269,26 +273,26 @@ def test_the_network_takes_a_page_of_text_for_one(tmp_path: Path) -> None:
             (10, 8 + 22 * row), "Lorem ipsum dolor sit amet consectetur", fill="black", font_size=17
         )
     page.save(tmp_path / "page.png")
-    (look,) = look_at([tmp_path / "page.png"], [""], tmp_path / "cache")
+    (look,) = analyse_photos([tmp_path / "page.png"], [""], tmp_path / "cache")
     assert look is not None
     assert look.reason == DRAWN
 
 
 def test_the_network_sees_pandas(real_photos: Path, tmp_path: Path) -> None:
     pandas = sorted((real_photos / "panda").iterdir())[:6]
-    looks = look_at(pandas, [""] * 6, tmp_path / "cache")
+    looks = analyse_photos(pandas, [""] * 6, tmp_path / "cache")
     assert sum(look is not None and not look.reason for look in looks) >= 5
 
 
 def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    assert look_at(
+    assert analyse_photos(
         [tmp_path / "bad.jpg", tmp_path / "missing.jpg"], ["", ""], tmp_path / "cache"
     ) == [None, None]
 
 
 def test_found_photos_are_as_good_as_their_folder(tmp_path: Path, looked: list[Path]) -> None:
     folder = zoo(tmp_path)
-    files = [File(f"cat/cat{number}.png", "cat") for number in range(8)]
-    load: Callable[..., dataset.PhotoSet] = dataset.load
-    assert load(Found(folder, files, []), RECIPE, tmp_path / "cache").classes == ("cat",)
+    files = [SourceFile(f"cat/cat{number}.png", "cat") for number in range(8)]
+    load: Callable[..., dataset.ImageDataset] = dataset.load_photos
+    assert load(FolderContents(folder, files, []), RECIPE, tmp_path / "cache").classes == ("cat",)

@@ -159,7 +159,7 @@ def test_planted_copies_are_found_and_new_pictures_are_not() -> None:
     ]
     pictures = np.concatenate([clouds(20, seed=1), np.stack(planted)])
     space = Patches()
-    found = memorisation.closest(pictures, photos, space, space.features(photos))
+    found = memorisation.closest_photos(pictures, photos, space, space.features(photos))
     assert {(match.picture, match.photo) for match in found if match.copy} == {
         (20, 0),
         (21, 1),
@@ -179,7 +179,7 @@ def test_photos_that_are_there_twice_do_not_hide_a_copy() -> None:
         .clip(0, 255)
         .astype(np.uint8)
     )
-    found = memorisation.closest(
+    found = memorisation.closest_photos(
         np.concatenate([noisy, clouds(9, seed=1)]), photos, space, space.features(photos)
     )
     assert [match.picture for match in found if match.copy] == [0]
@@ -188,7 +188,7 @@ def test_photos_that_are_there_twice_do_not_hide_a_copy() -> None:
 def test_sheet_frames_the_copies() -> None:
     photos = clouds(40, seed=0)
     found = (memorisation.Match(0, 7, 0.1, 0.1, 0.2), memorisation.Match(1, 8, 2.0, 2.0, 4.0))
-    image = Image.open(io.BytesIO(memorisation.sheet(photos[:2], photos, found, side=40)))
+    image = Image.open(io.BytesIO(memorisation.pairs_sheet(photos[:2], photos, found, side=40)))
     assert image.getpixel((2, 2)) == (220, 30, 30)
     assert image.getpixel((2 * 40 + 18 + 2, 2)) == (255, 255, 255)
 
@@ -315,9 +315,9 @@ def test_real_animals_reach_the_floor_and_are_named(
     real_animals: tuple[np.ndarray, np.ndarray, list[str]],
 ) -> None:
     photos, kinds, classes = real_animals
-    judge = classifier.shipped_judge()
+    judge = classifier.shipped_classifier()
     # 70 photos say what is usual: few, and enough to tell
-    asked = evaluate.Asked(kinds[:40], kinds[40:], classes)
+    asked = evaluate.RequestedKinds(kinds[:40], kinds[40:], classes)
     real = evaluate.evaluate(photos[:40], photos[40:], judge, asked=asked)
     wrong = evaluate.evaluate(noise(40, 64), photos[40:], judge, asked=asked)
     assert real.kid.value < 0.1 * wrong.kid.value
@@ -342,9 +342,9 @@ def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(
     real_animals: tuple[np.ndarray, np.ndarray, list[str]],
 ) -> None:
     photos, kinds, classes = real_animals
-    judge = classifier.shipped_judge()
-    plain = evaluate.Asked(kinds[:12], kinds[20:], classes)
-    more = evaluate.Asked(kinds[:12], kinds[20:], classes, photos[12:20], kinds[12:20])
+    judge = classifier.shipped_classifier()
+    plain = evaluate.RequestedKinds(kinds[:12], kinds[20:], classes)
+    more = evaluate.RequestedKinds(kinds[:12], kinds[20:], classes, photos[12:20], kinds[12:20])
     without, with_more = (
         evaluate.evaluate(photos[:12], photos[20:], judge, asked=asked) for asked in (plain, more)
     )

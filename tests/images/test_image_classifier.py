@@ -15,7 +15,7 @@ from jungle.errors import BadCheckpoint, BadInput
 from jungle.images import classifier, efficientnet, imagenet_labels
 from jungle.images.feature_spaces import square
 from jungle.images.rank import rank
-from jungle.species.kinds import KindReport, labels_by_kind
+from jungle.species.kinds import ClassQualityReport, labels_by_kind
 from jungle.weights import shipped
 
 RealAnimals = tuple[np.ndarray, np.ndarray, list[str]]
@@ -33,7 +33,7 @@ def test_the_weights_say_what_they_are_and_come_with_card_and_licence() -> None:
         about = json.loads(file.metadata()["about"])
     assert about["licence"] == "Apache-2.0"
     assert (
-        classifier.shipped_judge().name
+        classifier.shipped_classifier().name
         == f"lite0-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]} at 160 pixels"
     )
     card = shipped("lite0.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def test_a_folded_normalisation_is_the_normalisation() -> None:
 
 
 def test_the_judge_is_deterministic_and_blind_to_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge, pictures = classifier.shipped_judge(), noise(5)
+    judge, pictures = classifier.shipped_classifier(), noise(5)
     whole = judge.look(pictures)
     assert whole.features.shape == (5, 1280)
     assert whole.probabilities.shape == (5, 1000)
@@ -73,7 +73,7 @@ def test_the_judge_is_deterministic_and_blind_to_the_batch(monkeypatch: pytest.M
 
 
 def test_the_judge_takes_any_form_and_size() -> None:
-    judge, pictures = classifier.shipped_judge(), noise(2)
+    judge, pictures = classifier.shipped_classifier(), noise(2)
     floats = torch.from_numpy(pictures).permute(0, 3, 1, 2) / 127.5 - 1
     np.testing.assert_allclose(judge.features(floats), judge.features(pictures), atol=1e-4)
     framed = np.pad(pictures, ((0, 0), (0, 0), (20, 20), (0, 0)))
@@ -102,13 +102,13 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     for bad in (b"", b"hello", content[:1000], shipped("ear.safetensors").read_bytes()):
         (tmp_path / "bad.safetensors").write_bytes(bad)
         with pytest.raises(BadCheckpoint, match="install jungle again"):
-            efficientnet.load(tmp_path / "bad.safetensors")
+            efficientnet.load_efficientnet(tmp_path / "bad.safetensors")
     with pytest.raises(BadCheckpoint, match="lite2"):
-        efficientnet.load(shipped("lite0.safetensors"), "lite2")
+        efficientnet.load_efficientnet(shipped("lite0.safetensors"), "lite2")
 
 
 def test_checks_are_no_animals_and_noise_is_surely_none() -> None:
-    judge, (y, x) = classifier.shipped_judge(), np.mgrid[:64, :64]
+    judge, (y, x) = classifier.shipped_classifier(), np.mgrid[:64, :64]
     checks = [
         np.repeat(((x // size + y // size) % 2 * 255)[..., None], 3, 2) for size in range(2, 10)
     ]
@@ -121,7 +121,7 @@ def test_checks_are_no_animals_and_noise_is_surely_none() -> None:
 
 def test_photos_of_animals_are_named(real_animals: RealAnimals) -> None:
     photos, kinds, classes = real_animals
-    judge = classifier.shipped_judge()
+    judge = classifier.shipped_classifier()
     look = judge.look(photos)
     assert look.animal.mean() > 0.88
     assert look.sure.mean() > 0.5
@@ -135,7 +135,7 @@ def test_labels_below_398_are_animals_and_sure_is_above_a_half() -> None:
         ((TENCH, 0.9), (PUFFER, 0.4), (PUFFER + 1, 0.9), (SNOWMOBILE, 0.4))
     ):
         probabilities[row, label] = value
-    look = classifier.Look(np.zeros((4, 1280), np.float32), probabilities)
+    look = classifier.ImageNetScores(np.zeros((4, 1280), np.float32), probabilities)
     assert look.animal.tolist() == [True, True, False, False]
     assert look.sure.tolist() == [True, False, False, False]
 
@@ -160,7 +160,7 @@ def test_usual_labels_are_those_of_a_twentieth_and_more_where_a_kind_has_many() 
 def test_pictures_are_named_as_photos_of_their_kind() -> None:
     probabilities = np.zeros((4, 1000), dtype=np.float32)
     probabilities[np.arange(4), [GIANT_PANDA, GIANT_PANDA, TENCH, SNOWMOBILE]] = 0.8
-    look = classifier.Look(np.zeros((4, 1280), np.float32), probabilities)
+    look = classifier.ImageNetScores(np.zeros((4, 1280), np.float32), probabilities)
     usual = [{GIANT_PANDA: 0.9}, {TENCH: 0.5}]
     found = imagenet_labels.naming(look, np.array([0, 1, 1, -1]), usual)
     assert (found.animal, found.sure) == (0.75, 0.75)
@@ -193,7 +193,7 @@ def test_pictures_are_named_as_photos_of_their_kind() -> None:
 
 def test_rank_prefers_the_animal_asked_for(real_animals: RealAnimals) -> None:
     photos, kinds, names = real_animals
-    judge, usual = classifier.shipped_judge(), labels_by_kind(KindReport())
+    judge, usual = classifier.shipped_classifier(), labels_by_kind(ClassQualityReport())
     classes = ["unicorn", *names]
     for name in ("cat", "panda"):
         right = kinds == names.index(name)

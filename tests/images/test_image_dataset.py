@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from jungle.config.recipe_table import find_recipe
 from jungle.config.recipes import Recipe
-from jungle.data.folders import gather, scan
+from jungle.data.folders import gather_folders, scan_folder
 from jungle.data.formats import PHOTOS
 from jungle.errors import BadInput
 from jungle.images import dataset, dataset_report
@@ -52,7 +52,7 @@ def fill(folder: Path, *paths: str) -> Path:
 
 
 def labelled(folder: Path) -> list[tuple[str, str]]:
-    return [tuple(photo) for photo in scan(folder).files]
+    return [tuple(photo) for photo in scan_folder(folder).files]
 
 
 # Which files, which classes
@@ -107,7 +107,7 @@ def test_loose_photos_are_listed_and_wrong_names_are_found_by_content(tmp_path: 
     fill(tmp_path, "owl/a.png", "fox/b.png", "cover.png")
     (tmp_path / "owl" / "a.png").rename(tmp_path / "owl" / "photo.download")
     (tmp_path / "fox" / "notes.txt").write_text("not a photo")
-    found = scan(tmp_path)
+    found = scan_folder(tmp_path)
     assert [photo.path for photo in found.files] == ["fox/b.png", "owl/photo.download"]
     assert [(s.path, "beside" in s.reason) for s in found.skipped] == [("cover.png", True)]
 
@@ -115,7 +115,7 @@ def test_loose_photos_are_listed_and_wrong_names_are_found_by_content(tmp_path: 
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     fill(tmp_path, "owl/a.png", "fox/b.png")
     (tmp_path / "owl" / "again").symlink_to(tmp_path, target_is_directory=True)
-    assert {photo.path for photo in scan(tmp_path).files} == {"owl/a.png", "fox/b.png"}
+    assert {photo.path for photo in scan_folder(tmp_path).files} == {"owl/a.png", "fox/b.png"}
 
 
 # Opening
@@ -306,7 +306,9 @@ def test_photos_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Path) -
     for path in broken(tmp_path).values():
         path.rename(folder / "cane" / path.name)
     save(picture(size=(20, 20)), folder / "gatto" / "small.png")
-    first = dataset.load(folder, RECIPE, cache, lambda done, total: seen.append((done, total)))
+    first = dataset.load_photos(
+        folder, RECIPE, cache, lambda done, total: seen.append((done, total))
+    )
     assert (first.classes, len(first), first.enlarged) == (("cat", "dog"), 13, 1)
     assert seen[-1] == (19, 19)
     assert len(first.skipped) == 6
@@ -317,7 +319,9 @@ def test_photos_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Path) -
             first.images[index], open_photo(folder / first.paths[index], SIZE)
         )
     assert isinstance(first.images, np.memmap)
-    again = dataset.load(folder, RECIPE, cache, lambda done, total: pytest.fail("decoded twice"))
+    again = dataset.load_photos(
+        folder, RECIPE, cache, lambda done, total: pytest.fail("decoded twice")
+    )
     assert (again.fingerprint, again.paths, again.skipped, again.enlarged) == (
         first.fingerprint,
         first.paths,
@@ -329,16 +333,16 @@ def test_photos_are_decoded_once_and_what_is_skipped_is_listed(tmp_path: Path) -
 
 def test_the_cache_follows_content_not_names_of_places_or_times(tmp_path: Path) -> None:
     folder, cache = zoo(tmp_path), tmp_path / "cache"
-    first = dataset.load(folder, RECIPE, cache)
+    first = dataset.load_photos(folder, RECIPE, cache)
     moved = folder.rename(tmp_path / "elsewhere")
     for path in moved.rglob("*.png"):
         os.utime(path, ns=(1, 1))
-    assert dataset.load(moved, RECIPE, cache).fingerprint == first.fingerprint
+    assert dataset.load_photos(moved, RECIPE, cache).fingerprint == first.fingerprint
     save(noise(99), moved / "cane" / "0.png")
-    changed = dataset.load(moved, RECIPE, cache)
+    changed = dataset.load_photos(moved, RECIPE, cache)
     assert changed.fingerprint != first.fingerprint
     assert (changed.images[0] != first.images[0]).any()
-    prints = {dataset.load(moved, other, cache).fingerprint for other in others()}
+    prints = {dataset.load_photos(moved, other, cache).fingerprint for other in others()}
     assert len(prints | {changed.fingerprint}) == len(others()) + 1
 
 
@@ -350,10 +354,10 @@ def test_unchanged_files_are_not_read_again(
     monkeypatch.setattr(
         hashing, "digest_file", lambda path: read.append(path.name) or original(path)
     )
-    dataset.load(folder, RECIPE, cache)
+    dataset.load_photos(folder, RECIPE, cache)
     assert len(read) == 12
     save(noise(50), folder / "cane" / "4.png")
-    dataset.load(folder, RECIPE, cache)
+    dataset.load_photos(folder, RECIPE, cache)
     assert read[12:] == ["4.png"]
 
 
@@ -371,17 +375,22 @@ def others() -> list[Recipe]:
 
 def test_aspect_decides_the_shape(tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPE, image_size=64, aspect="3:2", limit=2)
-    assert dataset.load(zoo(tmp_path), recipe, tmp_path / "cache").images.shape == (2, 64, 96, 3)
+    assert dataset.load_photos(zoo(tmp_path), recipe, tmp_path / "cache").images.shape == (
+        2,
+        64,
+        96,
+        3,
+    )
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "images.npy", "labels.npy"])
 def test_a_damaged_cache_is_made_again(tmp_path: Path, file: str) -> None:
     folder, cache = zoo(tmp_path), tmp_path / "cache"
-    first = dataset.load(folder, RECIPE, cache)
+    first = dataset.load_photos(folder, RECIPE, cache)
     pixels = np.array(first.images)
     (cache / "photos" / first.fingerprint / file).write_bytes(b"half")
     (cache / "digests.sqlite").write_bytes(b"nonsense" * 1000)
-    np.testing.assert_array_equal(dataset.load(folder, RECIPE, cache).images, pixels)
+    np.testing.assert_array_equal(dataset.load_photos(folder, RECIPE, cache).images, pixels)
 
 
 def test_an_interrupted_decoding_leaves_nothing(tmp_path: Path) -> None:
@@ -390,24 +399,24 @@ def test_an_interrupted_decoding_leaves_nothing(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dataset.load(zoo(tmp_path), RECIPE, tmp_path / "cache", stop)
+        dataset.load_photos(zoo(tmp_path), RECIPE, tmp_path / "cache", stop)
     assert list((tmp_path / "cache" / "photos").iterdir()) == []
 
 
 def test_too_few_photos_is_one_sentence_with_reasons(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="holds no photos"):
-        dataset.load(tmp_path / "empty", RECIPE, tmp_path / "cache")
+        dataset.load_photos(tmp_path / "empty", RECIPE, tmp_path / "cache")
     for path in broken(tmp_path).values():
         assert path.exists()
     save(picture(), tmp_path / "broken" / "good.png")
     with pytest.raises(
         BadInput, match=r"1 usable photo, at least 2 are needed \(6 skipped: .*; \.\.\.\)"
     ):
-        dataset.load(tmp_path / "broken", RECIPE, tmp_path / "cache")
+        dataset.load_photos(tmp_path / "broken", RECIPE, tmp_path / "cache")
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written|Cannot"):
-        dataset.load(zoo(tmp_path), RECIPE, tmp_path / "file")
+        dataset.load_photos(zoo(tmp_path), RECIPE, tmp_path / "file")
 
 
 # The report before training
@@ -478,7 +487,7 @@ def test_bucketed_search_finds_what_comparing_all_pairs_finds(
 
 def test_real_photos(real_photos: Path, tmp_path: Path) -> None:
     recipe = dataclasses.replace(find_recipe("quick"), limit=60, corners="keep")
-    result = dataset.load(real_photos, recipe, tmp_path)
+    result = dataset.load_photos(real_photos, recipe, tmp_path)
     assert len(result) == 60
     assert len(result.classes) >= 30
     assert not result.skipped
@@ -490,13 +499,13 @@ def test_real_photos(real_photos: Path, tmp_path: Path) -> None:
 
 def test_one_folder_is_found_as_before(tmp_path: Path) -> None:
     folder = zoo(tmp_path)
-    assert gather([folder], PHOTOS) == scan(folder)
+    assert gather_folders([folder], PHOTOS) == scan_folder(folder)
 
 
 def test_classes_of_several_folders_are_joined(tmp_path: Path) -> None:
     first = fill(tmp_path / "a" / "photos", "cat/1.png", "dog/1.png")
     second = fill(tmp_path / "b" / "more", "cat/1.png", "cow/1.png")
-    found = gather([first, second], PHOTOS)
+    found = gather_folders([first, second], PHOTOS)
     assert found.root == tmp_path
     assert [(file.path, file.name) for file in found.files] == [
         ("a/photos/cat/1.png", "cat"),
@@ -504,23 +513,25 @@ def test_classes_of_several_folders_are_joined(tmp_path: Path) -> None:
         ("b/more/cat/1.png", "cat"),
         ("b/more/cow/1.png", "cow"),
     ]
-    data = dataset.load(found, RECIPE, tmp_path / "cache")
+    data = dataset.load_photos(found, RECIPE, tmp_path / "cache")
     assert data.classes == ("cat", "cow", "dog")
     assert data.labels.tolist() == [0, 2, 0, 1]
 
 
 def test_a_folder_inside_another_one_counts_once(tmp_path: Path) -> None:
     folder = zoo(tmp_path)
-    assert len(gather([folder, folder], PHOTOS).files) == len(scan(folder).files)
-    assert len(gather([folder, folder / "cane"], PHOTOS).files) == len(scan(folder).files)
+    assert len(gather_folders([folder, folder], PHOTOS).files) == len(scan_folder(folder).files)
+    assert len(gather_folders([folder, folder / "cane"], PHOTOS).files) == len(
+        scan_folder(folder).files
+    )
 
 
 def test_listed_files_are_left_out(tmp_path: Path) -> None:
     folder = zoo(tmp_path)
     listed = tmp_path / "held.txt"
     listed.write_text(f"cane/0.png\n\n{folder.name}/gatto/1.png\nelsewhere/cane/2.png\n")
-    found = gather([folder], PHOTOS, listed)
-    before = {file.path for file in scan(folder).files}
+    found = gather_folders([folder], PHOTOS, listed)
+    before = {file.path for file in scan_folder(folder).files}
     assert before - {file.path for file in found.files} == {"cane/0.png", "gatto/1.png"}
     assert [skip.path for skip in found.skipped] == ["cane/0.png", "gatto/1.png"]
     assert "held.txt" in found.skipped[0].reason
@@ -530,9 +541,9 @@ def test_a_list_that_fits_nothing_is_refused(tmp_path: Path) -> None:
     listed = tmp_path / "held.txt"
     listed.write_text("cane/none.png\n")
     with pytest.raises(BadInput, match=r"No line of .*held.txt names a file"):
-        gather([zoo(tmp_path)], PHOTOS, listed)
+        gather_folders([zoo(tmp_path)], PHOTOS, listed)
     listed.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadInput, match="not text"):
-        gather([tmp_path / "zoo"], PHOTOS, listed)
+        gather_folders([tmp_path / "zoo"], PHOTOS, listed)
     with pytest.raises(BadInput, match=r"cannot be read"):
-        gather([tmp_path / "zoo"], PHOTOS, tmp_path / "missing.txt")
+        gather_folders([tmp_path / "zoo"], PHOTOS, tmp_path / "missing.txt")

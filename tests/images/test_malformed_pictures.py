@@ -46,7 +46,7 @@ class Evil:
 def content(**changes: Any) -> dict[str, Any]:
     """A tiny model as its file holds it, with ``changes``; a value of ... removes the key."""
     recipe = find_recipe("tiny")
-    net = model.build(recipe, len(CLASSES), device.choose("cpu:float32")).net
+    net = model.build_model(recipe, len(CLASSES), device.choose_device("cpu:float32")).net
     made = checkpoint.Checkpoint(recipe, CLASSES, 20, "data", net.state_dict(), {})
     whole = made.about() | {"weights": dict(made.weights), "ema": {}} | changes
     return {key: value for key, value in whole.items() if value is not ...}

@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from jungle.diffusion.device import choose
+from jungle.diffusion.device import choose_device
 from jungle.errors import BadCheckpoint, BadInput
 from jungle.images import upscaler_net
-from jungle.images.upscale import LOOKS, Look, enlarge, shipped_name, steps
+from jungle.images.upscale import LOOKS, UpscaleStyle, shipped_name, steps, upscale
 from jungle.weights import shipped
 
 
@@ -50,10 +50,10 @@ def script() -> ModuleType:
 def test_crisp_repeats_pixels_and_smooth_is_pillows_lanczos() -> None:
     pictures = soft_pictures(12, 17, 2)
     np.testing.assert_array_equal(
-        enlarge(pictures, 3, "crisp").numpy(),
+        upscale(pictures, 3, "crisp").numpy(),
         pictures.repeat_interleave(3, 2).repeat_interleave(3, 3).numpy(),
     )
-    ours = levels(enlarge(pictures, (30, 42), "smooth"))
+    ours = levels(upscale(pictures, (30, 42), "smooth"))
     for picture, large in zip(levels(pictures).round().astype(np.uint8), ours, strict=True):
         theirs = np.asarray(Image.fromarray(picture).resize((42, 30), Image.Resampling.LANCZOS))
         assert np.abs(theirs - large).max() < 2  # theirs is rounded before and after
@@ -70,9 +70,9 @@ def test_crisp_repeats_pixels_and_smooth_is_pillows_lanczos() -> None:
     ],
 )
 def test_any_size_in_any_look(
-    look: Look, shape: tuple[int, int], to: int | tuple[int, int], size: tuple[int, int]
+    look: UpscaleStyle, shape: tuple[int, int], to: int | tuple[int, int], size: tuple[int, int]
 ) -> None:
-    result = enlarge(soft_pictures(*shape, 2), to, look)
+    result = upscale(soft_pictures(*shape, 2), to, look)
     assert result.shape == (2, 3, *size)
     assert result.dtype == torch.float32
     assert -1 <= result.min() <= result.max() <= 1
@@ -92,11 +92,11 @@ def test_the_networks_are_applied_until_the_picture_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_picture_is_the_same_alone_and_in_a_batch(look: Look) -> None:
+def test_a_picture_is_the_same_alone_and_in_a_batch(look: UpscaleStyle) -> None:
     pictures = soft_pictures(16, 16, 7)
-    whole = enlarge(pictures, 8, look)
-    assert torch.equal(enlarge(pictures[3:4], 8, look), whole[3:4])
-    assert torch.equal(enlarge(pictures, 8, look), whole)
+    whole = upscale(pictures, 8, look)
+    assert torch.equal(upscale(pictures[3:4], 8, look), whole[3:4])
+    assert torch.equal(upscale(pictures, 8, look), whole)
 
 
 def test_flat_colours_stay_flat_and_keep_their_colour() -> None:
@@ -104,7 +104,7 @@ def test_flat_colours_stay_flat_and_keep_their_colour() -> None:
     colours = torch.tensor(
         [[-1, -1, -1], [1, 1, 1], [0, 0, 0], [0.6, -0.5, -0.7], [-0.6, 0.3, -0.4], [-0.3, 0.1, 0.8]]
     )
-    result = levels(enlarge(colours[:, :, None, None].expand(-1, 3, 16, 16), 8))
+    result = levels(upscale(colours[:, :, None, None].expand(-1, 3, 16, 16), 8))
     expected = ((colours + 1) * 127.5)[:, None, None].double().numpy()
     assert np.abs(result - expected).max() < 3
     assert result.std(axis=(1, 2)).max() < 0.7
@@ -113,7 +113,7 @@ def test_flat_colours_stay_flat_and_keep_their_colour() -> None:
 def test_an_edge_becomes_sharper_than_lanczos_makes_it_and_does_not_ring() -> None:
     edge = torch.full((1, 3, 24, 24), -0.6)
     edge[:, :, :, 12:] = 0.6
-    ours, lanczos = (enlarge(edge, 4, look)[0, 1, 48] for look in ("painterly", "smooth"))
+    ours, lanczos = (upscale(edge, 4, look)[0, 1, 48] for look in ("painterly", "smooth"))
     assert ours.diff().max() > 2 * lanczos.diff().max()
     assert ours.abs().max() - 0.6 < 0.8 * (lanczos.abs().max() - 0.6)
     # from the second small pixel beside the edge on
@@ -127,7 +127,7 @@ def test_an_edge_becomes_sharper_than_lanczos_makes_it_and_does_not_ring() -> No
 
 def test_what_was_added_averages_out() -> None:
     pictures = soft_pictures(32, 24, 3)
-    back = F.interpolate(enlarge(pictures, 8), (32, 24), mode="area")
+    back = F.interpolate(upscale(pictures, 8), (32, 24), mode="area")
     assert (levels(back) - levels(pictures)).std() < 3
 
 
@@ -148,7 +148,7 @@ def test_better_than_lanczos_on_photos_kept_from_training(
         )
         photo.save(tmp_path / "photo.png")
         for look in LOOKS:
-            Image.fromarray(levels(enlarge(small, 4, look)).round().astype(np.uint8)[0]).save(
+            Image.fromarray(levels(upscale(small, 4, look)).round().astype(np.uint8)[0]).save(
                 tmp_path / f"{look}.png"
             )
         lanczos, ours = (
@@ -164,19 +164,19 @@ def test_a_new_network_is_the_bicubic_filter() -> None:
     x = soft_pictures(10, 13)
     for factor in upscaler_net.SHAPES:
         with torch.no_grad():
-            result = upscaler_net.Enlarger(factor)(x)
+            result = upscaler_net.Upscaler(factor)(x)
         torch.testing.assert_close(result, F.interpolate(x, scale_factor=factor, mode="bicubic"))
 
 
 def test_the_file_keeps_the_networks(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    nets = {factor: upscaler_net.Enlarger(factor) for factor in upscaler_net.SHAPES}
+    nets = {factor: upscaler_net.Upscaler(factor) for factor in upscaler_net.SHAPES}
     for net in nets.values():
         torch.nn.init.normal_(net.head.weight, std=0.02)
-    upscaler_net.save(tmp_path / "a.safetensors", nets, {"seed": 0})
+    upscaler_net.save_upscalers(tmp_path / "a.safetensors", nets, {"seed": 0})
     x = soft_pictures(12, 12)
     with torch.no_grad():
-        for factor, net in upscaler_net.load(tmp_path / "a.safetensors").items():
+        for factor, net in upscaler_net.load_upscalers(tmp_path / "a.safetensors").items():
             own = nets[factor](x) - F.interpolate(x, scale_factor=factor, mode="bicubic")
             assert (net(x) - nets[factor](x)).std() < 0.02 * own.std()
 
@@ -205,7 +205,7 @@ def test_the_shipped_file_is_small_and_has_a_card() -> None:
 )
 def test_what_cannot_be_is_refused_in_one_sentence(pictures: Tensor, to: Any, look: Any) -> None:
     with pytest.raises(BadInput) as caught:
-        enlarge(pictures, to, look)
+        upscale(pictures, to, look)
     is_one_sentence(str(caught.value))
 
 
@@ -217,9 +217,9 @@ def is_one_sentence(text: str) -> None:
 
 def test_a_file_that_is_no_enlarger_is_refused(tmp_path: Path) -> None:
     whole = shipped("enlarge.safetensors").read_bytes()
-    nets = {factor: upscaler_net.Enlarger(factor) for factor in upscaler_net.SHAPES}
+    nets = {factor: upscaler_net.Upscaler(factor) for factor in upscaler_net.SHAPES}
     torch.nn.init.constant_(nets[2].head.weight, float("nan"))
-    upscaler_net.save(tmp_path / "broken.safetensors", nets, {})
+    upscaler_net.save_upscalers(tmp_path / "broken.safetensors", nets, {})
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.safetensors").write_text("no weights at all")
     save_file({"x4.stem.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
@@ -230,7 +230,7 @@ def test_a_file_that_is_no_enlarger_is_refused(tmp_path: Path) -> None:
         tmp_path / "missing",
     ):
         with pytest.raises(BadCheckpoint) as caught:
-            enlarge(torch.zeros(1, 3, 8, 8), 2, compute=choose("cpu"), weights=path)
+            upscale(torch.zeros(1, 3, 8, 8), 2, compute=choose_device("cpu"), weights=path)
         is_one_sentence(str(caught.value))
 
 

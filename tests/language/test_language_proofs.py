@@ -17,19 +17,19 @@ import jungle
 from jungle.errors import BadInput
 from jungle.language.dialects import make_dialect
 from jungle.language.english.inflection import article
-from jungle.language.english.sentences import English
-from jungle.language.grammar_sketch import sketch
+from jungle.language.english.sentences import EnglishGenerator
+from jungle.language.grammar_sketch import write_sketch
 from jungle.language.language import LONGEST, Language
 from jungle.language.names import own_name
 from jungle.language.phonology.vocal_tract import VOICES
-from jungle.language.script import drawn, read
+from jungle.language.script import drawn, read_script
 from jungle.language.semantics.concepts import concepts
 from jungle.language.semantics.intents import intents
 from jungle.language.semantics.meaning import NP, Clause, Meaning
 from jungle.language.semantics.user_additions import additions
 
 SOURCE = Path(jungle.__file__).parents[1]
-ENGLISH = English(concepts())
+ENGLISH = EnglishGenerator(concepts())
 # SHA-256 of the four files of  jungle language --seed 1 -n 16 --voice frog . If you change the
 # language on purpose, change these too:
 # the test prints the new ones, and CHANGELOG.md should say that phrases are no longer the same.
@@ -168,7 +168,7 @@ def test_english_is_idiomatic(meaning: Meaning, sentence: str) -> None:
         re.sub(r"(Old friend|My friend|Friend),", "FRIEND,", said).replace("I can hear", "I hear")
         == sentence
     )
-    assert said == English(concepts()).sentence(meaning)
+    assert said == EnglishGenerator(concepts()).sentence(meaning)
 
 
 def test_articles() -> None:
@@ -289,7 +289,7 @@ def test_a_name_is_written_and_read() -> None:
         for number in range(3):
             name = own_name(spoken, number)
             drawing = drawn(name.words)
-            assert read(drawing["paths"], spoken.phonology) == [
+            assert read_script(drawing["paths"], spoken.phonology) == [
                 list(word.syllables) for word in name.words
             ]
             for path in drawing["paths"]:
@@ -298,15 +298,15 @@ def test_a_name_is_written_and_read() -> None:
                 assert all(0 <= x <= drawing["width"] for x in points[::2])
                 assert all(-1 <= y <= drawing["height"] for y in points[1::2])
         with pytest.raises(BadInput, match="no syllable"):
-            read(drawing["paths"][::-1], spoken.phonology)
+            read_script(drawing["paths"][::-1], spoken.phonology)
 
 
 def test_the_sketch_tells_every_sound_and_the_history() -> None:
     family = Language(2, VOICES["rodent"])
     dialect = make_dialect(family, 1)
-    page = sketch(dialect.language, list(dialect.language.phrases(2)))
+    page = write_sketch(dialect.language, list(dialect.language.phrases(2)))
     assert all(f"/{one}/" in page for one in dialect.language.phonology.consonants)
     assert all(str(change) in page for change in dialect.changes)
-    assert "## History" not in sketch(family, [])
+    assert "## History" not in write_sketch(family, [])
     for rows in itertools.chain(re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE)):
         assert len({line.count("|") - line.count("\\|") for line in rows.splitlines()}) == 1

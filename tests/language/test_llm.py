@@ -629,9 +629,9 @@ def test_sampling_limits_and_effort_by_server() -> None:
     question = prompts.list_question(tongue(), 4)
 
     def body(url: str, model: str) -> dict[str, Any]:
-        return talking.Chat(Endpoint(url, model), Path("none"), time.monotonic, 1, Told())._body(
-            question, question.forms[0]
-        )
+        return talking.LlmClient(
+            Endpoint(url, model), Path("none"), time.monotonic, 1, Told()
+        )._body(question, question.forms[0])
 
     official = body("https://api.openai.com/v1", "gpt-5.4-mini")
     assert (official["temperature"], official["top_p"], official["reasoning_effort"]) == (

@@ -16,18 +16,18 @@ import pytest
 from llm_stub import completion, delta, events, items
 
 from jungle.language.grammar.typology import KINDS
-from jungle.language.language import Language, Phrase
+from jungle.language.language import Language, Utterance
 from jungle.language.llm import original_request
 from jungle.language.llm.coinage import MOST_COINED, coins, grown
 from jungle.language.llm.converse import PROVENANCES, Conversation, converse, write_conversation
 from jungle.language.llm.gbnf import Rules
-from jungle.language.llm.parsing import Item, read_offer
+from jungle.language.llm.parsing import OfferedPhrase, parse_answer
 from jungle.language.llm.plans import planned, schema
 from jungle.language.llm.session import LlmWishes
 from jungle.language.llm.transport import Reply
-from jungle.language.llm.validation import Gate, phrase_of
+from jungle.language.llm.validation import Validator, phrase_of
 from jungle.language.phonology.vocal_tract import VOICES
-from jungle.language.semantics.meaning import faults
+from jungle.language.semantics.meaning import violations
 
 VOICE_OF = {"isolating": "frog", "agglutinating": "rodent", "fusional": "songbird"}
 
@@ -40,36 +40,39 @@ def tongue(kind: str = "isolating") -> Language:
 @pytest.mark.parametrize("kind", KINDS)
 def test_accept_repair_and_reject(kind: str) -> None:
     spoken = tongue(kind)
-    gate = Gate(spoken)
+    gate = Validator(spoken)
     mended = 0
     for index in range(40):
         phrase, other = spoken.phrase(index), spoken.phrase(index + 1000)
         # right phrase, wrong gloss: the phrase counts
-        right = gate.decide(Item(f" {phrase.text.capitalize()}! ", other.gloss))
+        right = gate.decide(OfferedPhrase(f" {phrase.text.capitalize()}! ", other.gloss))
         assert right[:2] in ((phrase.meaning, "model"), (None, ""))
-        assert gate.decide(Item(phrase.text)).reason.startswith("This was said already")
+        assert gate.decide(OfferedPhrase(phrase.text)).reason.startswith("This was said already")
         gate.said.clear()
         # wrong phrase, right gloss
-        assert gate.decide(Item("what ever", phrase.gloss))[:2] == (
+        assert gate.decide(OfferedPhrase("what ever", phrase.gloss))[:2] == (
             phrase.meaning,
             "model, repaired",
         )
         gate.said.clear()
         assert (
-            gate.decide(Item("what ever", phrase.gloss.replace("-", ".").lower())).meaning
+            gate.decide(OfferedPhrase("what ever", phrase.gloss.replace("-", ".").lower())).meaning
             == phrase.meaning
         )
         gate.said.clear()
-        assert gate.decide(Item(phrase.parts)).meaning == phrase.meaning  # with its hyphens
+        assert (
+            gate.decide(OfferedPhrase(phrase.parts)).meaning == phrase.meaning
+        )  # with its hyphens
         gate.said.clear()
         longest = max(phrase.text.split(), key=len)
         misspelled = gate.decide(
-            Item(phrase.text.replace(longest, longest[:2] + "ж" + longest[3:]))
+            OfferedPhrase(phrase.text.replace(longest, longest[:2] + "ж" + longest[3:]))
         )
         assert misspelled.provenance in ("model, repaired", "")
         mended += misspelled.meaning == phrase.meaning
         assert (
-            "is not in the lexicon" in gate.decide(Item("qexu zzyx wwww", "no such gloss")).reason
+            "is not in the lexicon"
+            in gate.decide(OfferedPhrase("qexu zzyx wwww", "no such gloss")).reason
         )
     assert mended > 5
 
@@ -77,14 +80,14 @@ def test_accept_repair_and_reject(kind: str) -> None:
 def test_what_is_said_fits_into_a_breath() -> None:
     spoken = tongue()
     long = " ".join(["wonqym"] * 3)
-    assert Gate(spoken).decide(Item(long)).meaning is None
+    assert Validator(spoken).decide(OfferedPhrase(long)).meaning is None
     meaning = next(one.meaning for one in map(spoken.phrase, range(99)) if one.meaning.second)
     assert meaning.first
     wordy = meaning._replace(to=meaning.first.actor, second=meaning.first, link="and")
     text = spoken.grammar.text(
         wordy._replace(second=wordy.first._replace(adverb="forever") if wordy.first else None)
     )
-    verdict = Gate(spoken).decide(Item(text))
+    verdict = Validator(spoken).decide(OfferedPhrase(text))
     assert verdict.meaning or "too long" in verdict.reason or verdict.reason
 
 
@@ -128,7 +131,7 @@ def test_an_intent_is_found_for_what_a_model_says() -> None:
     ],
 )
 def test_phrases_are_found_in_any_answer(text: str, phrases: list[str], formal: bool) -> None:
-    offer = read_offer(text)
+    offer = parse_answer(text)
     assert [item.phrase for item in offer.items] == phrases
     assert offer.formal == formal
 
@@ -172,7 +175,7 @@ def test_a_coined_word_enters_only_if_it_fits(kind: str) -> None:
             actor=example.first.actor._replace(noun="dew.drop", number="PL", owner="")
         )
     )
-    if not faults(meaning, richer.known):
+    if not violations(meaning, richer.known):
         assert richer.parse(richer.say(meaning).text) == meaning
         assert "dew drop" in richer.say(meaning).english
     assert {"concept": "dew.drop", "tags": ["coined"]}.items() <= next(
@@ -397,7 +400,7 @@ LETTERS = re.compile(
 
 
 @cache
-def spoken_before() -> tuple[list[Phrase], list[Phrase]]:
+def spoken_before() -> tuple[list[Utterance], list[Utterance]]:
     """Phrases of the language, and of another animal's."""
     return list(tongue().phrases(200)), list(tongue("fusional").phrases(200))
 
@@ -490,14 +493,14 @@ def conversed(
 
 def test_of_a_thousand_hostile_answers_nothing_passes_the_gate() -> None:
     spoken = tongue()
-    gate = Gate(spoken)
+    gate = Validator(spoken)
     for number in range(1000):
         text = hostile(number)
-        offer = read_offer(text)
+        offer = parse_answer(text)
         for item in offer.items:
             verdict = gate.decide(item)
             if verdict.meaning:  # letters mended, or words left out: then it is ours
-                assert not faults(verdict.meaning, spoken.known)
+                assert not violations(verdict.meaning, spoken.known)
                 assert not MARKS.search(spoken.grammar.text(verdict.meaning))
         for row in offer.rows:
             meaning = planned(row, spoken.known)
@@ -585,8 +588,8 @@ def test_faithful_phrases_are_letters_in_words() -> None:
 
 
 def test_items_of_the_stub_are_accepted() -> None:
-    gate = Gate(tongue())
+    gate = Validator(tongue())
     assert all(
-        gate.decide(Item(one["phrase"], one["gloss"])).provenance == "model"
+        gate.decide(OfferedPhrase(one["phrase"], one["gloss"])).provenance == "model"
         for one in items(tongue(), 20)
     )

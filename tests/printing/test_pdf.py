@@ -116,7 +116,7 @@ def test_the_syntax_is_right(printed: Callable[[str], Path], kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a4", "letter"])
-def test_four_on_a_sheet_leave_room_for_bleed_and_marks(kind: paper.Kind) -> None:
+def test_four_on_a_sheet_leave_room_for_bleed_and_marks(kind: paper.PaperFormat) -> None:
     page = paper.layout(kind)
     sheet = paper.Box(0, 0, *page.page)
     for number, cell in enumerate(page.cells):
@@ -140,7 +140,7 @@ def test_four_on_a_sheet_leave_room_for_bleed_and_marks(kind: paper.Kind) -> Non
 
 
 @pytest.mark.parametrize("kind", ["a4", "letter", "a6"])
-def test_backs_meet_their_fronts(kind: paper.Kind) -> None:
+def test_backs_meet_their_fronts(kind: paper.PaperFormat) -> None:
     """Turned over the long edge, what was x mm from the left is x mm from the right."""
     page = paper.layout(kind)
     for place, front in enumerate(page.cells):
@@ -285,9 +285,9 @@ def test_hostile_text_stays_on_the_card(
     ["", " ", "\x00", "\u0301", "\u202e", "漢字\U0001f98a", "W" * 999, "a b " * 99, "y\u030c" * 50],
 )
 def test_any_text_can_be_fitted_and_wrapped(text: str) -> None:
-    line = text_layout.clean(text)
+    line = text_layout.clean_for_print(text)
     for style in (text_layout.ROMAN, text_layout.DISPLAY, text_layout.HAND):
-        shown, size = text_layout.fit(line, style, 12, 30, 8)
+        shown, size = text_layout.fit_text(line, style, 12, 30, 8)
         assert text_layout.width(shown, style, size) <= 30.001
         lines = text_layout.wrap(line, style, 12, 30, 3)
         assert len(lines) <= 3
@@ -295,8 +295,11 @@ def test_any_text_can_be_fitted_and_wrapped(text: str) -> None:
 
 
 def test_clean_keeps_words_and_heaps_no_marks() -> None:
-    assert text_layout.clean("  Qu\u00e9\u200b\n\u0301\u0301\u0301 ") == "Qu\u00e9 \u0301\u0301"
-    assert text_layout.clean("x" * 999, 10) == "x" * 9 + "…"
+    assert (
+        text_layout.clean_for_print("  Qu\u00e9\u200b\n\u0301\u0301\u0301 ")
+        == "Qu\u00e9 \u0301\u0301"
+    )
+    assert text_layout.clean_for_print("x" * 999, 10) == "x" * 9 + "…"
 
 
 def test_every_sound_and_spelling_has_letters() -> None:
@@ -372,7 +375,7 @@ def test_the_same_bytes_twice(
 ) -> None:
     make_pdf(jungle[0], jungle[1][1:2], "contact")  # other letters in between
     assert make_pdf(jungle[0], jungle[1][:1], "a6", BASE) == printed("a6").read_bytes()
-    assert raster.srgb() == raster.srgb.__wrapped__()
+    assert raster.srgb_profile() == raster.srgb_profile.__wrapped__()
 
 
 def test_metadata_is_told_as_wanted(jungle: tuple[Path, list[Postcard]]) -> None:

@@ -32,10 +32,10 @@ from jungle.site.build import SiteReport, SiteSettings, build_site
 from jungle.site.check import check_site
 from jungle.site.dictionary import entries
 from jungle.site.images import Fixed
-from jungle.site.incremental import LEDGER, Batch, bring_up_to_date, open_folder
-from jungle.site.sanitize import clean
-from jungle.site.worker_pool import results
-from jungle.storage.build_cache import Shelf
+from jungle.site.incremental import LEDGER, BuildStep, bring_up_to_date, open_folder
+from jungle.site.sanitize import sanitize
+from jungle.site.worker_pool import run_in_processes
+from jungle.storage.build_cache import BuildCache
 
 QUICK = SiteSettings(
     title="My jungle",
@@ -169,7 +169,7 @@ def test_pictures_tell_where_they_come_from_as_much_as_is_wanted(
         pictures = [
             path for path in (out / "m").iterdir() if path.suffix in (".avif", ".webp", ".jpg")
         ] + [*(out / "s").iterdir()]
-        found = [provenance.read(path.read_bytes()) for path in pictures]
+        found = [provenance.read_provenance(path.read_bytes()) for path in pictures]
         assert {one.title for one in found} == {facts}
         assert all(bool(one.credit) == (level != "none") for one in found)
         assert (card.call.prompt in (out / "c" / f"{card.species.slug}.html").read_text()) == (
@@ -221,7 +221,7 @@ def test_bad_masters_are_refused(tmp_path: Path, name: str) -> None:
     Image.new("1", (5000, 10)).save(tmp_path / "bomb.png")
     (tmp_path / "not.png").write_bytes(b"GIF89a")
     with pytest.raises(BadInput, match=name):
-        renditions.opened(tmp_path / name)
+        renditions.open_png(tmp_path / name)
 
 
 def test_share_pictures_hold_the_names(world: tuple[Path, list[Postcard]]) -> None:
@@ -233,7 +233,9 @@ def test_share_pictures_hold_the_names(world: tuple[Path, list[Postcard]]) -> No
         ("Ω" * 300, "ѣ " * 200, "ა" * 90, "漢" * 90, stamp),
         ("A", "", "", "", Glyphs(text="", width=0, height=0, paths=())),
     ):
-        [data] = share_image.share_picture(source, share_image.Words(*words), provenance.Facts())
+        [data] = share_image.share_picture(
+            source, share_image.ShareTexts(*words), provenance.Provenance()
+        )
         picture = Image.open(io.BytesIO(data))
         assert picture.size == (1200, 630)
         right = picture.crop((1150, 0, 1200, 630)).convert("L").getextrema()
@@ -295,7 +297,7 @@ def test_two_builds_are_identical_with_any_number_of_processes(
     build_site(copy, cards, tmp_path / "out", QUICK)
     assert contents(tmp_path / "out") == contents(site)
     tasks = [(partial(pow, 3, number), number % 3 > 0) for number in range(12)]
-    assert list(results(tasks, 2)) == [3**number for number in range(12)]
+    assert list(run_in_processes(tasks, 2)) == [3**number for number in range(12)]
 
 
 def test_pictures_are_encoded_once(
@@ -307,7 +309,7 @@ def test_pictures_are_encoded_once(
     monkeypatch.setattr(
         Fixed, "__call__", lambda self, master: (seen.append(master.shape), encode(self, master))[1]
     )
-    shelf = Shelf(tmp_path)
+    shelf = BuildCache(tmp_path)
     told: list[int] = []
     build_site(folder, cards, tmp_path / "one", QUICK, told.append, shelf)
     assert (len(seen), sum(told)) == (2, 4)  # two of the four are the same picture
@@ -348,8 +350,8 @@ def test_an_interrupted_build_leaves_a_whole_site_and_goes_on(
 
 
 def test_a_build_that_is_cut_off_while_it_changes_back_is_not_believed(tmp_path: Path) -> None:
-    def batch(text: bytes) -> Batch:
-        return Batch(("a.txt",), text.decode(), lambda: [text])
+    def batch(text: bytes) -> BuildStep:
+        return BuildStep(("a.txt",), text.decode(), lambda: [text])
 
     def stop(batches: object) -> list[list[bytes]]:
         # written, and killed before the ledger knows
@@ -537,9 +539,10 @@ def test_more_than_a_volume_is_cut_into_sections_and_pages(
     world: tuple[Path, list[Postcard]],
 ) -> None:
     card = world[1][0]
-    looks = renditions.Looks(10, 10, 0, "", (renditions.File("jpeg", 10, 1),))
+    looks = renditions.ImageManifest(10, 10, 0, "", (renditions.RenditionFile("jpeg", 10, 1),))
     views = [
-        viewing.view(card, number, looks, masters=False, prompts=False) for number in range(1, 301)
+        viewing.card_view(card, number, looks, masters=False, prompts=False)
+        for number in range(1, 301)
     ]
     assert [len(section) for section in viewing.sections(views, 1)] == [48] * 5
     assert [section[0].number for section in viewing.sections(views, 2)] == [241, 289]
@@ -730,8 +733,8 @@ def test_texts_are_made_plain() -> None:
         ("", ""),
         ("x" * 61, "x" * 59 + "…"),
     ):
-        assert clean(text, 60) == plain
-        assert clean(clean(text, 60), 60) == clean(text, 60)
+        assert sanitize(text, 60) == plain
+        assert sanitize(sanitize(text, 60), 60) == sanitize(text, 60)
 
 
 def test_a_report_counts(world: tuple[Path, list[Postcard]], site: Path) -> None:

@@ -16,9 +16,9 @@ from cards import make_cards
 from jungle.records import Call, Colour, Glyphs, Phrase, Picture, Postcard, Species
 from jungle.site import feed, render, viewing
 from jungle.site.build import SiteSettings, build_site
-from jungle.site.images import File, Fixed, Looks
-from jungle.site.sanitize import LINE, MESSAGE, NAME, PHRASE, clean, clean_card
-from jungle.site.views import CardView, Entry, SiteView
+from jungle.site.images import Fixed, ImageManifest, RenditionFile
+from jungle.site.sanitize import LINE, MESSAGE, NAME, PHRASE, sanitize, sanitize_card
+from jungle.site.views import CardView, DictionaryEntry, SiteView
 
 ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text(encoding="utf-8"))
 WRAPS = ("{}", '">{}', "'>{}", "x{}x")
@@ -130,19 +130,23 @@ PLAIN = Postcard(
     notes="a",
     postmark=("a", "a"),
 )
-LOOKS = Looks(
-    512, 512, 5, "data:image/webp;base64,AA==", (File("avif", 512, 1), File("jpeg", 512, 1))
+LOOKS = ImageManifest(
+    512,
+    512,
+    5,
+    "data:image/webp;base64,AA==",
+    (RenditionFile("avif", 512, 1), RenditionFile("jpeg", 512, 1)),
 )
 
 
 def site_of(text: str) -> SiteView:
-    short, pairs = clean(text, NAME), ((clean(text, LINE), clean(text, MESSAGE)),)
-    entry = Entry(
-        word=short, ipa=short, english=short, kind=short, made_of=clean(text), gloss=short
+    short, pairs = sanitize(text, NAME), ((sanitize(text, LINE), sanitize(text, MESSAGE)),)
+    entry = DictionaryEntry(
+        word=short, ipa=short, english=short, kind=short, made_of=sanitize(text), gloss=short
     )
     return SiteView(
         title=short,
-        world=clean(text, MESSAGE),
+        world=sanitize(text, MESSAGE),
         base_url="https://me.github.io/",
         version="1",
         count=1,
@@ -156,7 +160,9 @@ def site_of(text: str) -> SiteView:
 
 
 def view_of(text: str) -> CardView:
-    return viewing.view(clean_card(poisoned(PLAIN, text)), 1, LOOKS, masters=False, prompts=True)
+    return viewing.card_view(
+        sanitize_card(poisoned(PLAIN, text)), 1, LOOKS, masters=False, prompts=True
+    )
 
 
 class Skeleton(HTMLParser):
@@ -215,18 +221,18 @@ def test_there_are_500_payloads() -> None:
 @pytest.mark.parametrize("part", range(10))
 def test_pages_keep_their_bones(part: int) -> None:
     for text in PAYLOADS[part::10]:
-        plain = dict(pages(harmless(clean(text, MESSAGE))))
+        plain = dict(pages(harmless(sanitize(text, MESSAGE))))
         for name, page in pages(text):
             found = Skeleton(page)
             assert found.bones == Skeleton(plain[name]).bones, (name, text)
-            for expected in (clean(text, NAME), clean(text, MESSAGE)):
+            for expected in (sanitize(text, NAME), sanitize(text, MESSAGE)):
                 assert any(expected in words for words in found.words), (name, text)
 
 
 def test_pages_of_the_whole_site_keep_their_bones() -> None:
     for text in PAYLOADS[::10]:
         for name in ("dictionary.html", "about.html", "send.html", "404.html"):
-            plain = render.page(name, site=site_of(harmless(clean(text, MESSAGE))), root="")
+            plain = render.page(name, site=site_of(harmless(sanitize(text, MESSAGE))), root="")
             assert (
                 Skeleton(render.page(name, site=site_of(text), root="")).bones
                 == Skeleton(plain).bones
@@ -245,10 +251,10 @@ def test_scripts_parse_back_to_the_text() -> None:
         value = json.loads(b"[" + script.removeprefix(b"JUNGLE.put(").removesuffix(b");\n") + b"]")[
             2
         ]
-        assert value["name"] == clean(text, NAME)
-        assert value["notes"] == clean(text, MESSAGE)
-        assert value["phrases"][0]["text"] == clean(text, PHRASE)
-        assert value["colours"][0]["name"] == clean(text, NAME)
+        assert value["name"] == sanitize(text, NAME)
+        assert value["notes"] == sanitize(text, MESSAGE)
+        assert value["phrases"][0]["text"] == sanitize(text, PHRASE)
+        assert value["colours"][0]["name"] == sanitize(text, NAME)
     assert (
         json.loads(render.script_json("\u2028</script><!--&\U0001f600"))
         == "\u2028</script><!--&\U0001f600"
@@ -260,7 +266,9 @@ def test_scripts_parse_back_to_the_text() -> None:
 def test_the_feed_stays_xml() -> None:
     for text in PAYLOADS:
         root = ElementTree.fromstring(feed.feed(site_of(text), [view_of(text)]))
-        assert root.findtext("{*}entry/{*}title") == clean(text, NAME) or not clean(text, NAME)
+        assert root.findtext("{*}entry/{*}title") == sanitize(text, NAME) or not sanitize(
+            text, NAME
+        )
         assert [one.tag.split("}")[1] for one in root] == [
             "id",
             "title",

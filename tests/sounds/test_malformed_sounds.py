@@ -69,7 +69,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def saved(kind: Any, classes: tuple[str, ...], **changes: Any) -> bytes:
     """An untrained tiny model as its file holds it; ``changes`` are made in its description."""
     recipe = find_recipe("tiny", kind)
-    net = model.build(recipe, len(classes), device.choose("cpu:float32")).net
+    net = model.build_model(recipe, len(classes), device.choose_device("cpu:float32")).net
     weights = {
         name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
     }

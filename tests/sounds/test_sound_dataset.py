@@ -21,7 +21,7 @@ from PIL import Image
 from scipy import signal
 
 from jungle.config.recipe_table import find_recipe
-from jungle.data.folders import kind_of, scan
+from jungle.data.folders import medium_of_folder, scan_folder
 from jungle.data.formats import PHOTOS, RECORDINGS, is_picture_data, is_sound_data
 from jungle.data.sources import resolve, unzip
 from jungle.errors import BadInput
@@ -411,18 +411,18 @@ def test_recordings_are_found_by_suffix_and_content_and_told_from_photos(tmp_pat
     folder = zoo(tmp_path)
     (folder / "dog" / "0.wav").rename(folder / "dog" / "call.download")
     (folder / "cat" / "notes.txt").write_text("not a recording", encoding="utf-16")
-    assert len(scan(folder, RECORDINGS).files) == 8
-    assert kind_of(folder) is RECORDINGS
+    assert len(scan_folder(folder, RECORDINGS).files) == 8
+    assert medium_of_folder(folder) is RECORDINGS
     for number in range(10):
         Image.new("RGB", (4, 4)).save(folder / "cat" / f"{number}.png")
-    assert kind_of(folder) is PHOTOS
-    assert len(scan(folder).files) == 10
+    assert medium_of_folder(folder) is PHOTOS
+    assert len(scan_folder(folder).files) == 10
     (tmp_path / "none").mkdir()
     with pytest.raises(
         BadInput,
         match=r"holds no photos and no recordings: it needs JPEG.*WAV, FLAC or MP3 files, one sub-folder",
     ):
-        kind_of(tmp_path / "none")
+        medium_of_folder(tmp_path / "none")
 
 
 def test_first_bytes_tell_recordings_from_everything_else(tmp_path: Path) -> None:
@@ -455,8 +455,8 @@ def test_a_zip_of_recordings_is_unpacked_and_one_of_the_other_kind_refused(tmp_p
         for file in sorted(folder.rglob("*.*")):
             archive.write(file, file.relative_to(folder))
     unpacked = resolve(str(path), tmp_path / "cache")
-    assert kind_of(unpacked) is RECORDINGS
-    assert scan(unpacked, RECORDINGS).files == scan(folder, RECORDINGS).files
+    assert medium_of_folder(unpacked) is RECORDINGS
+    assert scan_folder(unpacked, RECORDINGS).files == scan_folder(folder, RECORDINGS).files
     assert not list(unpacked.rglob("*.txt"))
     with pytest.raises(
         BadInput,
@@ -478,8 +478,8 @@ def test_parquet_with_sound_becomes_class_folders(tmp_path: Path) -> None:
         str(tmp_path / "a.parquet")
     )
     folder = from_parquet([str(tmp_path / "a.parquet")], "zoo/calls", tmp_path / "home")
-    assert kind_of(folder) is RECORDINGS
-    assert [tuple(file) for file in scan(folder, RECORDINGS).files] == [
+    assert medium_of_folder(folder) is RECORDINGS
+    assert [tuple(file) for file in scan_folder(folder, RECORDINGS).files] == [
         ("frog/00000001.wav", "frog"),
         ("frog/00000003.wav", "frog"),
         ("owl/00000002.wav", "owl"),

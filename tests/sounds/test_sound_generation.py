@@ -29,7 +29,7 @@ from jungle.diffusion.model import Model
 from jungle.errors import BadCheckpoint, BadInput
 from jungle.evaluation.classifier import Classifier
 from jungle.mastering.loudness import integrated_loudness, true_peak
-from jungle.postcards.calls import Wanted, make_album, speak, write_plain
+from jungle.postcards.calls import Wanted, make_album, speak_calls, write_plain
 from jungle.records import Species
 from jungle.sounds import dataset, rank, spectrogram
 from jungle.sounds.batches import AudioBatchSource
@@ -93,7 +93,7 @@ def tiny(loaded: AudioDataset) -> Model:
     something.
     """
     recipe = find_recipe("tiny", "recordings")
-    denoiser = models.build(recipe, 3, CPU)
+    denoiser = models.build_model(recipe, 3, CPU)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in denoiser.net.parameters():
@@ -645,7 +645,7 @@ def test_creatures_speak_with_their_own_voice(
         Wanted(Species(slug="", name="", seed=seed), CallRequest(seed=seed)) for seed in range(2)
     ]
     calls = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path, ear, None)
-    files = speak(tmp_path, calls)
+    files = speak_calls(tmp_path, calls)
     assert files == ["animal_speech_1.wav", "animal_speech_2.wav"]
     first, second = (soundfile.read(tmp_path / file)[0] for file in files)
     assert 0.5 < len(first) / 48_000 < 4.5

@@ -78,7 +78,7 @@ def pipeline(toy: Path) -> Any:
 
 @pytest.fixture
 def maker(pipeline: Any) -> StableAudioEngine:
-    return StableAudioEngine(pipeline, "toy", steps=4, batch=8)
+    return StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=4, batch=8))
 
 
 def takes(maker: StableAudioEngine, requests: Sequence[CallRequest]) -> list[tuple[int, Take]]:
@@ -106,7 +106,7 @@ def test_faithful_recipe_gives_four_wavs_of_exact_length(toy: Path, tmp_path: Pa
     ]
     assert [10 * request.seconds for request in requests] == [5, 10, 15, 20]
     assert len({request.seed for request in requests}) == 4
-    maker = StableAudioEngine.open(str(toy), "cpu", faithful=True, batch=4)
+    maker = StableAudioEngine.open(str(toy), "cpu", faithful=True, sampling=StableAudioSampling(batch=4))
     assert (maker.steps, maker.guidance, maker.rate) == (200, 7.0, RATE)
     assert "float32" in maker.about
     for index, take in maker.make(requests):
@@ -167,7 +167,7 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioEngine) -> 
     )
     for alone in (
         takes(maker, [wanted]),
-        takes(StableAudioEngine(maker.pipeline, "toy", steps=4, batch=1), [wanted]),
+        takes(StableAudioEngine(maker.pipeline, "toy", StableAudioSampling(steps=4, batch=1)), [wanted]),
     ):
         for (_, left), (_, right) in zip(alone, together[1:3], strict=True):
             np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
@@ -211,17 +211,17 @@ def test_what_cannot_be_made_is_refused_before_anything_is_made(
 
 def test_no_steps_and_no_such_guidance_are_refused(pipeline: Any) -> None:
     with pytest.raises(BadInput, match="would return noise"):
-        StableAudioEngine(pipeline, "toy", steps=0)
+        StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=0))
     with pytest.raises(BadInput, match=r"guidance=0\.5"):
-        StableAudioEngine(pipeline, "toy", guidance=0.5)
+        StableAudioEngine(pipeline, "toy", StableAudioSampling(guidance=0.5))
     with pytest.raises(BadInput, match="would return noise"):
-        StableAudioEngine.open("somebody/never-fetched", "cpu", steps=0)
+        StableAudioEngine.open("somebody/never-fetched", "cpu", sampling=StableAudioSampling(steps=0))
 
 
 def test_what_the_model_will_not_hear_is_told(pipeline: Any) -> None:
     done: list[tuple[int, int]] = []
     maker = StableAudioEngine(
-        pipeline, "toy", steps=2, guidance=1, on_step=lambda *step: done.append(step)
+        pipeline, "toy", StableAudioSampling(steps=2, guidance=1, on_step=lambda *step: done.append(step))
     )
     note = one(maker, prompt="lion " * 40, negative="music").note
     assert "the prompt has" in note
@@ -235,7 +235,7 @@ def test_without_torchsde_the_solver_is_replaced_with_the_same_noise_levels(
     toy: Path, pipeline: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchsde", None)
-    maker = StableAudioEngine.open(str(toy), "cpu", steps=4)
+    maker = StableAudioEngine.open(str(toy), "cpu", sampling=StableAudioSampling(steps=4))
     assert "deterministic solver" in maker.about
     ours, own = maker.pipeline.scheduler, pipeline.scheduler
     for scheduler in (ours, own):
@@ -287,7 +287,7 @@ def spoiled(
             return answer
 
     parts = dict(pipeline.components)
-    return StableAudioEngine(Spoiled(**parts), "toy", **{"steps": 2, "batch": 2} | options), calls
+    return StableAudioEngine(Spoiled(**parts), "toy", StableAudioSampling(**{"steps": 2, "batch": 2} | options)), calls
 
 
 @pytest.fixture
@@ -337,7 +337,7 @@ def test_a_take_that_stays_broken_gets_another_seed_and_then_an_error(pipeline: 
     assert take.seed == spare[1]
     assert take.note == f"silence from seed 7 in float32: repeated in float32 with seed {spare[1]}"
     np.testing.assert_allclose(
-        take.audio, one(StableAudioEngine(pipeline, "toy", steps=2), seed=spare[1]).audio, atol=1e-5
+        take.audio, one(StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2)), seed=spare[1]).audio, atol=1e-5
     )
 
     maker, _ = spoiled(pipeline, lambda audio, *_: audio * np.nan)
@@ -356,7 +356,7 @@ def test_a_take_that_stays_broken_gets_another_seed_and_then_an_error(pipeline: 
 )
 def test_half_precision_is_converted_and_told(pipeline: Any, convert: Callable[[Any], Any]) -> None:
     maker, _ = spoiled(pipeline, lambda audio, *_: convert(audio))
-    plain = one(StableAudioEngine(pipeline, "toy", steps=2))
+    plain = one(StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2)))
     take = one(maker)
     assert take.audio.dtype == np.float32
     assert ("converted to float32" in take.note) == (convert is not torch.tensor)
@@ -364,7 +364,7 @@ def test_half_precision_is_converted_and_told(pipeline: Any, convert: Callable[[
 
 
 def test_a_loud_take_is_scaled_never_clipped(pipeline: Any) -> None:
-    plain = one(StableAudioEngine(pipeline, "toy", steps=2)).audio
+    plain = one(StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2))).audio
     maker, _ = spoiled(pipeline, lambda audio, *_: audio * 10)
     take = one(maker)
     assert np.abs(take.audio).max() == pytest.approx(10 ** (-1 / 20), abs=1e-6)
@@ -398,7 +398,7 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(pipeline: Any) -> No
     got = takes(maker, requests)
     assert sizes == [5, 2, 3, 1, 2, 1]
     for (_, left), (_, right) in zip(
-        got, StableAudioEngine(pipeline, "toy", steps=2, batch=6).make(requests), strict=True
+        got, StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2, batch=6)).make(requests), strict=True
     ):
         np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
     with pytest.raises(JungleError, match="not enough memory on 'cpu' for one take of toy"):

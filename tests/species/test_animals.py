@@ -11,7 +11,7 @@ from conftest import DATA
 
 from jungle.diffusion import checkpoint
 from jungle.language.phonology.vocal_tract import VOICES
-from jungle.postcards.captions import HABITATS, describe
+from jungle.postcards.captions import HABITATS, complete_species
 from jungle.records import Species
 from jungle.sounds.classifier import AudioClassifier
 from jungle.sounds.stable_audio import prompts
@@ -117,7 +117,7 @@ def test_a_kind_without_recordings_asks_its_kin_and_theirs() -> None:
 
 def test_new_kinds_have_a_body_of_their_own() -> None:
     assert bodies()["gallina"] == "songbird"
-    one = describe(
+    one = complete_species(
         Species(slug="zebrox", name="", seed=1, mix={"guinea_pig": 0.6, "snow_leopard": 0.4})
     )
     assert (one.voice, one.binomial) == ("rodent", "Cavia unciae")
@@ -138,7 +138,7 @@ def test_old_kinds_are_what_they_were() -> None:
         for seed in range(5):
             lines.append(
                 dataclasses.astuple(
-                    describe(Species(slug=kind, name="", seed=seed, mix=mix), "russet")
+                    complete_species(Species(slug=kind, name="", seed=seed, mix=mix), "russet")
                 )
             )
             lines.append(prompts.build_prompt(mix, seed))

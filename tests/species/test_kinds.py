@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from jungle.errors import BadInput
-from jungle.images.classifier import shipped_judge
+from jungle.images.classifier import shipped_classifier
 from jungle.species import kinds
-from jungle.species.invent import invent, parents_of, partners
-from jungle.species.kinds import Kind, KindReport, to_invent_from
+from jungle.species.invent import invent_species, parents_of, partners
+from jungle.species.kinds import ClassQualityReport, KindQuality, to_invent_from
 from jungle.weights import shipped
 
 
-def report(**named: float) -> KindReport:
-    measured = {name: Kind({1: 0.5}, 30, 0.8, 0.9, 10, share, 0.9) for name, share in named.items()}
-    return KindReport("0123", "lite0", measured)
+def report(**named: float) -> ClassQualityReport:
+    measured = {
+        name: KindQuality({1: 0.5}, 30, 0.8, 0.9, 10, share, 0.9) for name, share in named.items()
+    }
+    return ClassQualityReport("0123", "lite0", measured)
 
 
 def many(count: int) -> dict[str, float]:
@@ -48,8 +50,8 @@ def test_there_are_kinds_enough_for_different_pairs() -> None:
 
 
 def test_a_model_without_a_report_invents_from_all_its_kinds() -> None:
-    assert to_invent_from(("cat", "dog"), KindReport()) == ("cat", "dog")
-    assert to_invent_from((), KindReport()) == ()
+    assert to_invent_from(("cat", "dog"), ClassQualityReport()) == ("cat", "dog")
+    assert to_invent_from((), ClassQualityReport()) == ()
     assert to_invent_from(("cat", "dog"), report(cat=1.0)) == ("cat", "dog")
     # fewer than FEWEST: all of them
     assert to_invent_from(("a", "b", "c"), report(a=0.0, b=1.0, c=0.5)) == (
@@ -64,10 +66,13 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert path.name == "animal_diffusion_model.kinds.json"
     written = report(cat=0.25, dog=1.0)
     path.write_text(written.to_json(), encoding="utf-8")
-    assert kinds.read(path) == written
+    assert kinds.read_report(path) == written
     assert kinds.of_model(tmp_path / "animal_diffusion_model.pth", "0123") == written
-    assert kinds.of_model(tmp_path / "animal_diffusion_model.pth", "other weights") == KindReport()
-    assert kinds.of_model(tmp_path / "another.pth", "0123") == KindReport()
+    assert (
+        kinds.of_model(tmp_path / "animal_diffusion_model.pth", "other weights")
+        == ClassQualityReport()
+    )
+    assert kinds.of_model(tmp_path / "another.pth", "0123") == ClassQualityReport()
 
 
 @pytest.mark.parametrize(
@@ -88,23 +93,23 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str) -> None:
 
 
 def test_the_shipped_report_is_of_the_shipped_model_and_judge() -> None:
-    found = kinds.read(shipped(kinds.SHIPPED))
-    assert found.judge == shipped_judge().name
+    found = kinds.read_report(shipped(kinds.SHIPPED))
+    assert found.judge == shipped_classifier().name
     assert len(found.kinds) == 48
     assert min(kind.pictures for kind in found.kinds.values()) >= 10
     assert all(kind.labels for kind in found.kinds.values())
     chosen = to_invent_from(tuple(sorted(found.kinds)), found)
     assert kinds.FEWEST <= len(chosen) <= 24
     assert {"bison", "panda"} <= set(chosen)
-    assert set(kinds.labels_by_kind(KindReport())) == set(found.kinds)
+    assert set(kinds.labels_by_kind(ClassQualityReport())) == set(found.kinds)
     assert kinds.labels_by_kind(report(cat=1.0))["cat"] == {1: 0.5}
 
 
 def test_the_same_seed_invents_the_same_animals() -> None:
     shares = many(24)
     names = to_invent_from(tuple(shares), report(**shares), 12)
-    first = invent(names, 12, 5)
-    assert first == invent(names, 12, 5) != invent(names, 12, 6)
+    first = invent_species(names, 12, 5)
+    assert first == invent_species(names, 12, 5) != invent_species(names, 12, 6)
     assert {name for one in first for name in one.mix} <= set(names)
 
 
@@ -118,7 +123,8 @@ def test_parents_are_of_one_build_where_they_can_be() -> None:
     assert partners("first", ("first", "second", "zebra")) == ["second"]
 
     pairs = [
-        set(parents_of(species.mix)) for species in invent(("ape", "bear", "eagle", "ibis"), 6, 0)
+        set(parents_of(species.mix))
+        for species in invent_species(("ape", "bear", "eagle", "ibis"), 6, 0)
     ]
     assert {frozenset(pair) for pair in pairs} == {
         frozenset({"ape", "bear"}),

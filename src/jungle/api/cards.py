@@ -20,7 +20,7 @@ from ..records import Phrase, Postcard, Species
 from ..species import kinds
 from ..species.invent import parents
 from ..storage.atomic import new_folder, write_bytes
-from ..storage.build_cache import Shelf
+from ..storage.build_cache import BuildCache
 from .languages import check_typology
 from .models import ImageModel, Sound, SoundModel
 
@@ -133,7 +133,7 @@ def make_postcard(
     with tempfile.TemporaryDirectory() as temporary:
         jungle = Path(temporary)
         cards, _ = pipeline.make_cards(
-            studio, jungle, [species], config, Shelf(jungle), lambda stage, count: None
+            studio, jungle, [species], config, BuildCache(jungle), lambda stage, count: None
         )
         home = jungle / compose.FOLDER / species.slug
         files = {path.name: path.read_bytes() for path in sorted(home.iterdir())}
@@ -160,11 +160,11 @@ def _config(settings: CardSettings) -> Config:
     return config
 
 
-def _studio(painter: ImageModel, singer: SoundModel, config: Config) -> pipeline.Studio:
+def _studio(painter: ImageModel, singer: SoundModel, config: Config) -> pipeline.Engines:
     loaded = painter.model
     drawing = override(singer.engine.recipe, _as_text(config.sounds))
     engine = singer.engine.with_sampling(drawing)
-    return pipeline.Studio(
+    return pipeline.Engines(
         loaded,
         override(loaded.recipe.sample, pipeline.portrait(loaded) | _as_text(config.images)),
         engine,

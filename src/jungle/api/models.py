@@ -58,10 +58,12 @@ class ImageModel:
     alone: the same call gives the same pixels, in any batch.
     """
 
-    def __init__(self, loaded: model.Model, kind_report: kinds.KindReport | None = None) -> None:
+    def __init__(
+        self, loaded: model.Model, kind_report: kinds.ClassQualityReport | None = None
+    ) -> None:
         """Wrap a model that is open already; :meth:`load` opens one."""
         self.model = loaded
-        self.kind_report = kind_report or kinds.KindReport()
+        self.kind_report = kind_report or kinds.ClassQualityReport()
 
     @classmethod
     def load(
@@ -163,8 +165,8 @@ class ImageModel:
         self, weights: Mapping[str, float] | None, seeds: Iterable[int], recipe: SampleRecipe
     ) -> Iterator[Image.Image]:
         mix = self.model.mix(dict(weights or {}))
-        requests = [batched_sampling.Wish(_checked(seed), mix) for seed in seeds]
-        for _, pixels in sampling.paint(self.model, requests, recipe):
+        requests = [batched_sampling.SampleRequest(_checked(seed), mix) for seed in seeds]
+        for _, pixels in sampling.sample_pictures(self.model, requests, recipe):
             yield Image.fromarray(pixels)
 
 
@@ -197,7 +199,7 @@ def sample(
         (3, *loaded.size),
         recipe,
         loaded.weak,
-        batched_sampling.lot(loaded.device, recipe),
+        batched_sampling.batch_size(loaded.device, recipe),
     )
     for step in walk:
         image, estimate = (Image.fromarray(sampling.to_uint8(x)[0]) for x in (step.x, step.clean))
@@ -313,7 +315,7 @@ def _open_model(
     path: Path, media: Medium, device_name: str, options: Mapping[str, object] | None = None
 ) -> model.Model:
     hints = {key: str(value) for key, value in (options or {}).items()}
-    loaded = model.load(path, device.choose(device_name), hints)
+    loaded = model.load_model(path, device.choose_device(device_name), hints)
     if loaded.recipe.media != media:
         other = _OPENED_BY[loaded.recipe.media]
         raise BadInput(f"{path} was trained on {loaded.recipe.media}: open it with {other}.")

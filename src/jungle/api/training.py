@@ -15,7 +15,7 @@ from ..config.recipes import Recipe, override
 from ..data import folders, sources
 from ..data.formats import PHOTOS
 from ..diffusion import checkpoint, device
-from ..diffusion.training_run import Run
+from ..diffusion.training_run import TrainingRun
 from ..errors import BadInput
 from ..images import best_of_n
 from ..images import dataset as image_dataset
@@ -120,8 +120,8 @@ def evaluate(
     folder = sources.resolve(str(source), cache)
     if isinstance(model, ImageModel):
         whole = override(model.model.recipe, {"limit": "0"})
-        photos = image_dataset.load(folder, whole, cache)
-        order = best_of_n.Order(
+        photos = image_dataset.load_photos(folder, whole, cache)
+        order = best_of_n.EvaluationRequest(
             min(_MOST_PICTURES, len(photos) // 2) if count is None else count, seed, Path(out)
         )
         return best_of_n.evaluate_model(
@@ -141,22 +141,24 @@ def _open_run(
     minutes: float,
     options: Mapping[str, object],
     device_name: str,
-) -> Run[Any]:
+) -> TrainingRun[Any]:
     started = time.monotonic()
     if not 0 <= minutes <= 100_000:
         raise BadInput(f"minutes={minutes}: use a number of minutes above 0, or 0 for none.")
-    cache, compute = _cache_folder(), device.choose(device_name)
+    cache, compute = _cache_folder(), device.choose_device(device_name)
     opened = [sources.resolve(str(name), cache) for name in names]
-    medium = folders.kind_of(opened[0])
-    files = folders.gather(opened, medium)
+    medium = folders.medium_of_folder(opened[0])
+    files = folders.gather_folders(opened, medium)
 
     # Opening a folder that holds the same run goes on with it; the data decide part of "the same".
     photos = medium is PHOTOS
     chosen = _recipe(recipe, photos, options)
-    load = image_dataset.load if photos else sound_dataset.load_audio_dataset
+    load = image_dataset.load_photos if photos else sound_dataset.load_audio_dataset
     data: Any = load(files, chosen, cache)
     kind: Any = PhotoRun if photos else CallRun
-    run: Run[Any] = kind(out, data, chosen, compute, minutes, time.monotonic, started, cache)
+    run: TrainingRun[Any] = kind(
+        out, data, chosen, compute, minutes, time.monotonic, started, cache
+    )
     run.list_skipped()  # writes skipped.txt
     return run
 

@@ -10,7 +10,7 @@ import click
 from ..config.jungle_toml import JungleFolder
 from ..config.paths import cache_folder
 from ..config.recipes import Medium, Recipe, SampleRecipe
-from ..data.folders import kind_of
+from ..data.folders import medium_of_folder
 from ..data.sources import resolve
 from ..diffusion.model import Model
 from ..errors import BadInput
@@ -21,7 +21,7 @@ from ..sounds import dataset as sound_dataset
 from ..sounds.evaluate import CallScores
 from ..sounds.evaluate import evaluate as evaluate_calls
 from ..sounds.generate import SpectrogramEngine
-from ..storage.atomic import check_place
+from ..storage.atomic import check_writable
 from .models import model_file, open_model, sample_recipe
 from .options import CommonOptions, common_options, print_result, progress_bar, progress_callback
 
@@ -73,7 +73,7 @@ def evaluate_command(common: CommonOptions, **arguments: Any) -> None:
     every score with its real-against-real floor.
     """
     options = EvaluationOptions(**arguments)
-    check_place(Path(options.out))
+    check_writable(Path(options.out))
     scores = _evaluate(common, options)
     print_result(common.as_json, scores.to_text(), **json.loads(scores.to_json()))
 
@@ -85,7 +85,7 @@ def _evaluate(common: CommonOptions, options: EvaluationOptions) -> Scores | Cal
         BadInput: a report on kinds of recordings was asked for.
     """
     folder = resolve(options.data, cache_folder())
-    word = kind_of(folder).word
+    word = medium_of_folder(folder).word
     media: Medium = "recordings" if word == "recording" else "photos"
     if options.kinds and media == "recordings":
         raise BadInput(
@@ -104,9 +104,11 @@ def _evaluate(common: CommonOptions, options: EvaluationOptions) -> Scores | Cal
     return _score_calls(common, options, loaded, recipe, _load_clips(common, folder, whole))
 
 
-def _load_photos(common: CommonOptions, folder: Path, recipe: Recipe) -> image_dataset.PhotoSet:
+def _load_photos(common: CommonOptions, folder: Path, recipe: Recipe) -> image_dataset.ImageDataset:
     with progress_bar(0, "photo", common.quiet) as progress:
-        return image_dataset.load(folder, recipe, cache_folder(), progress_callback(progress))
+        return image_dataset.load_photos(
+            folder, recipe, cache_folder(), progress_callback(progress)
+        )
 
 
 def _load_clips(common: CommonOptions, folder: Path, recipe: Recipe) -> sound_dataset.AudioDataset:
@@ -121,12 +123,14 @@ def _score_pictures(
     options: EvaluationOptions,
     loaded: Model,
     recipe: SampleRecipe,
-    photos: image_dataset.PhotoSet,
+    photos: image_dataset.ImageDataset,
 ) -> Scores:
     # Half of the photos stay for the floor: real photos against other real photos.
     count = min(_MOST_PICTURES, len(photos) // 2) if options.count is None else options.count
     kinds_file = Path(options.kinds) if options.kinds else None
-    order = best_of_n.Order(count, options.seed, Path(options.out), options.space, kinds_file)
+    order = best_of_n.EvaluationRequest(
+        count, options.seed, Path(options.out), options.space, kinds_file
+    )
     drawn = best_of_n.draw_kinds(photos.labels, order, len(photos.classes))
     with progress_bar(sum(map(len, drawn)), "picture", common.quiet) as progress:
         return best_of_n.evaluate_model(

@@ -9,11 +9,11 @@ import click
 
 from ..config.jungle_toml import JungleFolder
 from ..config.recipes import SampleRecipe, Solver
-from ..diffusion.model import HINTS, Model, weakened
+from ..diffusion.model import LOAD_OPTIONS, Model, with_guide
 from ..images.generate import export, paint_animals
 from ..records import Species
 from ..species import kinds, select
-from ..storage.atomic import check_place
+from ..storage.atomic import check_writable
 from .models import model_file, open_model, sample_recipe
 from .options import CommonOptions, common_options, log, print_result, progress_bar
 
@@ -105,7 +105,7 @@ def images_command(common: CommonOptions, **arguments: Any) -> None:
 
     # All that can be wrong is refused before anything is painted.
     recipe = _recipe(common, options, jungle, painter)
-    check_place(out)
+    check_writable(out)
     report = kinds.of_model(model_file(options.model, jungle, "photos"), painter.hash)
     chosen = _choose_species(options, jungle, kinds.to_invent_from(painter.classes, report))
     for species in chosen:
@@ -137,7 +137,7 @@ def images_command(common: CommonOptions, **arguments: Any) -> None:
 
 def _open_painter(common: CommonOptions, options: ImageOptions, jungle: JungleFolder) -> Model:
     """The model, with the weaker one that it is guided away from, if one is given."""
-    load_options = {key: value for key, value in common.options.items() if key in HINTS}
+    load_options = {key: value for key, value in common.options.items() if key in LOAD_OPTIONS}
 
     # An export takes a model of either kind; the original loop was written for float32.
     painter = open_model(
@@ -149,13 +149,13 @@ def _open_painter(common: CommonOptions, options: ImageOptions, jungle: JungleFo
     )
     if not options.weak:
         return painter
-    return weakened(painter, open_model(common, Path(options.weak), load_options=load_options))
+    return with_guide(painter, open_model(common, Path(options.weak), load_options=load_options))
 
 
 def _recipe(
     common: CommonOptions, options: ImageOptions, jungle: JungleFolder, painter: Model
 ) -> SampleRecipe:
-    changes = {key: value for key, value in common.options.items() if key not in HINTS}
+    changes = {key: value for key, value in common.options.items() if key not in LOAD_OPTIONS}
     if options.faithful:
         changes = _FAITHFUL | changes
     return sample_recipe(
@@ -171,7 +171,7 @@ def _recipe(
 def _choose_species(
     options: ImageOptions, jungle: JungleFolder, classes: tuple[str, ...]
 ) -> list[Species]:
-    return select.choose(
+    return select.choose_animals(
         classes,
         options.of or options.count,
         jungle.config.seed if options.seed is None else options.seed,

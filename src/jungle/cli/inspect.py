@@ -20,7 +20,7 @@ from .options import CommonOptions, common_options, print_result, progress_bar, 
 def inspect_command(common: CommonOptions, file: str) -> None:
     """What is this folder, model, picture or sound? A health report in plain words."""
     jungle = JungleFolder.open(Path())
-    compute = devices.choose(common.device)
+    compute = devices.choose_device(common.device)
 
     # Asked only for a folder, and then it depends on what the folder holds.
     def recipe(media: Medium) -> Recipe:

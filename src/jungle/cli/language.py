@@ -18,7 +18,7 @@ from ..language.language import Language
 from ..language.llm.converse import Conversation, converse, write_conversation
 from ..language.llm.session import MODES, LlmWishes
 from ..language.phonology.vocal_tract import voice_named
-from ..storage.atomic import check_place
+from ..storage.atomic import check_writable
 from .options import CommonOptions, common_options, log, print_result
 
 _SHOWN = 16  # phrases on the screen
@@ -98,7 +98,7 @@ def language_command(
     a dictionary and a grammar beside it.
     """
     folder = Path(out)
-    check_place(folder)
+    check_writable(folder)
     if common.options:
         raise BadInput(
             f"-o {next(iter(common.options))}: a language has no such option; leave -o out."

@@ -16,13 +16,13 @@ from ..language.language import Language
 from ..language.llm.converse import MOST_ASKED
 from ..postcards import pipeline
 from ..postcards.compose import FOLDER as POSTCARDS
-from ..postcards.compose import Told
-from ..postcards.cost import Cost, Spent, enter
+from ..postcards.compose import PlannedPhrase
+from ..postcards.cost import Cost, Spent, add_cost
 from ..records import Postcard
 from ..site.publish import SITE, publish
 from ..species import select
 from ..storage import atomic
-from ..storage.build_cache import Shelf
+from ..storage.build_cache import BuildCache
 from .jungle_options import (
     base_url_option,
     count_option,
@@ -92,14 +92,14 @@ def make_jungle(common: CommonOptions, options: MakeOptions, *, site: bool) -> N
         print_stopped(common, jungle.path / MODEL_FILE)
         return
     result = _build(common, jungle, model, options.sound_model, site=site)
-    enter(jungle.path, result.cost)
+    add_cost(jungle.path, result.cost)
     _report(common, jungle, result)
 
 
 def _validate(common: CommonOptions, options: MakeOptions) -> JungleFolder:
     """Refuse all that can be wrong before anything is trained or written."""
     out = Path(options.out)
-    atomic.check_place(out)
+    atomic.check_writable(out)
     written = read_config(out)
     keys = ("count", "seed", "model", "sound_model", "metadata", "base_url")
     given = asdict(options)
@@ -159,8 +159,10 @@ def _build(
     studio = open_engines(common, jungle, model, sound_model)
     count = len(config.species) or config.count
     species = pipeline.find_species(out, config, studio, count, config.seed)
-    shelf, spent = Shelf(out), Spent()
-    atomic.sweep(out, (pipeline.PICTURES, pipeline.SOUNDS, pipeline.LANGUAGE, SITE, POSTCARDS))
+    shelf, spent = BuildCache(out), Spent()
+    atomic.remove_leftovers(
+        out, (pipeline.PICTURES, pipeline.SOUNDS, pipeline.LANGUAGE, SITE, POSTCARDS)
+    )
 
     # Of each animal: its sketches, its takes, its card, and its part of the page.
     pieces = (config.sketches + pipeline.TAKES + 1 + site) * len(species)
@@ -192,19 +194,21 @@ def _build(
 
 def _llm_writer(
     common: CommonOptions, jungle: JungleFolder, spent: Spent
-) -> pipeline.Writer | None:
+) -> pipeline.PhraseWriter | None:
     """The language model that jungle.toml wants, or None; its cost is added to ``spent``."""
     if jungle.config.phrases_by == "embedded":
         return None
 
-    def write(language: Language, count: int) -> list[Told]:
+    def write(language: Language, count: int) -> list[PlannedPhrase]:
         # Animals beyond what may be asked for speak for themselves.
         wishes = llm_wishes(jungle.config, {})
         talk = ask_model(common, language, min(count, MOST_ASKED), wishes)
         spent.dollars += talk.cost or 0.0
         spent.tokens += talk.usage.sent + talk.usage.received
         return [
-            Told(line.phrase.meaning, line.phrase.intent, line.phrase.mood, line.provenance)
+            PlannedPhrase(
+                line.phrase.meaning, line.phrase.intent, line.phrase.mood, line.provenance
+            )
             for line in talk.lines
             if line.phrase
         ]

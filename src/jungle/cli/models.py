@@ -13,10 +13,10 @@ from ..diffusion import device as devices
 from ..diffusion import model
 from ..diffusion.model import Model
 from ..errors import BadInput
-from ..postcards.pipeline import Studio, portrait
+from ..postcards.pipeline import Engines, portrait
 from ..sounds.generate import SpectrogramEngine
 from ..sounds.memorisation import MemorisationIndex
-from ..sounds.stable_audio.engine import StableAudioEngine
+from ..sounds.stable_audio.engine import StableAudioEngine, StableAudioSampling
 from ..sounds.stable_audio.hub_access import STABLE_AUDIO, find_token
 from ..species import kinds
 from ..weights import shipped
@@ -58,8 +58,8 @@ def open_model(
     Raises:
         BadInput: it was trained on the other kind of data.
     """
-    compute = devices.choose(common.device or device)
-    loaded = model.load(file, compute, load_options)
+    compute = devices.choose_device(common.device or device)
+    loaded = model.load_model(file, compute, load_options)
     if media and loaded.recipe.media != media:
         other = "jungle sounds" if media == "photos" else "jungle images"
         raise BadInput(
@@ -134,13 +134,19 @@ def open_stable_audio(
     token = find_token(os.environ, Path.home(), Path())
     settings = {key: value for key, value in given.items() if value is not None}
     engine = StableAudioEngine.open(
-        name or STABLE_AUDIO, common.device, token=token, faithful=faithful, **settings
+        name or STABLE_AUDIO,
+        common.device,
+        token=token,
+        faithful=faithful,
+        sampling=StableAudioSampling(**settings),
     )
     log(f"Model {engine.model} on {engine.about}.", common.quiet)
     return engine
 
 
-def open_engines(common: CommonOptions, jungle: JungleFolder, path: str, sound_path: str) -> Studio:
+def open_engines(
+    common: CommonOptions, jungle: JungleFolder, path: str, sound_path: str
+) -> Engines:
     """Everything that makes the animals of a jungle.
 
     Args:
@@ -154,8 +160,8 @@ def open_engines(common: CommonOptions, jungle: JungleFolder, path: str, sound_p
     if jungle.config.calls == "embedded":
         engine, reference = open_sound_engine(common, sound_path, jungle)
         drawing = dataclasses.asdict(engine.recipe)
-        return Studio(painter, painting, engine, engine.classes, drawing, reference, report)
+        return Engines(painter, painting, engine, engine.classes, drawing, reference, report)
 
     # It follows prompts: it knows no classes, and none of our recordings.
     stable_audio = open_stable_audio(common, sound_path or jungle.config.sound_model)
-    return Studio(painter, painting, stable_audio, (), {}, None, report)
+    return Engines(painter, painting, stable_audio, (), {}, None, report)

@@ -6,7 +6,7 @@ import click
 
 from ..config.jungle_toml import CONFIG_FILE, default_config_text
 from ..errors import BadInput
-from ..storage.atomic import check_place, write_bytes
+from ..storage.atomic import check_writable, write_bytes
 from .options import CommonOptions, common_options, print_result
 
 
@@ -16,7 +16,7 @@ from .options import CommonOptions, common_options, print_result
 def new_command(common: CommonOptions, out: str) -> None:
     """A folder with a jungle.toml in which every wish is explained."""
     folder = Path(out)
-    check_place(folder)
+    check_writable(folder)
     file = folder / CONFIG_FILE
     if file.exists():
         raise BadInput(f"{file} is there already: edit it, or choose another folder.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ..printing import pdf
-from ..printing.paper import Kind
+from ..printing.paper import PaperFormat
 from ..storage.atomic import write_bytes
 from .jungle_options import (
     base_url_option,
@@ -24,7 +24,7 @@ from .options import CommonOptions, common_options, print_result
     "--format",
     "form",
     default="a6",
-    type=click.Choice(typing.get_args(Kind)),
+    type=click.Choice(typing.get_args(PaperFormat)),
     help="Paper; a4 and letter: four a page.",
 )
 @click.option(
@@ -37,7 +37,7 @@ from .options import CommonOptions, common_options, print_result
 @base_url_option
 @common_options
 def print_command(
-    common: CommonOptions, out: str, form: Kind, file: str, **given: str | None
+    common: CommonOptions, out: str, form: PaperFormat, file: str, **given: str | None
 ) -> None:
     """Postcards on paper: a PDF with bleed and crop marks, fronts and backs, 300 dots an inch."""
     jungle = open_jungle(out, **given)

@@ -6,7 +6,7 @@ from ..errors import BadInput
 from ..postcards.folder import check_metadata
 from ..site.check import check_site
 from ..site.publish import SITE, publish
-from ..storage.build_cache import Shelf
+from ..storage.build_cache import BuildCache
 from .jungle_options import (
     base_url_option,
     existing_postcards,
@@ -39,7 +39,9 @@ def site_command(
         cards = existing_postcards(common, folder)
         check_metadata(folder, config.metadata)
         with progress_bar(len(cards), "card", common.quiet) as progress:
-            publish(folder, cards, config, Shelf(folder), lambda stage, done: progress.update(done))
+            publish(
+                folder, cards, config, BuildCache(folder), lambda stage, done: progress.update(done)
+            )
 
     site = folder / SITE
     inspection = check_site(site)

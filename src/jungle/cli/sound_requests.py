@@ -163,7 +163,7 @@ def _choose_species(
     count: int,
     seed: int,
 ) -> list[Species]:
-    return select.choose(
+    return select.choose_animals(
         classes,
         count,
         seed,
@@ -229,4 +229,4 @@ def _prompted_jobs(
 
 def _open_listener(common: CommonOptions, name: str) -> Clap:
     token = find_token(os.environ, Path.home(), Path())
-    return Clap.open(name, devices.choose(common.device).device, token)
+    return Clap.open(name, devices.choose_device(common.device).device, token)

@@ -8,7 +8,7 @@ import click
 from ..config.jungle_toml import CHOICES, JungleFolder
 from ..postcards import calls as call_files
 from ..sounds.classifier import AudioClassifier
-from ..storage.atomic import check_place
+from ..storage.atomic import check_writable
 from .options import CommonOptions, common_options, log, print_result, progress_bar
 from .sound_requests import SoundOptions, build_sound_jobs
 
@@ -74,7 +74,7 @@ def sounds_command(common: CommonOptions, out: str, speak: bool, **arguments: An
     and all takes.
     """
     folder = Path(out)
-    check_place(folder)
+    check_writable(folder)
     work = build_sound_jobs(common, JungleFolder.open(Path()), SoundOptions(**arguments))
 
     takes = sum(job.request.takes for job in work.jobs)
@@ -92,7 +92,7 @@ def sounds_command(common: CommonOptions, out: str, speak: bool, **arguments: An
                 progress.update,
                 work.listener,
             )
-    spoken = call_files.speak(folder, calls) if speak else []
+    spoken = call_files.speak_calls(folder, calls) if speak else []
 
     for call in calls:
         for flag in call.flags:

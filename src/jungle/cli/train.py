@@ -14,20 +14,20 @@ from ..config.paths import MODEL_FILE, SHIPPED_MODELS, cache_folder
 from ..config.recipe_table import CALL_RECIPES, RECIPES, find_recipe
 from ..config.recipes import Medium, Recipe
 from ..data import folders, formats
-from ..data.folders import Found
+from ..data.folders import FolderContents
 from ..data.sources import resolve
 from ..diffusion import checkpoint
 from ..diffusion import device as devices
 from ..diffusion.device import Compute
 from ..diffusion.model import Model
-from ..diffusion.report import Health
-from ..diffusion.training_run import Run
+from ..diffusion.report import TrainingReport
+from ..diffusion.training_run import TrainingRun
 from ..errors import BadInput, JungleError
 from ..images import dataset as image_dataset
 from ..images.training import PhotoRun
 from ..sounds import dataset as sound_dataset
 from ..sounds.training import CallRun
-from ..storage.atomic import check_place
+from ..storage.atomic import check_writable
 from ..weights import shipped
 from .models import open_model
 from .options import (
@@ -132,7 +132,7 @@ def print_stopped(common: CommonOptions, model: Path) -> None:
     print_result(common.as_json, f"Stopped; the model so far: {model}", stopped=True, model=model)
 
 
-def run_training(common: CommonOptions, request: TrainingRequest) -> Health | None:
+def run_training(common: CommonOptions, request: TrainingRequest) -> TrainingReport | None:
     """Train to the end and return the health report, or save and return None when asked to stop.
 
     Raises:
@@ -145,8 +145,8 @@ def run_training(common: CommonOptions, request: TrainingRequest) -> Health | No
     # Refused before anything is downloaded; whether it is photos or recordings is not known yet.
     if request.recipe not in CALL_RECIPES:
         check_start(find_recipe(request.recipe), request.start)
-    compute = devices.choose(common.device)
-    check_place(out)
+    compute = devices.choose_device(common.device)
+    check_writable(out)
 
     media, files = open_sources(request.sources)
     begun = _open_start(common, request.start, media)
@@ -173,7 +173,7 @@ def check_start(recipe: Recipe, start: str) -> None:
         )
 
 
-def open_sources(sources: TrainingSources) -> tuple[Medium, Found]:
+def open_sources(sources: TrainingSources) -> tuple[Medium, FolderContents]:
     """Whether the sources hold photos or recordings, and which; downloads and unpacks them.
 
     Raises:
@@ -181,14 +181,16 @@ def open_sources(sources: TrainingSources) -> tuple[Medium, Found]:
             others recordings.
     """
     opened = [resolve(name, cache_folder()) for name in sources.names]
-    media = [folders.kind_of(folder) for folder in opened]
+    media = [folders.medium_of_folder(folder) for folder in opened]
     for name, medium in zip(sources.names, media, strict=True):
         if medium is not media[0]:
             raise BadInput(
                 f"{sources.names[0]} holds {media[0].word}s and {name} {medium.word}s: a model "
                 "learns from one or the other, so give sources of one kind."
             )
-    files = folders.gather(opened, media[0], Path(sources.exclude) if sources.exclude else None)
+    files = folders.gather_folders(
+        opened, media[0], Path(sources.exclude) if sources.exclude else None
+    )
     return "photos" if media[0] is formats.PHOTOS else "recordings", files
 
 
@@ -223,7 +225,7 @@ def _as_in(recipe: Recipe, other: Recipe, keys: Sequence[str]) -> Recipe:
 def _begun_options(out: Path) -> dict[str, str]:
     """What a half-trained run in ``out`` goes on with, although the default has changed since."""
     try:
-        begun = checkpoint.read(out / MODEL_FILE) if (out / MODEL_FILE).is_file() else {}
+        begun = checkpoint.read_checkpoint(out / MODEL_FILE) if (out / MODEL_FILE).is_file() else {}
     except JungleError:
         return {}  # the run itself says what is wrong with the file
     return {"curate": begun.recipe.curate} if isinstance(begun, checkpoint.Checkpoint) else {}
@@ -232,20 +234,20 @@ def _begun_options(out: Path) -> dict[str, str]:
 def _open_run(
     common: CommonOptions,
     request: TrainingRequest,
-    files: Found,
+    files: FolderContents,
     recipe: Recipe,
     compute: Compute,
     begun: Model | None,
-) -> Run[Any]:
+) -> TrainingRun[Any]:
     """Decode the data, and open the run in its folder."""
     cache, photos = cache_folder(), recipe.media == "photos"
     kind: Any = PhotoRun if photos else CallRun
 
     # The bar stays on the screen until the run is open: reading its state may take seconds.
     with progress_bar(0, recipe.media.removesuffix("s"), common.quiet) as progress:
-        load = image_dataset.load if photos else sound_dataset.load_audio_dataset
+        load = image_dataset.load_photos if photos else sound_dataset.load_audio_dataset
         data: Any = load(files, recipe, cache, progress_callback(progress))
-        run: Run[Any] = kind(
+        run: TrainingRun[Any] = kind(
             Path(request.out),
             data,
             recipe,
@@ -259,7 +261,9 @@ def _open_run(
     return run
 
 
-def _follow(common: CommonOptions, run: Run[Any], out: str, summary: str) -> Health | None:
+def _follow(
+    common: CommonOptions, run: TrainingRun[Any], out: str, summary: str
+) -> TrainingReport | None:
     """Train ``run`` to its end with a progress bar; None when asked to stop."""
     for line in run.list_skipped():
         log(line, common.quiet)

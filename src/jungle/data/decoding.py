@@ -16,7 +16,7 @@ from ..errors import BadInput
 WORKERS = 2  # decoders work outside the interpreter's lock, so threads are enough
 CHUNK = 256  # files in flight, so that memory does not grow with their number
 
-Progress = Callable[[int, int], None]
+DecodeProgress = Callable[[int, int], None]
 
 
 class Unreadable(BadInput):

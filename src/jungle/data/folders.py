@@ -25,20 +25,20 @@ import numpy as np
 from ..config.recipes import LimitOrder
 from ..errors import BadInput
 from ..species.animals import english_names
-from .formats import HEAD, MEDIA, PHOTOS, Media, media_of
+from .formats import HEAD, MEDIA, PHOTOS, FileFormats, media_of
 
 FEWEST = 2  # files below which nothing can be learnt
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
-class File(NamedTuple):
+class SourceFile(NamedTuple):
     """A file and its class."""
 
     path: str  # relative to the scanned folder, with forward slashes
     name: str  # of the class, in English where it is one of Animals-10
 
 
-class Skipped(NamedTuple):
+class SkippedFile(NamedTuple):
     """A file that is not used, and why."""
 
     path: str
@@ -46,14 +46,14 @@ class Skipped(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderContents:
     """The files of a folder in path order: class folders sorted by their own (Italian) names, then
     files by name.
     """
 
     root: Path  # paths are relative to it
-    files: list[File]
-    skipped: list[Skipped]
+    files: list[SourceFile]
+    skipped: list[SkippedFile]
 
 
 def is_hidden(path: str) -> bool:
@@ -69,11 +69,11 @@ def _head(path: str) -> bytes:
         return b""
 
 
-def _walk(root: str) -> dict[str, dict[str, Media]]:
+def _walk(root: str) -> dict[str, dict[str, FileFormats]]:
     """Relative folder -> its photos and recordings, sorted. Links to folders are followed, each
     folder once.
     """
-    result: dict[str, dict[str, Media]] = {}
+    result: dict[str, dict[str, FileFormats]] = {}
     seen: set[str] = set()
 
     for here, folders, names in os.walk(root, followlinks=True):
@@ -127,7 +127,7 @@ def _classes(folders: list[str], own_name: str) -> dict[str, str | None]:
     return dict.fromkeys(folders, shared[-1] if shared else own_name)
 
 
-def scan(folder: Path, media: Media = PHOTOS) -> Found:
+def scan_folder(folder: Path, media: FileFormats = PHOTOS) -> FolderContents:
     """Find the files of one medium in a folder, by the rule at the top of this file. Nothing is
     decoded.
     """
@@ -137,10 +137,10 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
     }
     names = {relative: of_media for relative, of_media in walked.items() if of_media}
     if not names:
-        return Found(folder, [], [])
+        return FolderContents(folder, [], [])
     classes = _classes(list(names), _own_name(folder))
-    files: list[File] = []
-    skipped: list[Skipped] = []
+    files: list[SourceFile] = []
+    skipped: list[SkippedFile] = []
 
     for relative in sorted(names, key=lambda f: (classes[f] or "", f)):
         name = classes[relative]
@@ -149,16 +149,18 @@ def scan(folder: Path, media: Media = PHOTOS) -> Found:
         # :Their class cannot be known; dropping them without a word would be worse.
         if name is None:
             skipped += [
-                Skipped(path, "lies beside the class folders, so its class is unknown")
+                SkippedFile(path, "lies beside the class folders, so its class is unknown")
                 for path in paths
             ]
         else:
-            files += [File(path, english_names().get(name.lower(), name)) for path in paths]
+            files += [SourceFile(path, english_names().get(name.lower(), name)) for path in paths]
 
-    return Found(folder, files, skipped)
+    return FolderContents(folder, files, skipped)
 
 
-def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -> Found:
+def gather_folders(
+    folders: Sequence[Path], media: FileFormats, exclude: Path | None = None
+) -> FolderContents:
     """The files of one medium in one or several folders; classes of the same name are one class.
 
     Args:
@@ -170,7 +172,7 @@ def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -
         BadInput: the list cannot be read or names none of the files; or the folders lie on
             different disks of Windows.
     """
-    scans = [scan(folder, media) for folder in folders]
+    scans = [scan_folder(folder, media) for folder in folders]
     if exclude:
         scans = _without(scans, exclude)
     if len(scans) == 1:
@@ -183,17 +185,17 @@ def gather(folders: Sequence[Path], media: Media, exclude: Path | None = None) -
 
     # Paths relative to one root keep files of the same name in two folders apart.
     prefixes = [folder.absolute().relative_to(root).as_posix() for folder in folders]
-    files: dict[str, File] = {}  # by path: a folder may lie inside another one
-    skipped: list[Skipped] = []
+    files: dict[str, SourceFile] = {}  # by path: a folder may lie inside another one
+    skipped: list[SkippedFile] = []
     for prefix, found in zip(prefixes, scans, strict=True):
         for file in found.files:
             path = posixpath.normpath(f"{prefix}/{file.path}")
-            files.setdefault(path, File(path, file.name))
+            files.setdefault(path, SourceFile(path, file.name))
         skipped += [
-            Skipped(posixpath.normpath(f"{prefix}/{skip.path}"), skip.reason)
+            SkippedFile(posixpath.normpath(f"{prefix}/{skip.path}"), skip.reason)
             for skip in found.skipped
         ]
-    return Found(root, list(files.values()), skipped)
+    return FolderContents(root, list(files.values()), skipped)
 
 
 def read_list(path: Path) -> frozenset[str]:
@@ -213,11 +215,11 @@ def read_list(path: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip())
 
 
-def _without(scans: Sequence[Found], exclude: Path) -> list[Found]:
+def _without(scans: Sequence[FolderContents], exclude: Path) -> list[FolderContents]:
     """The scans without the files of a list, which become skipped ones."""
     listed = read_list(exclude)
     reason = f"is in the list {exclude.name} of files to leave out"
-    results: list[Found] = []
+    results: list[FolderContents] = []
     for found in scans:
         above = found.root.absolute().name
         out = {
@@ -227,8 +229,10 @@ def _without(scans: Sequence[Found], exclude: Path) -> list[Found]:
         }
         files = [file for file in found.files if file.path not in out]
         results.append(
-            Found(
-                found.root, files, found.skipped + [Skipped(path, reason) for path in sorted(out)]
+            FolderContents(
+                found.root,
+                files,
+                found.skipped + [SkippedFile(path, reason) for path in sorted(out)],
             )
         )
 
@@ -243,7 +247,7 @@ def _without(scans: Sequence[Found], exclude: Path) -> list[Found]:
     return results
 
 
-def kind_of(folder: Path) -> Media:
+def medium_of_folder(folder: Path) -> FileFormats:
     """Whether a folder holds photos or recordings: what it has more of.
 
     Raises:
@@ -255,7 +259,7 @@ def kind_of(folder: Path) -> Media:
     return max(MEDIA, key=lambda media: counts[media])
 
 
-def holds_none(place: str, part: str, *wanted: Media) -> str:
+def holds_none(place: str, part: str, *wanted: FileFormats) -> str:
     """The sentence for a place without files of the wanted media (none given: of any); ``part`` is
     what a class lies in.
     """
@@ -265,7 +269,9 @@ def holds_none(place: str, part: str, *wanted: Media) -> str:
     return f"{place} holds no {words}: it needs {forms}, one {part} for each animal."
 
 
-def require_enough(folder: Path, usable: int, skipped: Sequence[Skipped], media: Media) -> None:
+def require_enough(
+    folder: Path, usable: int, skipped: Sequence[SkippedFile], media: FileFormats
+) -> None:
     """Refuse to learn from fewer than :data:`FEWEST` files.
 
     Raises:
@@ -285,7 +291,7 @@ def require_enough(folder: Path, usable: int, skipped: Sequence[Skipped], media:
     )
 
 
-def choose(names: Sequence[str], limit: int, order: LimitOrder, seed: int) -> list[int]:
+def choose_files(names: Sequence[str], limit: int, order: LimitOrder, seed: int) -> list[int]:
     """Which files a limit keeps, as indices into ``names``, the class of each file in path order.
 
     Args:

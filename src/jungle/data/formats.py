@@ -10,7 +10,7 @@ HEAD = 16  # bytes that tell a picture or a recording from anything else
 
 
 @dataclass(frozen=True)
-class Media:
+class FileFormats:
     """A kind of file to learn from."""
 
     word: str  # for one of them
@@ -57,7 +57,7 @@ def is_mpeg_audio(head: bytes) -> bool:
     return version != 1 and layer in (1, 2) and 0 < bits < 15 and rate != 3
 
 
-PHOTOS = Media(
+PHOTOS = FileFormats(
     "photo", "JPEG, PNG or WebP",
     frozenset({
         ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif",
@@ -65,7 +65,7 @@ PHOTOS = Media(
     }),
     is_picture_data,
 )  # fmt: skip
-RECORDINGS = Media(
+RECORDINGS = FileFormats(
     "recording", "WAV, FLAC or MP3",
     frozenset({
         ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".au",
@@ -76,7 +76,7 @@ RECORDINGS = Media(
 MEDIA = (PHOTOS, RECORDINGS)
 
 
-def media_of(name: str, head: Callable[[], bytes]) -> Media | None:
+def media_of(name: str, head: Callable[[], bytes]) -> FileFormats | None:
     """What a file is, by its suffix, else by its first bytes, which are only then asked for; None =
     neither.
     """

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from .folders import Skipped
+from .folders import SkippedFile
 
 FEW = 30  # files below which a class is hardly learnt
 SHOWN = 5  # examples of anything in the text; the JSON has all
 BAR = 30  # characters
 
 
-def plural(count: int, word: str) -> str:
+def count_noun(count: int, word: str) -> str:
     """``1,024 photos``."""
     return f"{count:,} {word}{'s' * (count != 1)}"
 
@@ -31,7 +31,7 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def examples(lines: Sequence[str]) -> list[str]:
+def list_examples(lines: Sequence[str]) -> list[str]:
     """The first :data:`SHOWN` lines, indented, and how many more there are."""
     more = [f"  ... and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
     return [f"  {line}" for line in lines[:SHOWN]] + more
@@ -46,17 +46,20 @@ def bars(classes: Mapping[str, int]) -> list[str]:
     ]
 
 
-def skipped_files(skipped: Sequence[Skipped]) -> list[str]:
+def skipped_files(skipped: Sequence[SkippedFile]) -> list[str]:
     """What is not used, and why."""
     if not skipped:
         return ["Unreadable: none."]
-    return [f"Skipped: {len(skipped):,}.", *examples([f"{s.path}: {s.reason}" for s in skipped])]
+    return [
+        f"Skipped: {len(skipped):,}.",
+        *list_examples([f"{s.path}: {s.reason}" for s in skipped]),
+    ]
 
 
 Groups = Sequence[Sequence[str]]
 
 
-def twins(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]:
+def describe_duplicates(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]:
     """Groups of files that are the same or almost the same, and those among them that lie in
     different classes.
     """
@@ -65,11 +68,11 @@ def twins(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]
     for title, groups in (("Exact duplicates", exact), ("Near duplicates", near)):
         extra = sum(len(group) - 1 for group in groups)
         lines.append(
-            f"{title}: {plural(extra, word)} in {len(groups):,} groups."
+            f"{title}: {count_noun(extra, word)} in {len(groups):,} groups."
             if groups
             else f"{title}: none."
         )
-        lines += examples(
+        lines += list_examples(
             [" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups]
         )
 
@@ -79,6 +82,6 @@ def twins(word: str, exact: Groups, near: Groups, disputed: Groups) -> list[str]
             f"The same {word} in different classes: {len(disputed):,} groups. Decide which class "
             "is right."
         )
-        lines += examples([" = ".join(group[:3]) for group in disputed])
+        lines += list_examples([" = ".join(group[:3]) for group in disputed])
 
     return lines

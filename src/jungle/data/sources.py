@@ -22,8 +22,8 @@ from typing import Any
 from ..errors import BadInput, JungleError, MissingExtra
 from ..storage.atomic import need_space, new_folder
 from ..storage.hashing import digest_file
-from .folders import holds_none, is_hidden, scan
-from .formats import HEAD, MEDIA, PHOTOS, RECORDINGS, Media, media_of
+from .folders import holds_none, is_hidden, scan_folder
+from .formats import HEAD, MEDIA, PHOTOS, RECORDINGS, FileFormats, media_of
 
 # bytes of one unpacked file; an hour of 16-bit stereo at 48 kHz is 700 MB, and far more than a call
 MAX_FILE = 512 << 20
@@ -35,7 +35,7 @@ _HANDLE = r"[\w.-]+/[\w.-]+"
 _UNZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
-def resolve(source: str, cache: Path, media: Media | None = None) -> Path:
+def resolve(source: str, cache: Path, media: FileFormats | None = None) -> Path:
     """The local folder that ``source`` stands for; downloads and unpacks what is not there yet,
     photos and recordings alike.
 
@@ -70,7 +70,7 @@ def resolve(source: str, cache: Path, media: Media | None = None) -> Path:
     )
 
 
-def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
+def unzip(path: Path, cache: Path, media: FileFormats | None = None) -> Path:
     """Unpack the photos and recordings of a zip into a folder of the cache named by its content; at
     once if that is there.
 
@@ -106,12 +106,12 @@ def unzip(path: Path, cache: Path, media: Media | None = None) -> Path:
     return home
 
 
-def _wanted(media: Media | None) -> str:
+def _wanted(media: FileFormats | None) -> str:
     return f"{media.word}s" if media else "photos or recordings"
 
 
 def _safe_entries(
-    path: Path, archive: zipfile.ZipFile, wanted: Media | None
+    path: Path, archive: zipfile.ZipFile, wanted: FileFormats | None
 ) -> tuple[list[zipfile.ZipInfo], str]:
     """The photos and recordings of a zip, after all checks that need no unpacking, and which of the
     two most are.
@@ -229,7 +229,7 @@ def _kaggle(handle: str) -> Path:
         ) from problem
 
 
-def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
+def _hugging_face(handle: str, cache: Path, media: FileFormats | None) -> Path:
     _require_handle("hf", handle, _HANDLE)
 
     try:
@@ -251,7 +251,7 @@ def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
     except Exception as problem:  # the library raises its own, httpx', and the disk's errors
         raise _download_failed("Hugging Face", handle, "hf auth login", problem) from problem
 
-    if any(scan(snapshot, one).files for one in ([media] if media else MEDIA)):
+    if any(scan_folder(snapshot, one).files for one in ([media] if media else MEDIA)):
         return snapshot
 
     if parquet := sorted(str(file) for file in snapshot.rglob("*.parquet")):
@@ -272,7 +272,9 @@ def _hugging_face(handle: str, cache: Path, media: Media | None) -> Path:
     )
 
 
-def from_parquet(files: list[str], handle: str, home: Path, media: Media | None = None) -> Path:
+def from_parquet(
+    files: list[str], handle: str, home: Path, media: FileFormats | None = None
+) -> Path:
     """Write the pictures or recordings of parquet files into class folders under ``home``; at once
     if that is there.
 
@@ -321,7 +323,9 @@ def from_parquet(files: list[str], handle: str, home: Path, media: Media | None 
     return home
 
 
-def _file_column(handle: str, features: dict[str, Any], media: Media | None) -> tuple[str, str]:
+def _file_column(
+    handle: str, features: dict[str, Any], media: FileFormats | None
+) -> tuple[str, str]:
     """The column that holds the files, and the suffix they get: it only marks their kind, as files
     are opened by content.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..diffusion.device import choose
+from ..diffusion.device import choose_device
 from ..errors import JungleError
 from ..installation import install_command
 from ..sounds.stable_audio.hub_access import (
@@ -73,7 +73,7 @@ def check_machine(
     versions = f"{__version__} on Python {platform.python_version()}, torch {torch}"
     results = [
         CheckResult("jungle", True, versions),
-        CheckResult("device", True, str(choose(device))),
+        CheckResult("device", True, str(choose_device(device))),
         CheckResult(
             "memory",
             None if memory is None else memory >= 3,

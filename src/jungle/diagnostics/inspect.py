@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..config.recipes import Medium, Recipe
 from ..data import sources
-from ..data.folders import kind_of, scan
+from ..data.folders import medium_of_folder, scan_folder
 from ..data.formats import HEAD, PHOTOS, RECORDINGS
 from ..diffusion import model
 from ..diffusion.device import Compute
@@ -19,13 +19,13 @@ from ..encoding import provenance
 from ..errors import BadInput
 from ..images import dataset, dataset_report
 from ..images.decode import Unreadable
-from ..postcards.captions import in_words
+from ..postcards.captions import mix_in_words
 from ..postcards.folder import MANIFEST, manifest_in, read_card
 from ..sounds import dataset_report as hearing
 from ..sounds.decode import UnreadableRecording as Unheard
 from ..sounds.decode import open_recording
 from ..sounds.quality_checks import check_quality
-from ..storage.build_cache import file_digest
+from ..storage.build_cache import cached_file_digest
 
 _MODEL_SUFFIXES = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
 
@@ -64,9 +64,9 @@ def inspect_path(
         return _jungle(path)
 
     folder = sources.resolve(file, cache)
-    media: Medium = "recordings" if kind_of(folder) is RECORDINGS else "photos"
+    media: Medium = "recordings" if medium_of_folder(folder) is RECORDINGS else "photos"
     training = recipe(media)
-    files = scan(folder, RECORDINGS if media == "recordings" else PHOTOS).files
+    files = scan_folder(folder, RECORDINGS if media == "recordings" else PHOTOS).files
     classes = len({item.name for item in files})
     speed, memory = trial(training, classes, compute, clock) if classes else (None, None)
     inspect_folder = hearing.inspect if media == "recordings" else dataset_report.inspect
@@ -89,7 +89,7 @@ def _is_sound(path: Path) -> bool:
 def _origin(path: Path) -> list[str]:
     """What a picture or a sound tells of its origin, one line a fact."""
     try:
-        facts = provenance.read(path.read_bytes()).told()
+        facts = provenance.read_provenance(path.read_bytes()).told()
     except BadInput:
         return []  # another format than those that we write
     return [f"{name}: {value}" for name, value in facts.items()]
@@ -110,13 +110,15 @@ def _postcard(path: Path) -> _Report:
     """The folder of a postcard: who it is, and which of its files are no longer what they were."""
     card, manifest = read_card(path), manifest_in(path)
     changed = sorted(
-        name for name, digest in manifest["files"].items() if file_digest(path / name) != digest
+        name
+        for name, digest in manifest["files"].items()
+        if cached_file_digest(path / name) != digest
     )
 
     species = card.species
     lines = [
         f"A postcard of the {species.name.lower()} ({species.binomial}), "
-        f"{in_words(species.mix)}; it calls itself {card.own_name}.",
+        f"{mix_in_words(species.mix)}; it calls itself {card.own_name}.",
         card.notes,
     ]
     lines += [f"  {phrase.text}  -  {phrase.english}" for phrase in card.phrases]
@@ -137,7 +139,7 @@ def _postcard(path: Path) -> _Report:
 
 
 def _clean_lines(lines: list[str]) -> str:
-    return "\n".join(provenance.cleaned(line) for line in lines)
+    return "\n".join(provenance.clean_fact(line) for line in lines)
 
 
 def _sound(path: Path) -> _Report:
@@ -161,7 +163,7 @@ def _sound(path: Path) -> _Report:
 
 
 def _model(path: Path, compute: Compute) -> _Report:
-    loaded = model.load(path, compute)
+    loaded = model.load_model(path, compute)
     parameters = sum(p.numel() for p in loaded.denoiser.net.parameters())
     height, width = loaded.size
     values = {

@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 
-def begin(
+def begin_adversarial(
     model: Trainable, setup: AdversarialSetup, recipe: AdversarialRecipe, total: int
 ) -> AdversarialState:
     """A state before the first of ``total`` updates; the model keeps its weights."""

@@ -22,7 +22,7 @@ Perceive = Callable[[Tensor], list[Tensor]]
 The last is pooled to tell classes.
 """
 
-Name = Callable[[Tensor], Tensor]
+LabelHead = Callable[[Tensor], Tensor]
 """Logits (B, N) of the labels of a frozen network, from its pooled last map (B, D)."""
 
 Photos = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
@@ -62,7 +62,7 @@ class AdversarialSetup:
     """What a run works with, beside its recipe."""
 
     perceive: tuple[Perceive, ...]  # frozen networks, which take turns, an update each
-    names: tuple[Name, ...]  # of the same networks
+    names: tuple[LabelHead, ...]  # of the same networks
     photos: Photos
     classes: int
     size: tuple[int, int]  # (H, W) of the pictures

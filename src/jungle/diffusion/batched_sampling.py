@@ -15,14 +15,14 @@ from .sampler import sample
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SampleRequest:
     """One item to draw: its seed and its class weights (K,), all zeros for any animal."""
 
     seed: int
     mix: Tensor
 
 
-def lot(device: torch.device, recipe: SampleRecipe) -> int:
+def batch_size(device: torch.device, recipe: SampleRecipe) -> int:
     """How many items the network always sees at once: ``batch`` items at most, and copies in the
     empty places.
 
@@ -35,15 +35,15 @@ def lot(device: torch.device, recipe: SampleRecipe) -> int:
     return max(4, torch.get_num_threads()) if device.type == "cpu" else 64
 
 
-def draw(
-    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe, shape: tuple[int, int, int]
+def draw_samples(
+    model: Model, wishes: Sequence[SampleRequest], recipe: SampleRecipe, shape: tuple[int, int, int]
 ) -> Iterator[tuple[int, Tensor]]:
     """Draw every wish, yielding (its index, item (C, H, W) float32) as lots finish.
 
     On one device with one number of threads, the bytes of an item depend on its wish alone. Only
     when memory runs out is the lot halved, and the last bits may change.
     """
-    size = lot(model.device, recipe)
+    size = batch_size(model.device, recipe)
 
     done = 0
     while done < len(wishes):

@@ -60,7 +60,7 @@ class Checkpoint:
         }
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file atomically; for a ``unet2d`` network as a bare state dict with a .json beside
     it.
     """
@@ -178,7 +178,7 @@ def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
     return _describe(about, weights, {}, path)
 
 
-def read(path: Path) -> Checkpoint | dict[str, Tensor]:
+def read_checkpoint(path: Path) -> Checkpoint | dict[str, Tensor]:
     """Our checkpoint, or the tensors of somebody else's file (a bare state dict, for
     ``foreign.recognise``).
 

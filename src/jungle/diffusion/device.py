@@ -29,7 +29,7 @@ def out_of_memory(error: RuntimeError) -> bool:
     )
 
 
-def choose(wish: str = "") -> Compute:
+def choose_device(wish: str = "") -> Compute:
     """Device and dtype for ``wish``: "" (best here), "cpu", "cuda", "mps", each with an optional
     ":float32" or ":bfloat16".
 

@@ -14,7 +14,7 @@ from ..config.recipes import NetRecipe
 from .unet import UNet
 
 
-class Experts(nn.Module):
+class NoiseLevelExperts(nn.Module):
     """A `UNet` for noise levels from ``below`` on, and another for those under it. Each item goes
     to one of them.
     """

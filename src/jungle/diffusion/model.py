@@ -19,12 +19,12 @@ from . import checkpoint
 from .denoiser import OBJECTIVES, EdmDenoiser, OwnDenoiser, Trainable
 from .device import Compute
 from .diffusers_compat import state_dict
-from .expert_denoisers import Experts
+from .expert_denoisers import NoiseLevelExperts
 from .train import seed_of
 from .unet import UNet
 
 WEAK = "weak."  # before the names of the weights of a weaker model
-HINTS: dict[str, tuple[str, ...]] = {
+LOAD_OPTIONS: dict[str, tuple[str, ...]] = {
     "image_size": (),
     "timesteps": (),
     "head_dim": (),
@@ -33,15 +33,15 @@ HINTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def hint(key: str, hints: Mapping[str, str]) -> Any:
+def load_option(key: str, hints: Mapping[str, str]) -> Any:
     """The choice for ``key``, the first one by default.
 
     Raises:
         BadInput: there is no such choice.
     """
-    choice = hints.get(key, HINTS[key][0])
-    if choice not in HINTS[key]:
-        raise BadInput(f"{key}={choice}: choose one of {', '.join(HINTS[key])}.")
+    choice = hints.get(key, LOAD_OPTIONS[key][0])
+    if choice not in LOAD_OPTIONS[key]:
+        raise BadInput(f"{key}={choice}: choose one of {', '.join(LOAD_OPTIONS[key])}.")
     return choice
 
 
@@ -98,7 +98,7 @@ class Model:
         return weights / weights.sum()
 
 
-def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
+def build_model(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
     """A new network with the weights that ``recipe.seed`` decides, on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(recipe.seed, 0))
@@ -108,12 +108,12 @@ def build(recipe: Recipe, classes: int, compute: Compute) -> Trainable:
             from .diffusers_compat import ddpm
 
             denoiser: Trainable = ddpm.DdpmDenoiser(
-                ddpm.build(recipe.image_size), dtype=compute.dtype
+                ddpm.build_unet2d(recipe.image_size), dtype=compute.dtype
             )
         else:
             kind = OBJECTIVES.get(recipe.objective, EdmDenoiser)
             net = (
-                Experts(recipe.net, recipe.fine, recipe.fine_below, classes)
+                NoiseLevelExperts(recipe.net, recipe.fine, recipe.fine_below, classes)
                 if recipe.fine
                 else UNet(recipe.net, classes)
             )
@@ -149,7 +149,7 @@ def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: 
     denoiser.net.load_state_dict(weights)
 
 
-def weakened(model: Model, weak: Model) -> Model:
+def with_guide(model: Model, weak: Model) -> Model:
     """``model``, guided away from ``weak`` (autoguidance, arXiv 2406.02507), as it is painted with
     and exported.
 
@@ -202,7 +202,7 @@ def fingerprint(weights: dict[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def load(
+def load_model(
     path: Path, compute: Compute, hints: Mapping[str, str] | None = None, weights: str = "best"
 ) -> Model:
     """Open any model file: ours, safetensors, or a bare ``UNet2DModel`` state dict.
@@ -219,7 +219,7 @@ def load(
     hints = hints or {}
     image_size = parse_whole_number("image_size", hints.get("image_size", "0"))
 
-    result = checkpoint.read(path)
+    result = checkpoint.read_checkpoint(path)
     if isinstance(result, checkpoint.Checkpoint):
         if image_size and image_size != result.recipe.image_size:
             raise BadCheckpoint(
@@ -295,7 +295,7 @@ def _networks(
             for name, value in tensors.items()
             if name.startswith(WEAK) == bool(prefix)
         }
-        denoiser = build(kind, classes, compute)
+        denoiser = build_model(kind, classes, compute)
         denoiser.net.load_state_dict(own)
         denoiser.net.eval()
         made.append(denoiser)
@@ -311,9 +311,9 @@ def _load_foreign(
     known = state_dict.recognise(
         state,
         size=recipe.image_size,
-        betas=hint("betas", hints),
+        betas=load_option("betas", hints),
         steps=parse_whole_number("timesteps", hints.get("timesteps", "0")),
-        prediction=hint("prediction", hints),
+        prediction=load_option("prediction", hints),
         head_dim=parse_whole_number("head_dim", hints.get("head_dim", "8")),
     )
     if known is None:

@@ -58,7 +58,7 @@ def compare_averages(
     return Comparison(*means)
 
 
-def describe(window: Sequence[Progress]) -> dict[str, Any]:
+def describe_window(window: Sequence[Progress]) -> dict[str, Any]:
     """One line of statistics for the updates in ``window``: means, and the mean loss per noise band
     (None if unseen).
     """
@@ -123,7 +123,7 @@ WON = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class SecondPart:
+class AdversarialReport:
     """How adversarial training went; the losses and colours are those of its last updates."""
 
     updates: int
@@ -167,7 +167,7 @@ class SecondPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class TrainingReport:
     """What a finished run tells its owner."""
 
     out: Path
@@ -182,7 +182,7 @@ class Health:
     comparison: Comparison | None
     verdict: str  # what the previews look like
     recognisable: int  # training images of the shipped model
-    adversarial: SecondPart | None = None
+    adversarial: AdversarialReport | None = None
 
     def to_text(self) -> str:
         """The report, a few short lines."""

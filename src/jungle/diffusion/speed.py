@@ -12,7 +12,7 @@ from ..storage.atomic import digest, write_json
 from . import model
 from .device import Compute
 from .time_budget import mean_cost
-from .train import begin, train
+from .train import begin_training, train
 
 SPEEDS = "speed.json"
 
@@ -60,10 +60,10 @@ def trial(
 
     Measured on four real updates with nothing for photos, the first of which does not count.
     """
-    net = model.build(recipe, classes, compute)
+    net = model.build_model(recipe, classes, compute)
     x = torch.zeros((recipe.batch, recipe.net.image_channels, *recipe.size), device=compute.device)
     mix = torch.zeros((recipe.batch, classes), device=compute.device)
-    updates = train(net, lambda step, generator: (x, mix), recipe, begin(net, recipe, 4))
+    updates = train(net, lambda step, generator: (x, mix), recipe, begin_training(net, recipe, 4))
 
     # The first update allocates and compiles; it is not timed.
     next(updates)

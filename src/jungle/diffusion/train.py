@@ -90,7 +90,7 @@ class State:
             setattr(self, key, packed[key])
 
 
-def begin(model: Trainable, recipe: Recipe, total: int) -> State:
+def begin_training(model: Trainable, recipe: Recipe, total: int) -> State:
     """A state before the first update: AdamW, and the EMA equal to the weights."""
     fused = next(model.net.parameters()).device.type in {"cpu", "cuda"}
     optimizer = torch.optim.AdamW(

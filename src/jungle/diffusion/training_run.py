@@ -30,18 +30,18 @@ from .adversarial import AdversarialProgress, AdversarialSetup, AdversarialState
 from .denoiser import OwnDenoiser
 from .device import Compute
 from .report import (
+    AdversarialReport,
     Comparison,
-    Health,
-    SecondPart,
+    TrainingReport,
     compare_averages,
-    describe,
     describe_adversarial,
+    describe_window,
     in_brief,
 )
 from .sampler import noise_levels
 from .speed import ADVERSARIAL_COST, known_speeds, remember_speed, speed_key
 from .time_budget import SMALL_COST, TimeBudget
-from .train import BANDS, Progress, State, begin, seed_of, shrunk_at, train
+from .train import BANDS, Progress, State, begin_training, seed_of, shrunk_at, train
 
 # with a preview and a slow update after it still less than two minutes: no more work is ever lost
 SAVE_SECONDS = 90.0
@@ -58,7 +58,7 @@ OLDER = (
 Shown = TypeVar("Shown")
 
 
-class Data(Protocol):
+class TrainingData(Protocol):
     """What a run learns from."""
 
     @property
@@ -81,7 +81,7 @@ class Data(Protocol):
         ...
 
 
-class Feed(Protocol):
+class BatchSource(Protocol):
     """Batches as a function of the update number; see ``diffusion.train.Batches``."""
 
     @property
@@ -94,7 +94,7 @@ class Feed(Protocol):
         ...
 
 
-class Run(ABC, Generic[Shown]):
+class TrainingRun(ABC, Generic[Shown]):
     """One training run in one folder. Opening a folder that holds the same run goes on with it.
 
     Args:
@@ -112,8 +112,8 @@ class Run(ABC, Generic[Shown]):
     def __init__(
         self,
         out: Path,
-        data: Data,
-        feed: Feed,
+        data: TrainingData,
+        feed: BatchSource,
         recipe: Recipe,
         compute: Compute,
         minutes: float,
@@ -138,7 +138,7 @@ class Run(ABC, Generic[Shown]):
         if packed and packed["key"] == digest(plain.to_json(), *known) and recipe.adversarial_share:
             recipe, self.note = plain, OLDER
         self.recipe, self.key = recipe, digest(recipe.to_json(), *known)
-        self.model = model.build(recipe, len(data.classes), compute)
+        self.model = model.build_model(recipe, len(data.classes), compute)
 
         # With minutes alone the number of updates is planned from the first ones that are timed.
         total = recipe.steps or max(1, round(recipe.epochs * feed.updates_an_epoch))
@@ -146,12 +146,12 @@ class Run(ABC, Generic[Shown]):
         timed = bool(minutes and not recipe.steps)
         self._second_total = UNPLANNED if timed and second else second
         first_total = UNPLANNED if timed and recipe.adversarial_share < 1 else total - second
-        self.state: State = begin(self.model, recipe, first_total)
+        self.state: State = begin_training(self.model, recipe, first_total)
         self.second: AdversarialState | None = None
         self.resumed_at = self._resume(packed) if packed else 0
         if start and not self.resumed_at:
             model.inherit(self.model, recipe, data.classes, start)
-            self.state.ema = begin(self.model, recipe, 1).ema
+            self.state.ema = begin_training(self.model, recipe, 1).ema
         started = clock() if self.resumed_at else started  # opening the data again is not training
         self.budget = self._budget(started)
         self._saved = self._previewed = self._noted = clock()
@@ -341,7 +341,7 @@ class Run(ABC, Generic[Shown]):
     def _begin_adversarial(self) -> AdversarialState:
         if isinstance(self.model, OwnDenoiser):
             self.model.shrink(1)
-        return adversarial.begin(
+        return adversarial.begin_adversarial(
             self.model, self._setup(), self.recipe.adversarial, self._second_total
         )
 
@@ -378,7 +378,7 @@ class Run(ABC, Generic[Shown]):
         line = (
             describe_adversarial(self._second_window)
             if self.second
-            else describe(self._window) | {"bands": list(BANDS)}
+            else describe_window(self._window) | {"bands": list(BANDS)}
         )
         with (self.out / "stats.jsonl").open("a") as file:
             file.write(json.dumps(line | {"seconds": round(self.seconds, 1)}) + "\n")
@@ -418,7 +418,7 @@ class Run(ABC, Generic[Shown]):
         made = checkpoint.Checkpoint(
             recipe, self.data.classes, self.step, self.data.fingerprint, weights, averaged, shrunk
         )
-        checkpoint.save(self.out / checkpoint.MODEL_NAME, made)
+        checkpoint.save_checkpoint(self.out / checkpoint.MODEL_NAME, made)
 
     def preview(self, averaged: bool = True) -> Shown:
         """What :meth:`show` draws with the averaged or the raw weights."""
@@ -452,7 +452,7 @@ class Run(ABC, Generic[Shown]):
         """Draw the fixed seeds with the model as it is now into the run's folder."""
 
     @abstractmethod
-    def end(self) -> Health:
+    def end(self) -> TrainingReport:
         """Finish, and write the report."""
 
     def finish(self) -> tuple[Shown, Comparison | None]:
@@ -470,13 +470,15 @@ class Run(ABC, Generic[Shown]):
             self._save_model({})
         return self.preview(averaged), comparison
 
-    def report(self, comparison: Comparison | None, verdict: str, recognisable: int) -> Health:
+    def report(
+        self, comparison: Comparison | None, verdict: str, recognisable: int
+    ) -> TrainingReport:
         """The report on a finished run, written as report.txt; ``verdict`` is a sentence on the
         preview.
         """
         data, state = self.data, self.state
         seconds = float(state.extra.get("seconds", 0.0)) if self.second else self.budget.used()
-        health = Health(
+        health = TrainingReport(
             self.out,
             self.recipe.media,
             len(data),
@@ -495,12 +497,12 @@ class Run(ABC, Generic[Shown]):
 
         return health
 
-    def _second_part(self) -> SecondPart | None:
+    def _second_part(self) -> AdversarialReport | None:
         second = self.second
         if second is None:
             return None
         summary = second.extra.get("summary", {})
-        return SecondPart(
+        return AdversarialReport(
             second.step,
             second.images,
             self.budget.used(),

@@ -17,7 +17,7 @@ TOLD = (b"mime", b"Exif", b"uri ")  # types of items that tell something and sho
 
 
 @dataclass(slots=True)
-class Item:
+class AvifItem:
     """A piece of the file: its ``infe`` box and its bytes."""
 
     number: int
@@ -37,12 +37,12 @@ class Item:
 
 
 @dataclass(slots=True)
-class Parts:
+class AvifParts:
     """A still AVIF file, taken apart."""
 
     first: bytes  # the ftyp box
     boxes: dict[bytes, bytes]  # the boxes of the meta box, whole
-    items: list[Item]
+    items: list[AvifItem]
     links: list[tuple[bytes, int, list[int]]] = field(default_factory=list)  # kind, from, to
 
 
@@ -62,7 +62,7 @@ def avif_with(data: bytes, xmp: bytes) -> bytes:
             b"infe",
             struct.pack(">IHH4s", 2 << 24, number, 0, b"mime") + b"XMP\0" + XMP_TYPE + b"\0",
         )
-        items.append(Item(number, entry, xmp))
+        items.append(AvifItem(number, entry, xmp))
         links.append((b"cdsc", number, [_main(parts)]))
     return _together(parts, items, links)
 
@@ -72,7 +72,7 @@ def avif_xmp(data: bytes) -> bytes:
     return next((item.data for item in _apart(data).items if item.is_xmp), b"")
 
 
-def _apart(data: bytes) -> Parts:
+def _apart(data: bytes) -> AvifParts:
     try:
         outer = _boxes(data, 0)
         if b"moov" in outer:
@@ -87,7 +87,9 @@ def _apart(data: bytes) -> Parts:
         held = boxes.get(b"idat", b"")[8:]
         for number, content in _located(boxes[b"iloc"], data, held).items():
             items[number].data = content
-        return Parts(outer[b"ftyp"], boxes, list(items.values()), _links(boxes.get(b"iref", b"")))
+        return AvifParts(
+            outer[b"ftyp"], boxes, list(items.values()), _links(boxes.get(b"iref", b""))
+        )
     except (KeyError, IndexError, struct.error):
         raise damaged("AVIF") from None
 
@@ -111,7 +113,7 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), name) + content
 
 
-def _entries(box: bytes) -> dict[int, Item]:
+def _entries(box: bytes) -> dict[int, AvifItem]:
     """The items by their number, still without bytes."""
     place, items = 14 if box[8] == 0 else 16, {}
     while place + 8 <= len(box):
@@ -120,7 +122,7 @@ def _entries(box: bytes) -> dict[int, Item]:
         if size < 20 or len(entry) < size or entry[8] not in (2, 3):
             raise damaged("AVIF")
         number = int.from_bytes(entry[12:14] if entry[8] == 2 else entry[12:16], "big")
-        items[number] = Item(number, entry)
+        items[number] = AvifItem(number, entry)
         place += size
     return items
 
@@ -181,12 +183,14 @@ def _links(box: bytes) -> list[tuple[bytes, int, list[int]]]:
     return links
 
 
-def _main(parts: Parts) -> int:
+def _main(parts: AvifParts) -> int:
     box = parts.boxes[b"pitm"]
     return int.from_bytes(box[12:], "big")
 
 
-def _together(parts: Parts, items: list[Item], links: list[tuple[bytes, int, list[int]]]) -> bytes:
+def _together(
+    parts: AvifParts, items: list[AvifItem], links: list[tuple[bytes, int, list[int]]]
+) -> bytes:
     if any(item.number > 0xFFFF for item in items):
         raise damaged("AVIF")
     boxes = {

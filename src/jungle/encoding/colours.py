@@ -50,24 +50,24 @@ VIVID = (
 BEHIND = 0.75  # of a colour's weight that goes where the whole rim of the picture has it
 
 
-def oklab(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+def srgb_to_oklab(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Lightness (0 to 1), green to red and blue to yellow of sRGB colours (..., 3)."""
     return np.asarray(np.cbrt(LINEAR[colours].astype(np.float64) @ TO_CONES.T) @ TO_LAB.T)
 
 
-def srgb(lab: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The inverse of :func:`oklab`; what sRGB cannot show is clipped."""
+def oklab_to_srgb(lab: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The inverse of :func:`srgb_to_oklab`; what sRGB cannot show is clipped."""
     linear = np.clip(((lab @ np.linalg.inv(TO_LAB).T) ** 3) @ np.linalg.inv(TO_CONES).T, 0, 1)
     codes = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.asarray(np.rint(255 * codes), dtype=np.uint8)
 
 
-def name_of(hexadecimal: str) -> str:
+def colour_name(hexadecimal: str) -> str:
     """The name of the nearest colour: "#a87c42" is "fawn"."""
-    return list(NAMES)[int(_nearest(oklab(_bytes(hexadecimal))[None])[0])]
+    return list(NAMES)[int(_nearest(srgb_to_oklab(_bytes(hexadecimal))[None])[0])]
 
 
-def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
+def dominant_colours(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     """The colours that a picture shows much of, the animal's first; a colour with less than a
     fiftieth of the picture is left out.
 
@@ -82,7 +82,7 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     """
     image = Image.fromarray(pixels)
     small = np.asarray(image.resize((48, 48), Image.Resampling.BOX))
-    lab = oklab(small).reshape(-1, 3)
+    lab = srgb_to_oklab(small).reshape(-1, 3)
     nearest = _nearest(lab)
 
     # An animal stands in the middle and is more vivid than its ground; what fills the rim is
@@ -105,7 +105,7 @@ def dominant(pixels: Pixels, count: int = 4) -> tuple[Colour, ...]:
     return tuple(
         Colour(
             name=list(NAMES)[index],
-            hex="#" + bytes(srgb(lab[nearest == index].mean(axis=0))).hex(),
+            hex="#" + bytes(oklab_to_srgb(lab[nearest == index].mean(axis=0))).hex(),
             share=round(float(share[index]), 3),
         )
         for index in results
@@ -118,7 +118,7 @@ def _bytes(hexadecimal: str) -> NDArray[np.uint8]:
 
 @cache
 def _palette() -> NDArray[np.float64]:
-    return oklab(np.stack([_bytes(value) for value in NAMES.values()])) * (1, HUE, HUE)
+    return srgb_to_oklab(np.stack([_bytes(value) for value in NAMES.values()])) * (1, HUE, HUE)
 
 
 def _nearest(lab: NDArray[np.float64]) -> NDArray[np.intp]:

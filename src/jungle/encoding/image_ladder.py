@@ -17,11 +17,11 @@ from PIL import Image, features
 
 from ..errors import BadInput
 from ..records import Colour
-from .colours import dominant
-from .quality_search import Found, smallest
+from .colours import dominant_colours
+from .quality_search import EncodedFile, smallest
 from .ssimulacra2 import Fidelity, Pixels
 
-Form = Literal["avif", "webp", "jpeg", "png"]
+ImageFormat = Literal["avif", "webp", "jpeg", "png"]
 
 WIDTHS = (160, 320, 512, 1024)  # pixels
 LARGE, CARD = 70.0, 60.0  # scores that the largest and the smaller renditions must reach
@@ -43,7 +43,7 @@ class Rendition:
     lost.
     """
 
-    form: Form
+    form: ImageFormat
     width: int
     height: int
     data: bytes
@@ -58,7 +58,7 @@ class Ladder:
     placeholder: str  # 16 pixels wide, as a data URI
     colours: tuple[Colour, ...]
 
-    def of(self, form: Form) -> tuple[Rendition, ...]:
+    def of(self, form: ImageFormat) -> tuple[Rendition, ...]:
         """The renditions of one format, narrow to wide: a ``srcset``."""
         return tuple(rendition for rendition in self.renditions if rendition.form == form)
 
@@ -79,7 +79,7 @@ def version() -> str:
     return f"ladder {REVISION} {encoders}"
 
 
-def ladder(
+def encode_ladder(
     master: Pixels | bytes,
     widths: Sequence[int] = WIDTHS,
     large: float = LARGE,
@@ -101,8 +101,8 @@ def ladder(
     Raises:
         BadInput: not such a picture, or no width.
     """
-    pixels = opened(master)
-    sides = steps(pixels.shape[1], widths)
+    pixels = decode_rgb(master)
+    sides = ladder_widths(pixels.shape[1], widths)
     last = min(sides, key=lambda side: abs(side - (fallback or sides[-1])))
     avif, webp, other = [], [], []
     for width in sides:
@@ -113,11 +113,13 @@ def ladder(
     if sum(len(one.data) for one in avif) >= sum(len(one.data) for one in webp):
         avif = []  # all or none: a browser that knows AVIF looks for every width among its files
     return Ladder(
-        renditions=(*avif, *webp, *other), placeholder=placeholder(pixels), colours=dominant(pixels)
+        renditions=(*avif, *webp, *other),
+        placeholder=placeholder(pixels),
+        colours=dominant_colours(pixels),
     )
 
 
-def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
+def ladder_widths(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
     """The widths that a master of ``width`` pixels is made in, narrow to wide.
 
     Raises:
@@ -135,7 +137,7 @@ def steps(width: int, widths: Sequence[int] = WIDTHS) -> list[int]:
     return narrower
 
 
-def opened(master: Pixels | bytes) -> Pixels:
+def decode_rgb(master: Pixels | bytes) -> Pixels:
     """The pixels of a picture, uint8 (H, W, 3): of a file as Pillow decodes it, what is transparent
     on white.
 
@@ -174,7 +176,7 @@ def placeholder(pixels: Pixels) -> str:
     )
 
 
-def jpeg(pixels: Pixels, quality: int = 88) -> bytes:
+def encode_jpeg(pixels: Pixels, quality: int = 88) -> bytes:
     """A JPEG file for places that know nothing newer: the picture of a shared link, a letter, a
     print shop.
     """
@@ -183,7 +185,7 @@ def jpeg(pixels: Pixels, quality: int = 88) -> bytes:
     )
 
 
-def png(pixels: Pixels) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """A PNG file: nothing is lost."""
     return _saved(pixels, "PNG", optimize=True)
 
@@ -237,7 +239,7 @@ class _Copy:
             lambda quality: _saved(self.pixels, "WEBP", quality=quality, method=6), WEBP_LEVELS, 75
         )
         if self.flat or result.score < self.target:
-            exact = Found(
+            exact = EncodedFile(
                 _saved(self.pixels, "WEBP", lossless=True, quality=100, method=6), 100.0, 100
             )
             result = (
@@ -258,17 +260,19 @@ class _Copy:
         good = [found for found in both if found.score >= self.target]
         best = min(good, key=lambda found: len(found.data)) if good else None
         if self.flat or best is None:
-            exact = png(self.pixels)
+            exact = encode_png(self.pixels)
             if best is None or len(exact) < len(best.data):
-                return self._rendition("png", Found(exact, 100.0, 100))
+                return self._rendition("png", EncodedFile(exact, 100.0, 100))
         return self._rendition("jpeg", best)
 
-    def _searched(self, encode: Callable[[int], bytes], levels: Sequence[int], guess: int) -> Found:
+    def _searched(
+        self, encode: Callable[[int], bytes], levels: Sequence[int], guess: int
+    ) -> EncodedFile:
         return smallest(
-            encode, lambda data: self.meter(opened(data)), levels, self.target + MARGIN, guess
+            encode, lambda data: self.meter(decode_rgb(data)), levels, self.target + MARGIN, guess
         )
 
-    def _rendition(self, form: Form, found: Found) -> Rendition:
+    def _rendition(self, form: ImageFormat, found: EncodedFile) -> Rendition:
         high, wide = self.pixels.shape[:2]
         return Rendition(
             form=form, width=wide, height=high, data=found.data, score=round(found.score, 2)

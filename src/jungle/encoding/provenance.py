@@ -46,9 +46,9 @@ OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
+class Provenance:
     """What a file tells of its origin. All are words, and what is empty is not told; made clean by
-    :func:`cleaned`.
+    :func:`clean_fact`.
     """
 
     title: str = ""
@@ -66,7 +66,9 @@ class Facts:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = cleaned(getattr(self, field.name), PROMPT if field.name == "prompt" else MOST)
+            value = clean_fact(
+                getattr(self, field.name), PROMPT if field.name == "prompt" else MOST
+            )
             object.__setattr__(self, field.name, value)
 
     def told(self) -> dict[str, str]:
@@ -78,7 +80,7 @@ class Facts:
         }
 
 
-def cleaned(text: str, most: int = MOST) -> str:
+def clean_fact(text: str, most: int = MOST) -> str:
     """``text`` in one line that every format can hold: no control characters, lone surrogates,
     noncharacters or bidirectional overrides.
 
@@ -115,7 +117,7 @@ def _size(text: str) -> int:
     return len(escape(text).encode())
 
 
-def select(facts: Facts, level: Level) -> Facts:
+def select_facts(facts: Provenance, level: Level) -> Provenance:
     """What of ``facts`` is told: all, only the credit, or nothing.
 
     Raises:
@@ -124,33 +126,37 @@ def select(facts: Facts, level: Level) -> Facts:
     if level not in get_args(Level):
         raise BadInput(f"There is no metadata level '{level}': use full, credit or none.")
     return (
-        facts if level == "full" else Facts(credit=facts.credit) if level == "credit" else Facts()
+        facts
+        if level == "full"
+        else Provenance(credit=facts.credit)
+        if level == "credit"
+        else Provenance()
     )
 
 
-def stamp(data: bytes, facts: Facts) -> bytes:
+def write_provenance(data: bytes, facts: Provenance) -> bytes:
     """The PNG, JPEG, WebP or AVIF file ``data`` with exactly ``facts`` as its metadata, its pixels
     untouched; without facts it has none.
 
     Raises:
         BadInput: another format, or damaged.
     """
-    return _writer(data)[0](data, packet(facts))
+    return _writer(data)[0](data, provenance_packet(facts))
 
 
-def packet(facts: Facts) -> bytes:
+def provenance_packet(facts: Provenance) -> bytes:
     """The XMP packet with ``facts``, for :func:`encode.wav` and :func:`encode.aac`; empty without
     facts.
     """
-    return xmp.packet(facts.told())
+    return xmp.xmp_packet(facts.told())
 
 
-def tags(facts: Facts) -> dict[str, str]:
+def tags(facts: Provenance) -> dict[str, str]:
     """``facts`` as the tags that the writers in ``encode`` take."""
     return {AUDIO.get(name, name): value for name, value in facts.told().items()}
 
 
-def read(data: bytes) -> Facts:
+def read_provenance(data: bytes) -> Provenance:
     """What a picture (PNG, JPEG, WebP, AVIF) or a sound (WAV, FLAC, Ogg, M4A, MP3, AIFF) tells;
     empty where it tells nothing.
 
@@ -158,12 +164,12 @@ def read(data: bytes) -> Facts:
         BadInput: neither, or damaged.
     """
     if _form(data) in PICTURES:
-        return Facts(**xmp.facts_in(_writer(data)[1](data)))
-    return Facts(**_heard(data))
+        return Provenance(**xmp.facts_in(_writer(data)[1](data)))
+    return Provenance(**_heard(data))
 
 
-Writer = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes], bytes]]
-PICTURES: dict[str, Writer] = {
+ProvenanceWriter = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes], bytes]]
+PICTURES: dict[str, ProvenanceWriter] = {
     "PNG": (image_metadata.png_with, image_metadata.png_xmp),
     "JPEG": (image_metadata.jpeg_with, image_metadata.jpeg_xmp),
     "WebP": (image_metadata.webp_with, image_metadata.webp_xmp),
@@ -182,7 +188,7 @@ def _form(data: bytes) -> str:
     return "AVIF" if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1") else ""
 
 
-def _writer(data: bytes) -> Writer:
+def _writer(data: bytes) -> ProvenanceWriter:
     form = _form(data)
     if not form:
         raise BadInput(
@@ -222,6 +228,6 @@ def _listed(comment: str) -> dict[str, str]:
 
 
 def _as_facts(found: Mapping[str, str]) -> dict[str, str]:
-    names = {one.name for one in dataclasses.fields(Facts)}
+    names = {one.name for one in dataclasses.fields(Provenance)}
     renamed = {FOREIGN.get(tag, tag): value for tag, value in found.items()}
     return {name: value for name, value in renamed.items() if name in names}

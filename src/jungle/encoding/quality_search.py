@@ -9,7 +9,7 @@ SLACK = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EncodedFile:
     """A file and how much of the original it keeps."""
 
     data: bytes
@@ -24,7 +24,7 @@ def smallest(
     target: float,
     guess: int,
     slack: float = SLACK,
-) -> Found:
+) -> EncodedFile:
     """The smallest file of those tried whose score reaches ``target``; where none does, the best
     one.
 
@@ -36,14 +36,14 @@ def smallest(
         levels: qualities, coarse to fine.
         guess: a level to begin with.
     """
-    tried: dict[int, Found] = {}
+    tried: dict[int, EncodedFile] = {}
     low, high = -1, len(levels)
     place = min(range(len(levels)), key=lambda index: abs(levels[index] - guess))
 
     # :Bisection over the encoder's levels, begun where the last picture ended.
     while high - low > 1:
         data = encode(levels[place])
-        found = tried[place] = Found(data, score(data), levels[place])
+        found = tried[place] = EncodedFile(data, score(data), levels[place])
         if found.score >= target:
             high = place
             if found.score <= target + slack:
@@ -58,7 +58,7 @@ def smallest(
     return max(tried.values(), key=lambda found: found.score)
 
 
-def _next(tried: dict[int, Found], low: int, high: int, target: float, last: int) -> int:
+def _next(tried: dict[int, EncodedFile], low: int, high: int, target: float, last: int) -> int:
     """Where to look between ``low``, which fails, and ``high``, which passes."""
     aim = target + SLACK / 2
     if len(tried) > 4:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import BadInput
 
-Kind = Literal["error", "added", "lost"]
+TermKind = Literal["error", "added", "lost"]
 Pixels = NDArray[np.uint8]  # (height, width, 3), sRGB
 Planes = NDArray[np.float32]  # (planes, height, width)
 
@@ -33,7 +33,7 @@ class Term(NamedTuple):
 
     scale: int  # 0 = as it is, 1 = half as wide ...
     plane: int
-    kind: Kind
+    kind: TermKind
     norm: int  # 1 or 4
     weight: float
 
@@ -127,7 +127,7 @@ class Fidelity:
             raise BadInput(
                 f"A copy of another shape cannot be compared: {copy.shape} with {self.shape}."
             )
-        found: dict[tuple[int, int, Kind], Planes] = {}
+        found: dict[tuple[int, int, TermKind], Planes] = {}
         for scale, (planes, windows) in enumerate(zip(_scales(copy), self._windows, strict=True)):
             for number, plane in planes.items():
                 kinds = {term.kind for term in TERMS if (term.scale, term.plane) == (scale, number)}
@@ -185,11 +185,11 @@ def _windowed(plane: Planes) -> _Windows:
     return _Windows(plane[3:-3, 3:-3], mean, _blurred(plane * plane) - mean * mean, plane)
 
 
-def _maps(original: _Windows, plane: Planes, kinds: set[Kind]) -> dict[Kind, Planes]:
+def _maps(original: _Windows, plane: Planes, kinds: set[TermKind]) -> dict[TermKind, Planes]:
     """Of a plane of the copy: the error of its structure (0 = none), the edges that it added, those
     that it lost.
     """
-    results: dict[Kind, Planes] = {}
+    results: dict[TermKind, Planes] = {}
     mean = _blurred(plane)
 
     # :Structural similarity without its denominator of means (SSIMULACRA 2's form).

@@ -41,7 +41,7 @@ FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
 LARGEST = 65_502  # bytes: what one APP1 segment of a JPEG has room for (XMP part 3, section 1.1.3)
 
 
-def packet(facts: Mapping[str, str]) -> bytes:
+def xmp_packet(facts: Mapping[str, str]) -> bytes:
     """The packet that holds ``facts`` (names as in FIELDS, values without control characters);
     empty without facts.
     """

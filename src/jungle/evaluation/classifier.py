@@ -19,7 +19,7 @@ from ..errors import BadCheckpoint, MissingExtra
 FEATURES = 128
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut; ``stride`` 2 halves the sides."""
 
     def __init__(self, inside: int, outside: int, stride: int) -> None:
@@ -57,10 +57,10 @@ class Classifier(nn.Module):
             nn.Conv2d(channels, 32, 3, 2, 1, bias=False),
             nn.BatchNorm2d(32),
             nn.ReLU(),
-            Residual(32, low, 2),
+            ResidualBlock(32, low, 2),
         )
-        self.parts = nn.Sequential(Residual(low, middle, 2), Residual(middle, middle, 1))
-        self.whole = nn.Sequential(Residual(middle, high, 2), Residual(high, high, 1))
+        self.parts = nn.Sequential(ResidualBlock(low, middle, 2), ResidualBlock(middle, middle, 1))
+        self.whole = nn.Sequential(ResidualBlock(middle, high, 2), ResidualBlock(high, high, 1))
         self.neck = nn.Sequential(
             nn.Linear(middle + high, FEATURES, bias=False), nn.BatchNorm1d(FEATURES, affine=False)
         )
@@ -79,10 +79,10 @@ class Classifier(nn.Module):
         return out
 
 
-def load(
+def load_classifier(
     path: Path, what: str, channels: int = 3, widths: tuple[int, int, int] = (64, 128, 256)
 ) -> tuple[Classifier, tuple[str, ...], str]:
-    """Read a file written by :func:`save`: the network, its classes and a name that follows from
+    """Read a file written by :func:`save_classifier`: the network, its classes and a name that follows from
     its content.
 
     Args:
@@ -128,7 +128,9 @@ def read_metadata(content: bytes) -> dict[str, str]:
     return metadata
 
 
-def save(path: Path, net: Classifier, classes: tuple[str, ...], recipe: dict[str, Any]) -> None:
+def save_classifier(
+    path: Path, net: Classifier, classes: tuple[str, ...], recipe: dict[str, Any]
+) -> None:
     """Write a classifier: matrices as float16, the small statistics of the norms as float32,
     classes and recipe as metadata.
     """

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.recipes import SampleRecipe
-from ..diffusion.batched_sampling import Wish
+from ..diffusion.batched_sampling import SampleRequest
 from ..diffusion.model import Model
 from ..errors import BadInput
 from ..evaluation.contact_sheet import contact_sheet, labelled_rows
-from ..species.kinds import KindReport
+from ..species.kinds import ClassQualityReport
 from ..species.select import check_numbers
 from ..storage.atomic import make_folder, write_atomic, write_bytes
 from . import memorisation
 from .blind_sheet import shuffle_cells, write_blind_sheet
-from .classifier import shipped_judge
-from .dataset import PhotoSet
-from .evaluate import Asked, Scores, evaluate
+from .classifier import shipped_classifier
+from .dataset import ImageDataset
+from .evaluate import RequestedKinds, Scores, evaluate
 from .feature_spaces import Dino, FeatureSpace
-from .sampling import paint
+from .sampling import sample_pictures
 
 SPACE = "lite0"
 """Name of the shipped feature space."""
@@ -36,7 +36,7 @@ ROW = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EvaluationRequest:
     """What is wanted of an evaluation.
 
     Attributes:
@@ -55,7 +55,7 @@ class Order:
 
 
 def draw_kinds(
-    labels: NDArray[np.int64], order: Order, kinds: int
+    labels: NDArray[np.int64], order: EvaluationRequest, kinds: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which kinds to paint: of ``order.count`` photos drawn at random, and those missing to
     ``OF_A_KIND`` of each of ``kinds``.
@@ -69,9 +69,9 @@ def draw_kinds(
 
 def evaluate_model(
     model: Model,
-    photos: PhotoSet,
+    photos: ImageDataset,
     recipe: SampleRecipe,
-    order: Order,
+    order: EvaluationRequest,
     progress: Callable[[int], object],
 ) -> Scores:
     """Paint pictures, each asked for the kind of a photo drawn at random, and score them against
@@ -99,7 +99,7 @@ def evaluate_model(
         )
 
     # Two jobs, and often the same network: names of animals, and the space of the distances.
-    judge = shipped_judge()
+    judge = shipped_classifier()
     space: FeatureSpace = judge if order.space == SPACE else Dino.load(order.space)
     make_folder(order.out)
 
@@ -112,7 +112,9 @@ def evaluate_model(
     # Pictures of kinds that the model does not know say nothing of how it draws a kind.
     known = np.array([name in model.classes for name in photos.classes])
     kinds = np.where(known[labels], labels, -1)
-    asked = Asked(kinds[:count], photos.labels, photos.classes, pictures[count:], kinds[count:])
+    asked = RequestedKinds(
+        kinds[:count], photos.labels, photos.classes, pictures[count:], kinds[count:]
+    )
     scores = evaluate(
         pictures[:count], photos.images, space, judge=judge, asked=asked, seed=order.seed
     )
@@ -121,7 +123,7 @@ def evaluate_model(
     write_bytes(order.out / "report.txt", (scores.to_text() + "\n").encode())
     write_bytes(
         order.out / "closest_pairs.png",
-        memorisation.sheet(pictures[:count], photos.images, scores.matches),
+        memorisation.pairs_sheet(pictures[:count], photos.images, scores.matches),
     )
     _write_sheet(order.out / "pictures.png", pictures, kinds, photos.classes)
     cells = shuffle_cells(kinds, photos.labels, photos.classes, order.seed)
@@ -130,7 +132,8 @@ def evaluate_model(
     if order.kinds_file:
         measured = {name: kind for name, kind in scores.kinds.items() if name in model.classes}
         write_bytes(
-            order.kinds_file, KindReport(model.hash, judge.name, measured).to_json().encode()
+            order.kinds_file,
+            ClassQualityReport(model.hash, judge.name, measured).to_json().encode(),
         )
     return scores
 
@@ -144,11 +147,11 @@ def _paint(
 ) -> NDArray[np.uint8]:
     """A picture of each kind; of no kind where the model does not know the name."""
     wishes = [
-        Wish(seed + i, model.mix({name: 1.0} if name in model.classes else {}))
+        SampleRequest(seed + i, model.mix({name: 1.0} if name in model.classes else {}))
         for i, name in enumerate(names)
     ]
     painted = []
-    for index, pixels in paint(model, wishes, recipe):
+    for index, pixels in sample_pictures(model, wishes, recipe):
         painted.append(pixels)
         progress(index + 1)
     return np.stack(painted)

@@ -34,7 +34,7 @@ SURE = 0.5
 """Probability above which the network is called sure."""
 
 
-class Look(NamedTuple):
+class ImageNetScores(NamedTuple):
     """What one look at N pictures gives: features (N, 1280) and probabilities of the labels (N,
     1000), both float32.
     """
@@ -60,7 +60,7 @@ class Look(NamedTuple):
         return out
 
 
-class ImageNetJudge:
+class ImageNetClassifier:
     """A frozen network of the family, at one input size. Looks in float32, without gradients.
 
     Scores under different names must not be compared.
@@ -72,7 +72,7 @@ class ImageNetJudge:
         self._side = side
         self.name = f"{name} at {side} pixels"
 
-    def look(self, images: Images) -> Look:
+    def look(self, images: Images) -> ImageNetScores:
         """Features and label probabilities of uint8 (N, H, W, 3) or float [-1, 1] (N, 3, H, W)
         pictures of any size.
 
@@ -90,7 +90,7 @@ class ImageNetJudge:
                 features[rows] = pooled.numpy()
                 probabilities[rows] = self._net.classifier(pooled).softmax(dim=1).numpy()
 
-        return Look(features, probabilities)
+        return ImageNetScores(features, probabilities)
 
     def features(self, images: Images) -> NDArray[np.float32]:
         """Features (N, 1280) float32: what makes this a
@@ -104,7 +104,7 @@ class ImageNetJudge:
 
 
 @functools.cache
-def shipped_judge() -> ImageNetJudge:
+def shipped_classifier() -> ImageNetClassifier:
     """The judge in this package, opened once; its name carries the first eight digits of the
     SHA-256 of its weights.
 
@@ -113,4 +113,4 @@ def shipped_judge() -> ImageNetJudge:
         BadCheckpoint: they are damaged.
     """
     content = shipped("lite0.safetensors").read_bytes()
-    return ImageNetJudge(shipped_lite0(), f"lite0-{hashlib.sha256(content).hexdigest()[:8]}")
+    return ImageNetClassifier(shipped_lite0(), f"lite0-{hashlib.sha256(content).hexdigest()[:8]}")

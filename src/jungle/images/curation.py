@@ -22,8 +22,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..data.decoding import Progress, Unreadable
-from ..data.report_text import plural
+from ..data.decoding import DecodeProgress, Unreadable
+from ..data.report_text import count_noun
 from ..storage.hashing import open_memo
 from .decode import CENTRE, decode_photos, open_rgb, window_size
 from .efficientnet import ANIMALS, EfficientNetLite, shipped_lite0
@@ -73,7 +73,7 @@ _TABLE = "CREATE TABLE IF NOT EXISTS looks (digest TEXT PRIMARY KEY, version INT
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PhotoAnalysis:
     """What the network sees in one photo."""
 
     animals: float  # probability of all animals, 0 to 1
@@ -92,7 +92,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CurationResult:
     """Which of N photos are left out."""
 
     reasons: tuple[str, ...]  # N; empty for those that are kept
@@ -117,7 +117,7 @@ def read_small(path: Path) -> tuple[Tensor, float]:
 
 
 @torch.inference_mode()
-def examine(net: EfficientNetLite, x: Tensor, aspect: float) -> Look:
+def analyse_photo(net: EfficientNetLite, x: Tensor, aspect: float) -> PhotoAnalysis:
     """Look at one photo, (1, 3, H, W) in [-1, 1].
 
     Where the animal is follows from class activation maps (Zhou et al. 2016, arXiv 1512.04150,
@@ -135,7 +135,7 @@ def examine(net: EfficientNetLite, x: Tensor, aspect: float) -> Look:
     direction = animals @ weights[:ANIMALS] / mass.clamp_min(1e-6) - weights.mean(0)  # (1280,)
     activation = torch.einsum("c,chw->hw", direction, cells[0]).relu()
 
-    return Look(
+    return PhotoAnalysis(
         animals=float(mass),
         depictions=float(probability[list(DEPICTIONS)].sum()),
         aspect=aspect,
@@ -144,9 +144,12 @@ def examine(net: EfficientNetLite, x: Tensor, aspect: float) -> Look:
     )
 
 
-def look_at(
-    paths: Sequence[Path], contents: Sequence[str], cache: Path, progress: Progress | None = None
-) -> list[Look | None]:
+def analyse_photos(
+    paths: Sequence[Path],
+    contents: Sequence[str],
+    cache: Path,
+    progress: DecodeProgress | None = None,
+) -> list[PhotoAnalysis | None]:
     """What is seen in each of N photos, in order; None for a file that cannot be read.
 
     Args:
@@ -167,7 +170,7 @@ def look_at(
         missing = [index for index, content in enumerate(contents) if content not in known]
 
         # Kept as it goes: an interrupted look at thousands of photos goes on from there.
-        def keep(number: int, look: Look) -> None:
+        def keep(number: int, look: PhotoAnalysis) -> None:
             content = contents[missing[number]]
             if content:
                 _remember(memo, content, look, commit=number % KEPT_EVERY == 0)
@@ -175,21 +178,23 @@ def look_at(
         looked = _examine_all([paths[index] for index in missing], progress, keep)
         _commit(memo)
 
-    looks: list[Look | None] = [known.get(content) for content in contents]
+    looks: list[PhotoAnalysis | None] = [known.get(content) for content in contents]
     for index, look in zip(missing, looked, strict=True):
         looks[index] = look
     return looks
 
 
 def _examine_all(
-    paths: Sequence[Path], progress: Progress | None, keep: Callable[[int, Look], None]
-) -> list[Look | None]:
+    paths: Sequence[Path],
+    progress: DecodeProgress | None,
+    keep: Callable[[int, PhotoAnalysis], None],
+) -> list[PhotoAnalysis | None]:
     """Look at each photo; ``keep`` is called with the number and the look of each that can be
     read.
     """
-    looks: list[Look | None] = []
+    looks: list[PhotoAnalysis | None] = []
     for number, read in enumerate(decode_photos(paths, read_small)):
-        look = None if isinstance(read, Unreadable) else examine(shipped_lite0(), *read)
+        look = None if isinstance(read, Unreadable) else analyse_photo(shipped_lite0(), *read)
         if look:
             keep(number, look)
         looks.append(look)
@@ -198,22 +203,22 @@ def _examine_all(
     return looks
 
 
-def _recall(memo: sqlite3.Connection, contents: set[str]) -> dict[str, Look]:
+def _recall(memo: sqlite3.Connection, contents: set[str]) -> dict[str, PhotoAnalysis]:
     try:
         rows = memo.execute(
             "SELECT digest, look FROM looks WHERE version = ?", (VERSION,)
         ).fetchall()
     except sqlite3.Error:
         return {}
-    looks: dict[str, Look] = {}
+    looks: dict[str, PhotoAnalysis] = {}
     for content, text in rows:
         if content in contents:
             animals, depictions, aspect, across, down = json.loads(text)
-            looks[content] = Look(animals, depictions, aspect, tuple(across), tuple(down))
+            looks[content] = PhotoAnalysis(animals, depictions, aspect, tuple(across), tuple(down))
     return looks
 
 
-def _remember(memo: sqlite3.Connection, content: str, look: Look, *, commit: bool) -> None:
+def _remember(memo: sqlite3.Connection, content: str, look: PhotoAnalysis, *, commit: bool) -> None:
     try:
         memo.execute(
             "INSERT OR REPLACE INTO looks VALUES (?, ?, ?)",
@@ -232,7 +237,7 @@ def _commit(memo: sqlite3.Connection) -> None:
         memo.rollback()
 
 
-def judge(classes: Sequence[str], looks: Sequence[Look | None]) -> Verdict:
+def curate(classes: Sequence[str], looks: Sequence[PhotoAnalysis | None]) -> CurationResult:
     """Which of N photos are left out, by the class (N) and the look (N) of each.
 
     A class that would lose more than :data:`MOST` of its photos is kept whole, and so is the whole
@@ -243,22 +248,24 @@ def judge(classes: Sequence[str], looks: Sequence[Look | None]) -> Verdict:
     lost = Counter(name for name, reason in zip(classes, reasons, strict=True) if reason)
 
     if lost.total() > MOST * readable.total():
-        return Verdict(("",) * len(reasons), (_kept_whole(lost.total(), readable.total(), ""),))
+        return CurationResult(
+            ("",) * len(reasons), (_kept_whole(lost.total(), readable.total(), ""),)
+        )
 
     unknown = sorted(name for name, count in lost.items() if count > MOST * readable[name])
     notes = [_kept_whole(lost[name], readable[name], f" of {name}") for name in unknown]
     kept = [
         "" if name in unknown else reason for name, reason in zip(classes, reasons, strict=True)
     ]
-    return Verdict(tuple(kept), tuple(notes))
+    return CurationResult(tuple(kept), tuple(notes))
 
 
 def _kept_whole(lost: int, total: int, of: str) -> str:
-    seen = f"The network sees no animal in {lost:,} of {plural(total, 'photo')}{of}"
+    seen = f"The network sees no animal in {lost:,} of {count_noun(total, 'photo')}{of}"
     return f"{seen}: it does not know this kind, so all are kept."
 
 
-def place_window(look: Look | None, size: tuple[int, int]) -> tuple[float, float]:
+def place_window(look: PhotoAnalysis | None, size: tuple[int, int]) -> tuple[float, float]:
     """Where a window of the proportions of ``size`` (height, width) follows the animal: shares (x,
     y) of the room beside it.
 

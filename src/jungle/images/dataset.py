@@ -21,16 +21,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.recipes import Recipe
-from ..data.decoding import Progress, Unreadable, mapped
-from ..data.folders import File, Found, Skipped, choose, require_enough, scan
+from ..data.decoding import DecodeProgress, Unreadable, mapped
+from ..data.folders import (
+    FolderContents,
+    SkippedFile,
+    SourceFile,
+    choose_files,
+    require_enough,
+    scan_folder,
+)
 from ..data.formats import PHOTOS
 from ..storage.atomic import cached, need_space, new_folder
-from ..storage.hashing import digests
+from ..storage.hashing import remembered_digests
 from . import curation
 from .decode import CENTRE, decode_photos, open_photo, open_sized
 from .quality_checks import dark_corners
 
-__all__ = ["PhotoSet", "Skipped", "choose", "load", "open_photo", "scan"]
+__all__ = [
+    "ImageDataset",
+    "SkippedFile",
+    "choose_files",
+    "load_photos",
+    "open_photo",
+    "scan_folder",
+]
 
 TURNED = (
     "its corners are dark and empty, as of a picture turned on black, and a model would learn "
@@ -40,14 +54,14 @@ _VERSION = 1  # of the decoding; a change makes old caches unused
 
 
 @dataclass(frozen=True)
-class PhotoSet:
+class ImageDataset:
     """Photos ready for training, N pictures of K classes."""
 
     images: NDArray[np.uint8]  # (N, H, W, 3), read from the disk where it is touched
     labels: NDArray[np.int64]  # (N,), index into ``classes``
     classes: tuple[str, ...]  # sorted, those with at least one usable photo
     paths: tuple[str, ...]  # N, relative to the folder
-    skipped: list[Skipped]  # what is not used, and why
+    skipped: list[SkippedFile]  # what is not used, and why
     enlarged: int  # photos that were smaller than (H, W)
     fingerprint: str  # of the data: equal only for equal photos, classes, order and size
     notes: tuple[str, ...] = ()  # sentences about classes that curation kept whole
@@ -57,7 +71,7 @@ class PhotoSet:
         return len(self.labels)
 
 
-def _key(photos: Sequence[File], contents: Sequence[str], recipe: Recipe) -> str:
+def _key(photos: Sequence[SourceFile], contents: Sequence[str], recipe: Recipe) -> str:
     options: list[object] = [_VERSION, recipe.size, recipe.crop, recipe.corners]
     if looks_needed(recipe):
         options += [curation.VERSION, recipe.curate]
@@ -76,23 +90,25 @@ def looks_needed(recipe: Recipe) -> bool:
 class _Plan:
     """What to decode: photos, and where the window of each lies; and what curation left out."""
 
-    photos: list[File]
+    photos: list[SourceFile]
     windows: list[tuple[float, float]]
-    left_out: list[Skipped]
+    left_out: list[SkippedFile]
     notes: tuple[str, ...]
 
 
 def _plan(
     root: Path,
-    photos: Sequence[File],
+    photos: Sequence[SourceFile],
     contents: Sequence[str],
     recipe: Recipe,
     cache: Path,
-    progress: Progress | None,
+    progress: DecodeProgress | None,
 ) -> _Plan:
     if not looks_needed(recipe):
         return _Plan(list(photos), [CENTRE] * len(photos), [], ())
-    looks = curation.look_at([root / photo.path for photo in photos], contents, cache, progress)
+    looks = curation.analyse_photos(
+        [root / photo.path for photo in photos], contents, cache, progress
+    )
 
     windows = [CENTRE] * len(photos)
     if recipe.crop == "animal":
@@ -101,10 +117,10 @@ def _plan(
         return _Plan(list(photos), windows, [], ())
 
     # A class that the network does not know is kept whole; the notes say so.
-    verdict = curation.judge([photo.name for photo in photos], looks)
+    verdict = curation.curate([photo.name for photo in photos], looks)
     kept = [index for index, reason in enumerate(verdict.reasons) if not reason]
     left_out = [
-        Skipped(photo.path, f"{reason}; -o curate=no uses it")
+        SkippedFile(photo.path, f"{reason}; -o curate=no uses it")
         for photo, reason in zip(photos, verdict.reasons, strict=True)
         if reason
     ]
@@ -124,12 +140,12 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 
 def _decode(
-    root: Path, plan: _Plan, recipe: Recipe, file: BinaryIO, progress: Progress | None
+    root: Path, plan: _Plan, recipe: Recipe, file: BinaryIO, progress: DecodeProgress | None
 ) -> dict[str, Any]:
     """Write the pictures row by row; returns the manifest."""
     high, wide = recipe.size
     photos = plan.photos
-    used: list[File] = []
+    used: list[SourceFile] = []
     skipped = list(plan.left_out)
     enlarged = 0
 
@@ -143,9 +159,9 @@ def _decode(
     )
     for done, (photo, result) in enumerate(zip(photos, results, strict=True), 1):
         if isinstance(result, Unreadable):
-            skipped.append(Skipped(photo.path, result.reason))
+            skipped.append(SkippedFile(photo.path, result.reason))
         elif recipe.corners == "skip" and dark_corners(result[0][None])[0]:
-            skipped.append(Skipped(photo.path, TURNED))
+            skipped.append(SkippedFile(photo.path, TURNED))
         else:
             pixels, facts = result
             file.write(pixels.tobytes())
@@ -167,7 +183,9 @@ def _decode(
     }
 
 
-def _build(root: Path, plan: _Plan, recipe: Recipe, home: Path, progress: Progress | None) -> None:
+def _build(
+    root: Path, plan: _Plan, recipe: Recipe, home: Path, progress: DecodeProgress | None
+) -> None:
     high, wide = recipe.size
     need_space(home, len(plan.photos) * high * wide * 3, "photos")
     with new_folder(home) as temporary:
@@ -184,18 +202,18 @@ def _build(root: Path, plan: _Plan, recipe: Recipe, home: Path, progress: Progre
         (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def _open(home: Path) -> PhotoSet | None:
+def _open(home: Path) -> ImageDataset | None:
     """The cached set; None if it is missing or damaged."""
     try:
         manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
         images = mapped(home / "images.npy")
         labels = np.load(home / "labels.npy")
-        skipped = [Skipped(*item) for item in manifest["skipped"]]
+        skipped = [SkippedFile(*item) for item in manifest["skipped"]]
 
         # A cache that contradicts itself is as good as none: it is built again.
         if len(images) != len(labels) or len(labels) != len(manifest["paths"]):
             return None
-        return PhotoSet(
+        return ImageDataset(
             images=images,
             labels=labels,
             classes=tuple(manifest["classes"]),
@@ -209,13 +227,16 @@ def _open(home: Path) -> PhotoSet | None:
         return None
 
 
-def load(
-    folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None
-) -> PhotoSet:
+def load_photos(
+    folder: Path | FolderContents,
+    recipe: Recipe,
+    cache: Path,
+    progress: DecodeProgress | None = None,
+) -> ImageDataset:
     """The photos of ``folder`` as the recipe wants them, from the cache or decoded now.
 
     Args:
-        folder: a folder, or the photos that :func:`jungle.folders.gather` found in several.
+        folder: a folder, or the photos that :func:`jungle.folders.gather_folders` found in several.
         recipe: its ``size``, ``crop``, ``curate``, ``corners``, ``limit``, ``order`` and ``seed``
             decide.
         cache: a folder for decoded photos; safe to delete.
@@ -225,16 +246,18 @@ def load(
     Raises:
         BadInput: fewer than two usable photos (with the first reasons), or no room for the cache.
     """
-    found = folder if isinstance(folder, Found) else scan(folder)
+    found = folder if isinstance(folder, FolderContents) else scan_folder(folder)
     root = found.root
     chosen = [
         found.files[i]
-        for i in choose([p.name for p in found.files], recipe.limit, recipe.order, recipe.seed)
+        for i in choose_files(
+            [p.name for p in found.files], recipe.limit, recipe.order, recipe.seed
+        )
     ]
     require_enough(root, len(chosen), found.skipped, PHOTOS)
 
     # The key is the content of the photos, so that a changed file makes a new set.
-    contents = list(digests((root / photo.path for photo in chosen), cache))
+    contents = list(remembered_digests((root / photo.path for photo in chosen), cache))
     home = cache / "photos" / _key(chosen, contents, recipe)
 
     def build() -> None:

@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..config.recipes import Recipe
-from ..data.decoding import Progress, Unreadable
+from ..data.decoding import DecodeProgress, Unreadable
 from ..data.duplicates import connected, repeated
-from ..data.folders import FEWEST, File, Skipped, scan
+from ..data.folders import FEWEST, SkippedFile, SourceFile, scan_folder
 from ..data.report_text import (
     FEW,
     bars,
     bytes_text,
+    count_noun,
     counts,
+    describe_duplicates,
     duration,
-    examples,
-    plural,
+    list_examples,
     skipped_files,
-    twins,
 )
-from ..storage.hashing import digests
+from ..storage.hashing import remembered_digests
 from . import curation
-from .decode import Facts, decode_photos, open_rgb
+from .decode import ImageInfo, decode_photos, open_rgb
 
 Hashes = NDArray[np.uint64]
 
@@ -62,7 +62,7 @@ class Report:
     folder: str
     photos: int  # that can be used
     classes: dict[str, int]  # usable photos of each, most first
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedFile, ...]
     smallest: tuple[int, int]  # (width, height) in pixels of the photo with the shortest short side
     median: int  # short side in pixels
     largest: tuple[int, int]
@@ -93,7 +93,7 @@ class Report:
 
     def to_text(self) -> str:
         """The report for people, without a line break at the end."""
-        total, files = plural(self.photos, "photo"), skipped_files(self.skipped)
+        total, files = count_noun(self.photos, "photo"), skipped_files(self.skipped)
 
         if self.photos < FEWEST:
             return "\n".join(
@@ -107,7 +107,7 @@ class Report:
             *bars(self.classes),
             "",
         ]
-        same = twins("photo", self.duplicates, self.near, self.disputed)
+        same = describe_duplicates("photo", self.duplicates, self.near, self.disputed)
 
         return "\n".join(
             [*lines, *files, *self._pictures(), *self._curation(), *same, *self._cost()]
@@ -139,10 +139,10 @@ class Report:
             return list(self.kept_whole)
         classes = dict(Counter(sorted(photo.name for photo in self.left_out)).most_common())
         lines = [
-            f"Left out in training: {plural(len(self.left_out), 'photo')} ({counts(classes)}); -o "
+            f"Left out in training: {count_noun(len(self.left_out), 'photo')} ({counts(classes)}); -o "
             "curate=no uses them."
         ]
-        lines += examples(
+        lines += list_examples(
             [
                 f"{photo.path}: {photo.reason} ({photo.animals:.0%} animal)"
                 for photo in self.left_out
@@ -161,7 +161,7 @@ class Report:
         return [*lines, f"Training shows {self.images:,} photos{time}."]
 
 
-def _look(path: Path) -> tuple[Facts, int, int]:
+def _look(path: Path) -> tuple[ImageInfo, int, int]:
     """Facts, pHash and dHash of one photo."""
     import imagehash
 
@@ -220,7 +220,7 @@ def inspect(
     cache: Path,
     images_per_second: float | None = None,
     memory_bytes: int | None = None,
-    progress: Progress | None = None,
+    progress: DecodeProgress | None = None,
 ) -> Report:
     """Open every photo of a folder and report; nothing is changed and nothing is decoded into the
     cache.
@@ -233,20 +233,20 @@ def inspect(
         memory_bytes: measured or estimated memory of training.
         progress: called with (done, total).
     """
-    found = scan(folder)
-    skipped, used, facts = list(found.skipped), list[File](), list[Facts]()
+    found = scan_folder(folder)
+    skipped, used, facts = list(found.skipped), list[SourceFile](), list[ImageInfo]()
     hashes: list[tuple[int, int]] = []
     results = decode_photos((folder / photo.path for photo in found.files), _look)
     for done, (photo, result) in enumerate(zip(found.files, results, strict=True), 1):
         if isinstance(result, Unreadable):
-            skipped.append(Skipped(photo.path, result.reason))
+            skipped.append(SkippedFile(photo.path, result.reason))
         else:
             used.append(photo)
             facts.append(result[0])
             hashes.append(result[1:])
         if progress:
             progress(done, len(found.files))
-    contents = list(digests((folder / photo.path for photo in used), cache))
+    contents = list(remembered_digests((folder / photo.path for photo in used), cache))
 
     # Copies byte by byte are reported apart; near duplicates are looked for among what is left.
     same = repeated(contents)
@@ -261,8 +261,10 @@ def inspect(
         return report
 
     # The slow part comes last: a network looks at every photo that can be used.
-    looks = curation.look_at([folder / photo.path for photo in used], contents, cache, progress)
-    verdict = curation.judge([photo.name for photo in used], looks)
+    looks = curation.analyse_photos(
+        [folder / photo.path for photo in used], contents, cache, progress
+    )
+    verdict = curation.curate([photo.name for photo in used], looks)
     left_out = [
         LeftOut(photo.path, photo.name, reason, round(look.animals, 3))
         for photo, reason, look in zip(used, verdict.reasons, looks, strict=True)
@@ -275,9 +277,9 @@ def inspect(
 def _report(
     folder: Path,
     recipe: Recipe,
-    used: Sequence[File],
-    facts: Sequence[Facts],
-    skipped: Sequence[Skipped],
+    used: Sequence[SourceFile],
+    facts: Sequence[ImageInfo],
+    skipped: Sequence[SkippedFile],
     same: list[list[int]],
     near: list[list[int]],
     images_per_second: float | None,

@@ -15,8 +15,8 @@ from PIL import Image, UnidentifiedImageError
 from ..config.recipes import Crop
 from ..data import decoding
 
-Colour = tuple[int, int, int]
-WHITE: Colour = (255, 255, 255)
+RgbColour = tuple[int, int, int]
+WHITE: RgbColour = (255, 255, 255)
 CENTRE = (0.5, 0.5)  # shares of the room beside a window, (x, y)
 MAX_PIXELS = (
     89_478_485  # a quarter of a gigabyte once decoded; the line where Pillow starts to warn
@@ -42,7 +42,7 @@ class Unreadable(decoding.Unreadable):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ImageInfo:
     """What a file says about its picture."""
 
     width: int  # pixels, upright
@@ -63,7 +63,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((values.clip(0, full) * (255.0 / full) + 0.5).astype(np.uint8))
 
 
-def _rgb(image: Image.Image, background: Colour) -> Image.Image:
+def _rgb(image: Image.Image, background: RgbColour) -> Image.Image:
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I") or image.mode == "F":
@@ -107,8 +107,8 @@ def _why(path: Path, problem: Exception) -> str:
 
 
 def open_rgb(
-    path: Path, least: tuple[int, int] | None = None, background: Colour = WHITE
-) -> tuple[Image.Image, Facts]:
+    path: Path, least: tuple[int, int] | None = None, background: RgbColour = WHITE
+) -> tuple[Image.Image, ImageInfo]:
     """The first frame of a picture: upright, 8 bits, RGB, transparency laid over ``background``.
 
     Args:
@@ -140,7 +140,9 @@ def open_rgb(
             if turn in _SIDEWAYS:
                 width, height = height, width
             rgb = _rgb(image, background)
-            return rgb if turn is None else rgb.transpose(turn), Facts(width, height, mode, kind)
+            return rgb if turn is None else rgb.transpose(turn), ImageInfo(
+                width, height, mode, kind
+            )
     except Unreadable:
         raise
     except Exception as problem:
@@ -157,7 +159,7 @@ def window_size(picture: tuple[float, float], size: tuple[int, int]) -> tuple[fl
     return wide * scale, high * scale
 
 
-def fit(
+def fit_pixels(
     image: Image.Image, size: tuple[int, int], crop: Crop, where: tuple[float, float] = CENTRE
 ) -> NDArray[np.uint8]:
     """An RGB picture as uint8 (H, W, 3); smaller pictures are enlarged.
@@ -187,18 +189,18 @@ def open_sized(
     path: Path,
     size: tuple[int, int],
     crop: Crop,
-    background: Colour = WHITE,
+    background: RgbColour = WHITE,
     where: tuple[float, float] = CENTRE,
-) -> tuple[NDArray[np.uint8], Facts]:
-    """As :func:`open_photo`, with the facts of the file; ``where`` as for :func:`fit`."""
+) -> tuple[NDArray[np.uint8], ImageInfo]:
+    """As :func:`open_photo`, with the facts of the file; ``where`` as for :func:`fit_pixels`."""
     # Twice the needed size leaves the quality to our filter; the original recipe decoded in full.
     least = None if crop == "squash" else (2 * size[0], 2 * size[1])
     image, facts = open_rgb(path, least, background)
-    return fit(image, size, crop, where), facts
+    return fit_pixels(image, size, crop, where), facts
 
 
 def open_photo(
-    path: Path, size: tuple[int, int], crop: Crop = "crop", background: Colour = WHITE
+    path: Path, size: tuple[int, int], crop: Crop = "crop", background: RgbColour = WHITE
 ) -> NDArray[np.uint8]:
     """One photo of ``size`` (H, W) as uint8 (H, W, 3).
 

@@ -51,7 +51,7 @@ VARIANTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageSpec:
     """A run of blocks of one width; the first has ``stride``."""
 
     repeats: int
@@ -62,13 +62,13 @@ class Stage:
 
 
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    StageSpec(1, 3, 1, 1, 16),
+    StageSpec(2, 3, 2, 6, 24),
+    StageSpec(2, 5, 2, 6, 40),
+    StageSpec(3, 3, 2, 6, 80),
+    StageSpec(3, 5, 1, 6, 112),
+    StageSpec(4, 5, 2, 6, 192),
+    StageSpec(1, 3, 1, 6, 320),
 )
 """EfficientNet-B0 (arXiv 1905.11946, table 1); stages 1 and 7 are not repeated more often in deeper
 variants.
@@ -81,7 +81,7 @@ def scaled_width(channels: int, factor: float) -> int:
     return rounded + 8 if rounded < 0.9 * channels * factor else rounded
 
 
-class Conv(nn.Module):
+class InvertedConv(nn.Module):
     """A convolution with a bias, padded as TensorFlow pads: the odd pixel goes to the right and the
     bottom.
     """
@@ -109,17 +109,17 @@ class Conv(nn.Module):
         return F.conv2d(x, self.weight, self.bias, stride=stride, groups=self.groups)
 
 
-class Block(nn.Module):
+class MBConvBlock(nn.Module):
     """An inverted residual (MobileNetV2, arXiv 1801.04381, figure 4): widen, filter each channel,
     narrow.
     """
 
-    def __init__(self, inputs: int, outputs: int, stage: Stage, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stage: StageSpec, stride: int) -> None:
         super().__init__()
         inside = inputs * stage.expansion
-        self.expand = Conv(inputs, inside, 1) if stage.expansion > 1 else None
-        self.depthwise = Conv(inside, inside, stage.kernel, stride, groups=inside)
-        self.project = Conv(inside, outputs, 1)
+        self.expand = InvertedConv(inputs, inside, 1) if stage.expansion > 1 else None
+        self.depthwise = InvertedConv(inside, inside, stage.kernel, stride, groups=inside)
+        self.project = InvertedConv(inside, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,9 +136,9 @@ class EfficientNetLite(nn.Module):
     def __init__(self, variant: str = "lite0") -> None:
         super().__init__()
         self.variant = VARIANTS[variant]
-        self.stem = Conv(3, 32, 3, stride=2)
+        self.stem = InvertedConv(3, 32, 3, stride=2)
 
-        blocks: list[Block] = []
+        blocks: list[MBConvBlock] = []
         inputs = 32
         for index, stage in enumerate(STAGES):
             outputs = scaled_width(stage.channels, self.variant.width)
@@ -147,11 +147,13 @@ class EfficientNetLite(nn.Module):
             ends = index in (0, len(STAGES) - 1)
             repeats = stage.repeats if ends else math.ceil(stage.repeats * self.variant.depth)
             for repeat in range(repeats):
-                blocks.append(Block(inputs, outputs, stage, stage.stride if repeat == 0 else 1))
+                blocks.append(
+                    MBConvBlock(inputs, outputs, stage, stage.stride if repeat == 0 else 1)
+                )
                 inputs = outputs
 
         self.blocks = nn.ModuleList(blocks)
-        self.head = Conv(inputs, FEATURES, 1)
+        self.head = InvertedConv(inputs, FEATURES, 1)
         self.classifier = nn.Linear(FEATURES, LABELS)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -226,7 +228,7 @@ def fold_batch_norm(published: dict[str, Tensor]) -> dict[str, Tensor]:
     return folded
 
 
-def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
+def load_efficientnet(path: Path, variant: str = "lite0") -> EfficientNetLite:
     """The frozen network of a file that ``benchmarks/pack_efficientnet.py`` wrote.
 
     Raises:
@@ -257,4 +259,4 @@ def load(path: Path, variant: str = "lite0") -> EfficientNetLite:
 @functools.cache
 def shipped_lite0() -> EfficientNetLite:
     """The network in this package, opened once: frozen, float32."""
-    return load(shipped("lite0.safetensors"))
+    return load_efficientnet(shipped("lite0.safetensors"))

@@ -23,12 +23,12 @@ from ..evaluation.metrics import (
     enough_for_frechet,
     frechet,
 )
-from ..species.kinds import Kind
-from .classifier import ImageNetJudge, Look
+from ..species.kinds import KindQuality
+from .classifier import ImageNetClassifier, ImageNetScores
 from .colour_statistics import ColourScore, channel_means, colour_scores
 from .feature_spaces import FeatureSpace
 from .imagenet_labels import kinds_of, naming, table_of_kinds, usual_labels
-from .memorisation import Match, closest
+from .memorisation import Match, closest_photos
 from .quality_checks import dark_corners, looks_wrong
 
 __all__ = ["Score", "Scores", "dark_corners", "evaluate", "looks_wrong"]
@@ -76,7 +76,7 @@ class Scores:
     corners: int  # pictures with dark, empty corners
     warning: str | None  # from looks_wrong
     matches: tuple[Match, ...]  # the most similar photo of each picture, the most suspicious first
-    kinds: dict[str, Kind] = field(default_factory=dict)
+    kinds: dict[str, KindQuality] = field(default_factory=dict)
 
     @property
     def copies(self) -> int:
@@ -151,7 +151,7 @@ def _features(space: FeatureSpace, photos: Pictures) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedKinds:
     """Which kinds pictures were asked for, and which the photos show, as numbers of ``classes``.
 
     ``pictures`` is (N,), -1 where no kind was asked for, and ``photos`` (M,). ``extra`` are more
@@ -171,8 +171,8 @@ def evaluate(
     photos: Pictures,
     space: FeatureSpace,
     *,
-    judge: ImageNetJudge | None = None,
-    asked: Asked | None = None,
+    judge: ImageNetClassifier | None = None,
+    asked: RequestedKinds | None = None,
     seed: int = 0,
 ) -> Scores:
     """Score ``pictures`` (N, H, W, 3) against ``photos`` (M, h, w, 3), both uint8; the photos may
@@ -196,7 +196,7 @@ def evaluate(
             f"Scoring {n} pictures against {m} photos says nothing: take at least 10 pictures and "
             "twice as many photos."
         )
-    judge = space if judge is None and isinstance(space, ImageNetJudge) else judge
+    judge = space if judge is None and isinstance(space, ImageNetClassifier) else judge
 
     # Photos that stand in for pictures give each figure its floor: what chance and photos get.
     stand_ins, rest = _split(m, n, seed)
@@ -230,7 +230,9 @@ def evaluate(
         colour=colour_scores(channel_means(pictures), channel_means(photos), stand_ins),
         corners=int(dark_corners(pictures).sum()),
         warning=looks_wrong(pictures),
-        matches=closest(pictures, photos, judge or space, looks[1].features if looks else real),
+        matches=closest_photos(
+            pictures, photos, judge or space, looks[1].features if looks else real
+        ),
         kinds=kinds,
     )
 
@@ -256,7 +258,10 @@ def _frechet(painted: Floats, stand_ins: Sequence[Floats], reference: Floats) ->
 
 
 def _names(
-    looks: tuple[Look, Look], asked: Asked | None, stand_ins: Sequence[Labels], rest: Labels
+    looks: tuple[ImageNetScores, ImageNetScores],
+    asked: RequestedKinds | None,
+    stand_ins: Sequence[Labels],
+    rest: Labels,
 ) -> tuple[Score | None, Score | None, Score | None]:
     """The shares of animals, of sure ones and of rightly named ones."""
     pictures, photos = looks
@@ -266,7 +271,7 @@ def _names(
     ours = naming(pictures, asked.pictures if asked else None, usual)
     floors = [
         naming(
-            Look(photos.features[rows], photos.probabilities[rows]),
+            ImageNetScores(photos.features[rows], photos.probabilities[rows]),
             asked.photos[rows] if asked else None,
             usual,
         )
@@ -280,10 +285,14 @@ def _names(
     return animal, sure, _against(ours.named, [floor.named or 0.0 for floor in floors])
 
 
-def _kinds(judge: ImageNetJudge, looks: tuple[Look, Look], asked: Asked) -> dict[str, Kind]:
+def _kinds(
+    judge: ImageNetClassifier, looks: tuple[ImageNetScores, ImageNetScores], asked: RequestedKinds
+) -> dict[str, KindQuality]:
     pictures, kinds = looks[0], asked.pictures
     if asked.extra is not None and asked.extra_kinds is not None:
         more = judge.look(asked.extra)
-        pictures = Look(*(np.concatenate(parts) for parts in zip(pictures, more, strict=True)))
+        pictures = ImageNetScores(
+            *(np.concatenate(parts) for parts in zip(pictures, more, strict=True))
+        )
         kinds = np.concatenate([kinds, asked.extra_kinds])
     return kinds_of(pictures, kinds, looks[1], asked.photos, asked.classes)

@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.recipes import SampleRecipe
-from ..diffusion.batched_sampling import Wish, lot
+from ..diffusion.batched_sampling import SampleRequest, batch_size
 from ..diffusion.checkpoint import Checkpoint, quantised
 from ..diffusion.export import export_diffusers, export_safetensors
 from ..diffusion.model import Model, tensors_of
 from ..errors import BadInput
 from ..records import Picture, Species
 from ..storage.atomic import digest, write_bytes
-from .classifier import shipped_judge
+from .classifier import shipped_classifier
 from .evaluate import looks_wrong
 from .rank import rank
-from .sampling import collect, paint, png
+from .sampling import encode_picture, sample_pictures, write_collection
 
 
-class Memory(Protocol):
+class PictureCache(Protocol):
     """Pieces of earlier work by key."""
 
     def get(self, key: str) -> bytes | None:
@@ -61,7 +61,7 @@ def paint_animals(
     out: Path,
     keep: int = 0,
     progress: Callable[[int], object] = lambda done: None,
-    memory: Memory | None = None,
+    memory: PictureCache | None = None,
     labels: UsualLabels | None = None,
 ) -> Gallery:
     """Paint one picture of each species and write all (or the ``keep`` best by score) as
@@ -69,12 +69,12 @@ def paint_animals(
 
     Each picture is written as soon as it is painted, unless the best are to be chosen; the zip and
     the sheet come last. What ``memory`` knows is not painted again. ``labels`` are needed to keep
-    the best: see :func:`best_of`.
+    the best: see :func:`rank_best`.
 
     Raises:
         BadInput: an unknown class, or a solver that does not fit the model.
     """
-    wishes = [Wish(animal.seed, model.mix(animal.mix)) for animal in species]
+    wishes = [SampleRequest(animal.seed, model.mix(animal.mix)) for animal in species]
     painted: list[np.ndarray] = []
 
     # Pictures that were painted before are not painted again.
@@ -83,13 +83,13 @@ def paint_animals(
         painted.append(pixels)
         if not keep:
             write_bytes(
-                out / name_of(index),
-                png(pixels, _record(model, species[index], recipe, index, pixels)),
+                out / picture_file_name(index),
+                encode_picture(pixels, _record(model, species[index], recipe, index, pixels)),
             )
         progress(index + 1)
 
     chosen = (
-        best_of(model, np.stack(painted), species, keep, labels or {})
+        rank_best(model, np.stack(painted), species, keep, labels or {})
         if keep
         else list(range(len(species)))
     )
@@ -101,20 +101,20 @@ def paint_animals(
 
     if keep:
         for picture, pixels in zip(pictures, kept, strict=True):
-            write_bytes(out / picture.file, png(pixels, picture))
+            write_bytes(out / picture.file, encode_picture(pixels, picture))
 
     # Contact sheet and zip come last: they exist only when every picture does.
-    collect(out, list(zip(pictures, kept, strict=True)))
+    write_collection(out, list(zip(pictures, kept, strict=True)))
 
     return Gallery(tuple(pictures), kept, looks_wrong(kept) or "")
 
 
-def best_sketches(
+def best_of_n(
     model: Model,
     species: Sequence[Species],
     seeds: Sequence[Sequence[int]],
     recipe: SampleRecipe,
-    memory: Memory,
+    memory: PictureCache,
     labels: UsualLabels,
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[Species]:
@@ -128,7 +128,7 @@ def best_sketches(
         for one, some in zip(species, seeds, strict=True)
         for seed in some
     ]
-    wishes = [Wish(item.seed, model.mix(item.mix)) for item in tried]
+    wishes = [SampleRequest(item.seed, model.mix(item.mix)) for item in tried]
     painted = []
 
     for _, pixels in _paint_new(
@@ -153,23 +153,23 @@ def _key(model: Model, one: Species, recipe: SampleRecipe) -> str:
         one.seed,
         one.mix,
         str(model.device),
-        lot(model.device, recipe),
+        batch_size(model.device, recipe),
     )
 
 
 def _paint_new(
     model: Model,
-    wishes: Sequence[Wish],
+    wishes: Sequence[SampleRequest],
     recipe: SampleRecipe,
-    memory: Memory | None,
+    memory: PictureCache | None,
     keys: Sequence[str],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """As ``paint``, but only what ``memory`` does not know by its key."""
+    """As ``sample_pictures``, but only what ``memory`` does not know by its key."""
     if memory is None:
-        yield from paint(model, wishes, recipe)
+        yield from sample_pictures(model, wishes, recipe)
         return
     known = [memory.get(key) for key in keys]
-    new = paint(
+    new = sample_pictures(
         model, [wish for wish, packed in zip(wishes, known, strict=True) if packed is None], recipe
     )
     for index, packed in enumerate(known):
@@ -181,7 +181,7 @@ def _paint_new(
             yield index, np.frombuffer(packed, np.uint8).reshape(*model.size, 3)
 
 
-def name_of(index: int) -> str:
+def picture_file_name(index: int) -> str:
     """File name of the picture with this index; people count from 1."""
     return f"fictional_animal_{index + 1}.png"
 
@@ -190,7 +190,7 @@ def _record(
     model: Model, one: Species, recipe: SampleRecipe, index: int, pixels: np.ndarray
 ) -> Picture:
     return Picture(
-        file=name_of(index),
+        file=picture_file_name(index),
         width=pixels.shape[1],
         height=pixels.shape[0],
         seed=one.seed,
@@ -207,10 +207,10 @@ def _scores(
     model: Model, pixels: np.ndarray, species: Sequence[Species], labels: UsualLabels
 ) -> NDArray[np.float64]:
     mixes = np.stack([model.mix(one.mix).numpy() for one in species])
-    return rank(pixels, mixes, model.classes, labels, shipped_judge())
+    return rank(pixels, mixes, model.classes, labels, shipped_classifier())
 
 
-def best_of(
+def rank_best(
     model: Model, pixels: np.ndarray, species: Sequence[Species], keep: int, labels: UsualLabels
 ) -> list[int]:
     """Indices of the ``keep`` pictures (N, H, W, 3) with the best score of ``rank.rank``, in their

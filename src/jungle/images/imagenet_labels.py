@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..species.kinds import Kind
-from .classifier import Look
+from ..species.kinds import KindQuality
+from .classifier import ImageNetScores
 from .efficientnet import LABELS
 
 OFTEN = 0.05
@@ -55,7 +55,7 @@ def usual_labels(
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class NamedShares:
     """Shares of a set of pictures, 0 to 1; ``named`` is None where no kind was asked for."""
 
     animal: float
@@ -73,18 +73,24 @@ def is_named(top: Labels, kinds: Labels, usual: Sequence[dict[int, float]]) -> N
     )
 
 
-def naming(look: Look, kinds: Labels | None, usual: Sequence[dict[int, float]]) -> Naming:
+def naming(
+    look: ImageNetScores, kinds: Labels | None, usual: Sequence[dict[int, float]]
+) -> NamedShares:
     """The shares of the pictures of a look, asked for ``kinds`` (N,), -1 where for none."""
     named = None
     if kinds is not None and (kinds >= 0).any():
         asked = kinds >= 0
         named = float(is_named(look.top[asked], kinds[asked], usual).mean())
-    return Naming(float(look.animal.mean()), float(look.sure.mean()), named)
+    return NamedShares(float(look.animal.mean()), float(look.sure.mean()), named)
 
 
 def kinds_of(
-    pictures: Look, asked: Labels, photos: Look, kinds: Labels, classes: Sequence[str]
-) -> dict[str, Kind]:
+    pictures: ImageNetScores,
+    asked: Labels,
+    photos: ImageNetScores,
+    kinds: Labels,
+    classes: Sequence[str],
+) -> dict[str, KindQuality]:
     """The table of kinds: how often pictures and photos of each are animals, and are named as
     photos of the kind are.
 
@@ -103,7 +109,7 @@ def kinds_of(
     for index, name in enumerate(classes):
         # Photos of the same kind give each figure what it can reach at best.
         ours, real = asked == index, kinds == index
-        table[name] = Kind(
+        table[name] = KindQuality(
             labels=usual[index],
             photos=int(real.sum()),
             photos_named=share(photo_named[real]),
@@ -115,7 +121,7 @@ def kinds_of(
     return table
 
 
-def table_of_kinds(kinds: dict[str, Kind]) -> list[str]:
+def table_of_kinds(kinds: dict[str, KindQuality]) -> list[str]:
     """The table of kinds in lines of text, the best named first; kinds without pictures are left
     out.
     """

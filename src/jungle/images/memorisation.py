@@ -64,7 +64,7 @@ def _ratios(distance: Floats, own: Floats) -> Floats:
     return out
 
 
-def closest(
+def closest_photos(
     pictures: NDArray[np.uint8], photos: NDArray[np.uint8], space: FeatureSpace, features: Floats
 ) -> tuple[Match, ...]:
     """The most similar photo of each picture, the most suspicious pair first.
@@ -116,7 +116,7 @@ def closest(
     )
 
 
-def sheet(
+def pairs_sheet(
     pictures: NDArray[np.uint8],
     photos: NDArray[np.uint8],
     matches: Sequence[Match],

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .classifier import ImageNetJudge
+from .classifier import ImageNetClassifier
 from .efficientnet import ANIMALS, LABELS
 
 FLOOR = 1e-3
@@ -17,7 +17,7 @@ def rank(
     mixes: NDArray[np.float32],
     classes: Sequence[str],
     labels: Mapping[str, Mapping[int, float]],
-    judge: ImageNetJudge,
+    judge: ImageNetClassifier,
 ) -> NDArray[np.float64]:
     """A score of each picture (N,), higher is better, to keep the best of many.
 

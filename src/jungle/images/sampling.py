@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ..config.recipes import SampleRecipe
-from ..diffusion.batched_sampling import Wish, draw
+from ..diffusion.batched_sampling import SampleRequest, draw_samples
 from ..diffusion.model import Model
 from ..evaluation.contact_sheet import contact_sheet
 from ..records import Picture
@@ -27,17 +27,17 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def paint(
-    model: Model, wishes: Sequence[Wish], recipe: SampleRecipe
+def sample_pictures(
+    model: Model, wishes: Sequence[SampleRequest], recipe: SampleRecipe
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Paint every wish, yielding (its index, picture (H, W, 3) uint8); see
     :func:`~jungle.diffusion.lots.draw`.
     """
-    for index, item in draw(model, wishes, recipe, (3, *model.size)):
+    for index, item in draw_samples(model, wishes, recipe, (3, *model.size)):
         yield index, to_uint8(item[None])[0]
 
 
-def png(pixels: np.ndarray, picture: Picture) -> bytes:
+def encode_picture(pixels: np.ndarray, picture: Picture) -> bytes:
     """PNG bytes with what made the picture as text, the AI disclosure first; the same pixels give
     the same bytes.
     """
@@ -68,7 +68,7 @@ def write_zip(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
     write_atomic(path, write)
 
 
-def collect(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) -> None:
+def write_collection(out: Path, pictures: Sequence[tuple[Picture, np.ndarray]]) -> None:
     """Beside the folder ``out``, which holds these pictures: ``out``.zip and ``out``.png, a contact
     sheet.
 

@@ -16,19 +16,19 @@ from torch import Tensor
 
 from ..config.recipes import Recipe, SampleRecipe
 from ..diffusion.adversarial import AdversarialSetup
-from ..diffusion.batched_sampling import Wish
+from ..diffusion.batched_sampling import SampleRequest
 from ..diffusion.device import Compute
 from ..diffusion.model import Model
-from ..diffusion.report import Health
+from ..diffusion.report import TrainingReport
 from ..diffusion.train import seed_of
-from ..diffusion.training_run import Run
+from ..diffusion.training_run import TrainingRun
 from ..evaluation.contact_sheet import contact_sheet
 from ..storage.atomic import write_atomic
 from . import augment
-from .dataset import PhotoSet
+from .dataset import ImageDataset
 from .efficientnet import shipped_lite0
 from .evaluate import looks_wrong
-from .sampling import paint
+from .sampling import sample_pictures
 
 RECOGNISABLE = 400_000  # training images of the shipped model at 64x64 (docs/LOG.md)
 PREVIEWS = 12
@@ -39,10 +39,10 @@ MAPS = (2, 4, 10, 15)
 
 
 @dataclass
-class Feed:
+class PhotoBatches:
     """Batches of photos as a function of the update number: see ``diffusion.train.Batches``."""
 
-    photos: PhotoSet
+    photos: ImageDataset
     recipe: Recipe
     device: torch.device
     _cumulative: np.ndarray = field(init=False)
@@ -124,7 +124,7 @@ class Feed:
         return x.to(self.device), mix.to(self.device)
 
 
-class PhotoRun(Run[np.ndarray]):
+class PhotoRun(TrainingRun[np.ndarray]):
     """A run on photos; see :class:`~jungle.diffusion.run.Run`. It previews the same pictures every
     few minutes.
     """
@@ -132,7 +132,7 @@ class PhotoRun(Run[np.ndarray]):
     def __init__(
         self,
         out: Path,
-        photos: PhotoSet,
+        photos: ImageDataset,
         recipe: Recipe,
         compute: Compute,
         minutes: float,
@@ -142,7 +142,7 @@ class PhotoRun(Run[np.ndarray]):
         start: Model | None = None,
     ) -> None:
         self.photos = photos
-        self.feed: Feed = Feed(photos, recipe, compute.device)
+        self.feed: PhotoBatches = PhotoBatches(photos, recipe, compute.device)
         super().__init__(
             out, photos, self.feed, recipe, compute, minutes, clock, started, cache, start
         )
@@ -164,7 +164,7 @@ class PhotoRun(Run[np.ndarray]):
         """As of every run, and the classes that curation kept whole."""
         return [*super().list_skipped(), *self.photos.notes]
 
-    def end(self) -> Health:
+    def end(self) -> TrainingReport:
         """Finish, and write the report."""
         pictures, comparison = self.finish()
         verdict = (
@@ -180,8 +180,10 @@ class PhotoRun(Run[np.ndarray]):
         number = PREVIEWS if own else PREVIEWS // 3  # the faithful network is 50 times slower
         fast = now.recipe.sample.solver == "consistency"
         sampling = now.recipe.sample if fast else PREVIEW_SAMPLING
-        wishes = [Wish(seed, classes[seed * count // number % count]) for seed in range(number)]
-        pictures = np.stack([picture for _, picture in paint(now, wishes, sampling)])
+        wishes = [
+            SampleRequest(seed, classes[seed * count // number % count]) for seed in range(number)
+        ]
+        pictures = np.stack([picture for _, picture in sample_pictures(now, wishes, sampling)])
         sheet: Image.Image = contact_sheet(pictures, columns=PREVIEWS, scale=2 * now.shrunk)
         for path in (
             self.out / "preview.png",

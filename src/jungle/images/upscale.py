@@ -16,13 +16,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..diffusion.device import Compute, choose
+from ..diffusion.device import Compute, choose_device
 from ..errors import BadInput
 from ..weights import shipped
-from .upscaler_net import MARGIN, Enlarger, load
+from .upscaler_net import MARGIN, Upscaler, load_upscalers
 
-Look = Literal["crisp", "smooth", "painterly"]
-LOOKS: tuple[Look, ...] = get_args(Look)
+UpscaleStyle = Literal["crisp", "smooth", "painterly"]
+LOOKS: tuple[UpscaleStyle, ...] = get_args(UpscaleStyle)
 WEIGHTS = "enlarge.safetensors"
 MAX_SIDE = 4096  # pixels; the network needs 1.9 GB there
 
@@ -33,10 +33,10 @@ MAX_SIDE = 4096  # pixels; the network needs 1.9 GB there
 FAITHFUL = 0.5
 
 
-def enlarge(
+def upscale(
     pictures: Tensor,
     to: int | tuple[int, int],
-    look: Look = "painterly",
+    look: UpscaleStyle = "painterly",
     compute: Compute | None = None,
     weights: Path | None = None,
 ) -> Tensor:
@@ -80,7 +80,7 @@ def enlarge(
     out = torch.empty(len(small), 3, *size)
 
     if look == "painterly":
-        compute = compute or choose()
+        compute = compute or choose_device()
         nets = _ready(weights or shipped(WEIGHTS), compute)
         # one by one: a batch may be summed in another order, and so round otherwise
         for index, picture in enumerate(small):
@@ -145,16 +145,16 @@ def _target(high: int, wide: int, to: int | tuple[int, int]) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2)
-def _ready(path: Path, compute: Compute) -> dict[int, Enlarger]:
+def _ready(path: Path, compute: Compute) -> dict[int, Upscaler]:
     return {
         factor: net.eval().to(compute.device, compute.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for factor, net in load(path).items()
+        for factor, net in load_upscalers(path).items()
     }
 
 
 @torch.inference_mode()
 def _painted(
-    picture: Tensor, size: tuple[int, int], nets: dict[int, Enlarger], compute: Compute
+    picture: Tensor, size: tuple[int, int], nets: dict[int, Upscaler], compute: Compute
 ) -> Tensor:
     """(3, H, W) -> (3, at least ``size``), by the networks."""
     x = picture[None].to(compute.device)

@@ -24,7 +24,7 @@ SHAPES = {4: (64, 8), 2: (32, 6)}  # factor: channels and residual blocks
 MARGIN = 8
 
 
-class Residual(nn.Module):
+class UpscalerBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut, without norms: these would wash out colours (Lim et
     al. 2017, arXiv 1707.02921).
     """
@@ -40,7 +40,7 @@ class Residual(nn.Module):
         return out
 
 
-class Enlarger(nn.Module):
+class Upscaler(nn.Module):
     """(B, 3, H, W) -> (B, 3, H * factor, W * factor), any H and W: a bicubic picture and what the
     network adds to it.
 
@@ -55,7 +55,7 @@ class Enlarger(nn.Module):
         width, blocks = SHAPES[factor]
         self.factor = factor
         self.stem = nn.Conv2d(3, width, 3, padding=1)
-        self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.body = nn.Sequential(*(UpscalerBlock(width) for _ in range(blocks)))
         # channels at 1, 2, (4) times the size
         inside = [width // 2**step for step in range(factor.bit_length())]
         self.grow = nn.ModuleList(nn.Conv2d(a, 4 * b, 3, padding=1) for a, b in pairwise(inside))
@@ -67,7 +67,7 @@ class Enlarger(nn.Module):
         arXiv 1707.02937).
         """
         for block in self.body:
-            assert isinstance(block, Residual)
+            assert isinstance(block, UpscalerBlock)
             with torch.no_grad():
                 block.conv2.weight.mul_(0.1)
         for conv in self.grow:
@@ -95,7 +95,7 @@ class Enlarger(nn.Module):
         return out
 
 
-def save(path: Path, nets: Mapping[int, Enlarger], recipe: Mapping[str, Any]) -> None:
+def save_upscalers(path: Path, nets: Mapping[int, Upscaler], recipe: Mapping[str, Any]) -> None:
     """Write the networks of all factors into one safetensors file: large matrices in 8 bits, the
     rest in bfloat16, the recipe as text.
     """
@@ -111,8 +111,8 @@ def save(path: Path, nets: Mapping[int, Enlarger], recipe: Mapping[str, Any]) ->
     save_file(tensors, path, metadata={"recipe": json.dumps(recipe, sort_keys=True)})
 
 
-def load(path: Path) -> dict[int, Enlarger]:
-    """The networks of a file of :func:`save` by factor, in float32 on the CPU.
+def load_upscalers(path: Path) -> dict[int, Upscaler]:
+    """The networks of a file of :func:`save_upscalers` by factor, in float32 on the CPU.
 
     Raises:
         BadCheckpoint: damaged, or not such a file.
@@ -120,7 +120,7 @@ def load(path: Path) -> dict[int, Enlarger]:
     result = read_safetensors(path)
     weights = result if isinstance(result, dict) else {}
 
-    nets = {factor: Enlarger(factor) for factor in SHAPES}
+    nets = {factor: Upscaler(factor) for factor in SHAPES}
 
     # One file holds a network for each factor, its names behind a prefix.
     for factor, net in nets.items():

@@ -10,18 +10,18 @@ alone.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..seeds import Dice
+from ..seeds import NamedRandom
 from .grammar.morphology import Heritage
 from .language import Language
-from .phonology.phonology import Form, Phonology
+from .phonology.phonology import Phonology, Segments
 from .phonology.segments import CONSONANTS, VOWELS, is_vowel, quality, tone
-from .phonology.vocal_tract import Voice
+from .phonology.vocal_tract import VocalTract
 
 WHERE = ("between vowels", "at the beginning", "at the end", "everywhere")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SoundChange:
     """A regular change: ``old`` becomes ``new`` in one surrounding of :data:`WHERE`."""
 
     old: str
@@ -31,14 +31,14 @@ class Change:
     def __str__(self) -> str:
         return f"/{self.old}/ became /{self.new}/ {self.where}"
 
-    def apply(self, form: Form) -> Form:
+    def apply(self, form: Segments) -> Segments:
         """The form after the change."""
         return tuple(
             self.new if one == self.old and self._here(form, index) else one
             for index, one in enumerate(form)
         )
 
-    def _here(self, form: Form, place: int) -> bool:
+    def _here(self, form: Segments, place: int) -> bool:
         if self.where == "between vowels":
             return (
                 0 < place < len(form) - 1
@@ -56,7 +56,7 @@ class Dialect:
 
     language: Language
     # in the order in which they happened, after the sounds of the family met another body
-    changes: tuple[Change, ...]
+    changes: tuple[SoundChange, ...]
 
     def shared(self, family: Language) -> float:
         """Share of the roots that follow from the family's by the changes alone."""
@@ -69,7 +69,7 @@ class Dialect:
 
 
 def make_dialect(
-    family: Language, seed: int | str, voice: Voice | None = None, *, changes: int = 3
+    family: Language, seed: int | str, voice: VocalTract | None = None, *, changes: int = 3
 ) -> Dialect:
     """A dialect of a family, spoken with the body of ``voice`` (default: that of the family).
 
@@ -77,11 +77,11 @@ def make_dialect(
         BadInput: the voice is too poor for the words of the family.
     """
     body = voice or family.voice
-    history: list[Change] = []
+    history: list[SoundChange] = []
 
     # The changes are drawn for the sounds that the body can make, which are known only now.
     def inherited(sounds: Phonology) -> Heritage:
-        history[:] = draw_changes(sounds, changes, Dice("changes", family.seed, seed))
+        history[:] = draw_changes(sounds, changes, NamedRandom("changes", family.seed, seed))
         return heritage(family, sounds, history)
 
     # The body of the family has its sounds; another body gets its own.
@@ -99,14 +99,14 @@ def make_dialect(
     return Dialect(language, tuple(history))
 
 
-def heritage(family: Language, sounds: Phonology, history: Sequence[Change]) -> Heritage:
+def heritage(family: Language, sounds: Phonology, history: Sequence[SoundChange]) -> Heritage:
     """What a dialect of these sounds has from its family: the changed form, then the form without
     the changes.
     """
     table = family.grammar.table
     move = adapted(sounds)
 
-    def ideas(name: str) -> tuple[Form, ...]:
+    def ideas(name: str) -> tuple[Segments, ...]:
         stem = table.stems.get(name, ())
         old = table.morphology.markers.get(name, ()) or (stem[0].form if len(stem) == 1 else ())
         form = plain = move(old)
@@ -117,13 +117,13 @@ def heritage(family: Language, sounds: Phonology, history: Sequence[Change]) -> 
     return ideas
 
 
-def adapted(sounds: Phonology) -> Callable[[Form], Form]:
+def adapted(sounds: Phonology) -> Callable[[Segments], Segments]:
     """The map of any form to these sounds: each segment becomes the most similar one; consonants
     that no syllable has room for fall.
     """
     nearest: dict[str, str] = {}
 
-    def move(form: Form) -> Form:
+    def move(form: Segments) -> Segments:
         for item in form:
             if item not in nearest:
                 own: Sequence[str] = sounds.vowels if is_vowel(item) else sounds.consonants
@@ -133,7 +133,7 @@ def adapted(sounds: Phonology) -> Callable[[Form], Form]:
     return move
 
 
-def repaired(form: Form, sounds: Phonology) -> Form:
+def repaired(form: Segments, sounds: Phonology) -> Segments:
     """A form without the consonants that its syllables have no room for: those farthest from a
     vowel fall first.
     """
@@ -160,7 +160,7 @@ def unlike(one: str, other: str) -> float:
     )
 
 
-def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
+def draw_changes(sounds: Phonology, count: int, dice: NamedRandom) -> list[SoundChange]:
     """Changes that a language of these sounds might undergo: to similar sounds, oftenest between
     vowels, as weakening does.
     """
@@ -172,12 +172,12 @@ def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
         if a != b and unlike(a, b) <= 1.0
     ]
 
-    results: list[Change] = []
+    results: list[SoundChange] = []
     while pairs and len(results) < count:
         old, new = dice.choice(pairs)
         places = (*WHERE[:2], WHERE[3]) if not is_vowel(old) else WHERE[2:]
         results.append(
-            Change(old, new, dice.weighted(places, (5, 3, 1) if not is_vowel(old) else (4, 1)))
+            SoundChange(old, new, dice.weighted(places, (5, 3, 1) if not is_vowel(old) else (4, 1)))
         )
 
         # A sound changes once: chains would make kin unrecognisable.
@@ -186,7 +186,7 @@ def draw_changes(sounds: Phonology, count: int, dice: Dice) -> list[Change]:
     return results
 
 
-def _plain(vowels: Form) -> Form:
+def _plain(vowels: Segments) -> Segments:
     return tuple(vowel for vowel in vowels if not tone(vowel))
 
 

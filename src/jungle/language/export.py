@@ -10,16 +10,16 @@ from typing import Any
 
 from ..errors import BadInput
 from ..storage.atomic import write_bytes, write_json
-from .grammar_sketch import sketch
-from .language import Language, Phrase
-from .phonology.vocal_tract import Voice, voice_named
+from .grammar_sketch import write_sketch
+from .language import Language, Utterance
+from .phonology.vocal_tract import VocalTract, voice_named
 from .semantics.meaning import Meaning
 
 PHRASES = "animal_language.txt"  # the array of texts; the other files explain them
 MOST = 100_000  # phrases that one call makes
 
 
-def speak(seed: int | str, voice: Voice | str, count: int) -> list[Phrase]:
+def utterances(seed: int | str, voice: VocalTract | str, count: int) -> list[Utterance]:
     """``count`` different phrases of the language that a seed and a voice decide.
 
     Raises:
@@ -31,7 +31,7 @@ def speak(seed: int | str, voice: Voice | str, count: int) -> list[Phrase]:
     return list(language.phrases(count))
 
 
-def array(phrases: Sequence[Phrase]) -> str:
+def array(phrases: Sequence[Utterance]) -> str:
     """The texts as a JSON array that is a Python literal too, one a line."""
     return json.dumps([phrase.text for phrase in phrases], ensure_ascii=False, indent=2) + "\n"
 
@@ -51,7 +51,7 @@ def plain(meaning: Meaning) -> dict[str, Any]:
     return result
 
 
-def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> dict[str, Any]:
+def record(language: Language, phrase: Utterance, provenance: str = "embedded") -> dict[str, Any]:
     """All that is known of a phrase, as plain values; ``provenance``: whose work it is."""
     when = next((intent.when for intent in language.intents if intent.name == phrase.intent), "")
     lines = {
@@ -73,7 +73,7 @@ def record(language: Language, phrase: Phrase, provenance: str = "embedded") -> 
 
 
 def write_language(
-    folder: Path, language: Language, phrases: Sequence[Phrase], provenance: Sequence[str] = ()
+    folder: Path, language: Language, phrases: Sequence[Utterance], provenance: Sequence[str] = ()
 ) -> list[Path]:
     """Write the four files of a language into a folder, each whole or not at all; the same language
     makes the same bytes.
@@ -98,6 +98,6 @@ def write_language(
         paths[2],
         {"language": language.name, "voice": language.voice.name, "words": language.lexicon()},
     )
-    write_bytes(paths[3], sketch(language, phrases).encode())
+    write_bytes(paths[3], write_sketch(language, phrases).encode())
 
     return paths

@@ -5,8 +5,8 @@ field.
 from collections.abc import Sequence
 
 from .grammar.morphology import CONVERSIONS
-from .grammar.typology import LABELS, NUMBERS, SOURCES, TENSES
-from .language import Language, Phrase
+from .grammar.typology import EVIDENTIALS, LABELS, NUMBERS, TENSES
+from .language import Language, Utterance
 from .phonology_sketch import history_pages, script_pages, sound_pages, table
 from .semantics.concepts import CLASSES, DERIVATIONS
 from .semantics.meaning import NP, Clause, Meaning
@@ -15,7 +15,7 @@ TIMES = ("once", "twice", "thrice")
 HIDDEN = "∅"  # a bare form
 
 
-def sketch(language: Language, phrases: Sequence[Phrase]) -> str:
+def write_sketch(language: Language, phrases: Sequence[Utterance]) -> str:
     """The sketch as Markdown; ``phrases`` are its examples."""
     # The order of a sketch grammar: sounds, words, sentences, texts, dictionary.
     parts = [
@@ -51,7 +51,7 @@ def word_pages(language: Language) -> list[str]:
         [number, *(words["N", "hawk", number, mark].parts for mark in marks)] for number in NUMBERS
     ]
     verbs = [
-        [tense, *(words["V", "come", "IND", tense, source, ""].parts for source in SOURCES)]
+        [tense, *(words["V", "come", "IND", tense, source, ""].parts for source in EVIDENTIALS)]
         for tense in TENSES
     ]
     for row, tense in zip(verbs, TENSES, strict=True):
@@ -79,7 +79,7 @@ def word_pages(language: Language) -> list[str]:
         f"{'before' if typology.prefixing else 'after'} the word. "
         f"{_alignment(language)} A speaker always says how it knows: seen, heard, smelled or told.",
         table(["hawk", *(mark or HIDDEN for mark in marks)], nouns),
-        table(["come", *SOURCES, "Q"], verbs),
+        table(["come", *EVIDENTIALS, "Q"], verbs),
         table(
             ["other forms", "form", "gloss"],
             [[name, word.parts, word.gloss] for name, word in others.items()],
@@ -139,7 +139,7 @@ def sentence_pages(language: Language) -> list[str]:
     return ["## Sentences", "\n".join(f"- {order}" for order in orders), *map(_interlinear, said)]
 
 
-def _interlinear(phrase: Phrase) -> str:
+def _interlinear(phrase: Utterance) -> str:
     """Four lines, words above their glosses."""
     parts, glosses = phrase.parts.split(" "), phrase.gloss.split(" ")
     widths = [max(len(a), len(b)) for a, b in zip(parts, glosses, strict=True)]

@@ -8,28 +8,28 @@ from typing import Any, NamedTuple
 
 from ..errors import BadInput
 from ..prosody import Plan
-from ..seeds import Dice, large_numbers
-from .english.sentences import English
+from ..seeds import NamedRandom, large_numbers
+from .english.sentences import EnglishGenerator
 from .grammar.lexicon import make_table
 from .grammar.morphology import Heritage
 from .grammar.syntax import Grammar
 from .grammar.typology import Typology, draw_typology
-from .grammar.word_table import Word
+from .grammar.word_table import InflectedWord
 from .phonology.phonology import Phonology, make_phonology
-from .phonology.vocal_tract import Voice
+from .phonology.vocal_tract import VocalTract
 from .prosody_plan import make_plan
 from .semantics.concepts import concepts
 from .semantics.intents import intents
-from .semantics.meaning import Meaning, quick
+from .semantics.meaning import Meaning, make_fast
 
 TRIES = 12  # drafts for a phrase, until one fits into a breath
 WHOLE = 1  # of these drafts; a later one is shortened, if that is enough
 SHORTEST, LONGEST = 3, 8  # words of a phrase
-_SIZE = itemgetter(Word._fields.index("size"))
+_SIZE = itemgetter(InflectedWord._fields.index("size"))
 SOUNDS = ("voice", "song", "sound", "story", "name", "whisper")
 
 
-class Phrase(NamedTuple):
+class Utterance(NamedTuple):
     """Something said: four lines as linguists write them, and why."""
 
     text: str
@@ -40,7 +40,7 @@ class Phrase(NamedTuple):
     intent: str
     mood: str
     meaning: Meaning
-    words: tuple[Word, ...]
+    words: tuple[InflectedWord, ...]
 
 
 class Language:
@@ -51,7 +51,7 @@ class Language:
     def __init__(
         self,
         seed: int | str,
-        voice: Voice,
+        voice: VocalTract,
         *,
         kind: str = "",
         order: str = "",
@@ -85,17 +85,17 @@ class Language:
         self.known = concepts(more_concepts)
         self.intents = intents(more_concepts, more_intents)
         self.typology = typology or draw_typology(
-            Dice("typology", seed, voice.name), kind=kind, order=order
+            NamedRandom("typology", seed, voice.name), kind=kind, order=order
         )
 
         # A draw of sounds may be too poor for a lexicon; the next one is another.
         for attempt in range(10):
             name = (seed, voice.name, self.typology.kind, attempt)
             try:
-                self.phonology = phonology or make_phonology(voice, Dice("phonology", *name))
+                self.phonology = phonology or make_phonology(voice, NamedRandom("phonology", *name))
                 words = inherited(self.phonology) if inherited else None
                 table = make_table(
-                    self.phonology, self.typology, self.known, Dice("words", *name), words
+                    self.phonology, self.typology, self.known, NamedRandom("words", *name), words
                 )
                 break
             except BadInput:
@@ -103,12 +103,13 @@ class Language:
                     raise
 
         self.grammar = Grammar(table, self.known)
-        self.english = English(self.known)
+        self.english = EnglishGenerator(self.known)
         self._order = [
-            self.intents[place] for place in Dice("intents", seed).order(range(len(self.intents)))
+            self.intents[place]
+            for place in NamedRandom("intents", seed).order(range(len(self.intents)))
         ]
 
-    def phrase(self, index: int) -> Phrase:
+    def phrase(self, index: int) -> Utterance:
         """Phrase ``index`` of this language, the same whatever was asked before. Intents take
         turns.
         """
@@ -125,7 +126,7 @@ class Language:
                 shortest, meaning = meaning, _shorter(meaning) if draft >= WHOLE else None
         return self._said(shortest, words, intent.name, intent.mood)
 
-    def say(self, meaning: Meaning, intent: str = "", mood: str = "calm") -> Phrase:
+    def say(self, meaning: Meaning, intent: str = "", mood: str = "calm") -> Utterance:
         """The phrase for a meaning."""
         return self._said(meaning, self.grammar.words(meaning), intent, mood)
 
@@ -137,7 +138,7 @@ class Language:
         """
         return self.grammar.parse(text)
 
-    def plan(self, phrase: Phrase) -> Plan:
+    def plan(self, phrase: Utterance) -> Plan:
         """How a phrase is performed, in at most four seconds."""
         clauses = [clause for clause in (phrase.meaning.first, phrase.meaning.second) if clause]
         question = bool(clauses) and clauses[-1].mood == "Q"
@@ -145,7 +146,7 @@ class Language:
             phrase.words, self.voice, phrase.mood, self.phonology.letters, question=question
         )
 
-    def phrases(self, count: int) -> Iterator[Phrase]:
+    def phrases(self, count: int) -> Iterator[Utterance]:
         """``count`` different phrases.
 
         Raises:
@@ -191,13 +192,15 @@ class Language:
             rows.append({**row, "tags": sorted(concept.tags), "made_of": list(concept.parts)})
         return rows
 
-    def _said(self, meaning: Meaning, words: list[Word], intent: str, mood: str) -> Phrase:
+    def _said(
+        self, meaning: Meaning, words: list[InflectedWord], intent: str, mood: str
+    ) -> Utterance:
         texts, parts, glosses, said, _, _ = zip(*words, strict=True)
         text, cut, gloss, ipa = " ".join(texts), " ".join(parts), " ".join(glosses), " ".join(said)
 
         # Unchecked and positional: this runs for every phrase that is drawn.
-        return quick(
-            Phrase,
+        return make_fast(
+            Utterance,
             (
                 text,
                 cut,

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..seeds import Dice
+from ..seeds import NamedRandom
 from ..species.animals import animals
-from .grammar.word_table import Word
+from .grammar.word_table import InflectedWord
 from .language import Language
 
 QUALITIES = (
@@ -45,13 +45,13 @@ KINDS = (
 UNKNOWN = ("Mirabilis", "mirabilis")  # wonderful: for a kind that is not in the table
 
 
-class Name(NamedTuple):
+class AnimalName(NamedTuple):
     """A name in the animal's own language."""
 
     text: str
     meaning: str  # in English
     ipa: str
-    words: tuple[Word, ...]  # for the script
+    words: tuple[InflectedWord, ...]  # for the script
 
 
 def binomial(mix: Mapping[str, float]) -> str:
@@ -74,9 +74,9 @@ def _stem(animal: str) -> tuple[str, str]:
     return (row.genus, row.epithet) if row else UNKNOWN
 
 
-def own_name(language: Language, seed: int | str) -> Name:
+def own_name(language: Language, seed: int | str) -> AnimalName:
     """What its kin call an animal: a quality and a thing, in the order of the language."""
-    dice = Dice("name", language.seed, seed)
+    dice = NamedRandom("name", language.seed, seed)
     table, typology = language.grammar.table, language.typology
     while True:
         quality, kind = dice.choice(QUALITIES), dice.choice(KINDS)
@@ -87,4 +87,4 @@ def own_name(language: Language, seed: int | str) -> Name:
             break
     english = f"{language.english.plain[quality]} {language.english.plain[kind]}"
     text = " ".join(word.text.strip("'").capitalize() for word in words)
-    return Name(text, english, " ".join(word.ipa for word in words), tuple(words))
+    return AnimalName(text, english, " ".join(word.ipa for word in words), tuple(words))

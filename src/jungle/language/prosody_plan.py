@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..prosody import LEVELS, LONGEST, WIDEST, Plan, Syllable
-from .grammar.word_table import Word
+from .grammar.word_table import InflectedWord
 from .phonology.phonology import vowel_depth
 from .phonology.segments import CONSONANTS, is_vowel, tone
-from .phonology.vocal_tract import Voice
+from .phonology.vocal_tract import VocalTract
 
 STRESS_PITCH, STRESS_LENGTH = 2.0, 1.25  # semitones, times
 DECLINATION = -3.0  # semitones over a phrase
@@ -49,7 +49,12 @@ MANNERS = {
 
 
 def make_plan(
-    words: Sequence[Word], voice: Voice, mood: str, spell: dict[str, str], *, question: bool = False
+    words: Sequence[InflectedWord],
+    voice: VocalTract,
+    mood: str,
+    spell: dict[str, str],
+    *,
+    question: bool = False,
 ) -> Plan:
     """When and how the syllables of a phrase are said, in one breath.
 
@@ -103,7 +108,7 @@ def make_plan(
     return Plan(tuple(syllables))
 
 
-def _marked(word: Word) -> list[tuple[tuple[str, ...], bool, bool]]:
+def _marked(word: InflectedWord) -> list[tuple[tuple[str, ...], bool, bool]]:
     """Syllables of a word with their stress, and whether the word ends there."""
     return [
         (form, stress, place == len(word.syllables) - 1)

@@ -15,8 +15,8 @@ from functools import cache
 from typing import TypedDict
 
 from ..errors import BadInput
-from .grammar.word_table import Word
-from .phonology.phonology import Form, Phonology
+from .grammar.word_table import InflectedWord
+from .phonology.phonology import Phonology, Segments
 from .phonology.segments import CONSONANTS, VOWELS, is_vowel, quality, tone
 
 SIZE = 40  # units of a glyph's square
@@ -52,14 +52,14 @@ class Drawing(TypedDict):
 
 
 @cache
-def glyph(syllable: Form, *, stressed: bool = False) -> str:
+def glyph(syllable: Segments, *, stressed: bool = False) -> str:
     """The path of a syllable in a square of :data:`SIZE` units, as the value of the attribute ``d``
     of an SVG path.
     """
     return "".join(_stroke(line) for line in _lines(syllable, stressed))
 
 
-def _lines(syllable: Form, stressed: bool) -> Lines:
+def _lines(syllable: Segments, stressed: bool) -> Lines:
     place = next(number for number, segment in enumerate(syllable) if is_vowel(segment))
     onset, vowel, coda = syllable[:place], syllable[place], syllable[place + 1 :]
     lines = _consonant(onset[0] if onset else "") + _vowel(vowel) + TONE_LINES[tone(vowel)]
@@ -109,7 +109,7 @@ def _vowel(vowel: str) -> Lines:
     return [line, [ends[2:], (ends[2] + 2, ends[3] - 3)]] if own.round else [line]
 
 
-def decode(path: str, phonology: Phonology) -> tuple[Form, bool]:
+def decode(path: str, phonology: Phonology) -> tuple[Segments, bool]:
     """The syllable, and whether it is stressed, that a path of :func:`glyph` shows.
 
     Raises:
@@ -135,7 +135,7 @@ def decode(path: str, phonology: Phonology) -> tuple[Form, bool]:
     )
 
 
-def drawn(words: Sequence[Word]) -> Drawing:
+def drawn(words: Sequence[InflectedWord]) -> Drawing:
     """Words as path data: the values of ``d`` of SVG paths, made of M, L, digits, points, minus
     signs and blanks and of nothing else.
 
@@ -151,13 +151,13 @@ def drawn(words: Sequence[Word]) -> Drawing:
     return {"width": max(x - GAP, SIZE), "height": SIZE, "paths": tuple(paths)}
 
 
-def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bool]]]:
+def read_script(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Segments, bool]]]:
     """The words that :func:`drawn` wrote: syllables, and whether they are stressed.
 
     Raises:
         BadInput: a path shows no syllable of these sounds, or stands where none can.
     """
-    words: list[list[tuple[Form, bool]]] = [[]]
+    words: list[list[tuple[Segments, bool]]] = [[]]
     x = 0
 
     for path in paths:
@@ -184,7 +184,7 @@ def read(paths: Sequence[str], phonology: Phonology) -> list[list[tuple[Form, bo
     return words
 
 
-def svg(words: Sequence[Word], *, label: str = "") -> str:
+def svg(words: Sequence[InflectedWord], *, label: str = "") -> str:
     """A line of writing as one SVG image."""
     drawing = drawn(words)
     paths = "".join(f'<path d="{path}"/>' for path in drawing["paths"])

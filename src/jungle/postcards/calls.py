@@ -23,12 +23,12 @@ from ..mastering.clean import Cleaning
 from ..mastering.loop import Looping
 from ..records import Call, Species
 from ..sounds.classifier import AudioClassifier
-from ..sounds.engine import SoundEngine, CallRequest, Take
+from ..sounds.engine import CallRequest, SoundEngine, Take
 from ..sounds.memorisation import MemorisationIndex
 from ..sounds.plots import spectrogram_image
-from ..sounds.rank import RankedTake, PromptScorer, rank_takes
+from ..sounds.rank import PromptScorer, RankedTake, rank_takes
 from ..sounds.speech import babble_plan, render_speech
-from ..storage.atomic import check_place, make_folder, write_atomic, write_bytes, write_json
+from ..storage.atomic import check_writable, make_folder, write_atomic, write_bytes, write_json
 
 # a wanted length stays as it is
 EXACT = MasterSettings(cleaning=Cleaning(dead_air=0.0), looping=Looping(pause=0.0))
@@ -43,7 +43,7 @@ class Wanted:
     request: CallRequest
 
 
-def tags(call: Call, name: str) -> dict[str, str]:
+def call_tags(call: Call, name: str) -> dict[str, str]:
     """What every written file says of itself."""
     mix = ", ".join(f"{animal} {share:g}" for animal, share in call.mix.items()) or "any animal"
     results = {
@@ -123,7 +123,7 @@ def _check_place(out: Path) -> None:
     """Raises BadInput, before anything is made, where something is in the way of what
     :func:`make_album` writes.
     """
-    check_place(out / "takes")
+    check_writable(out / "takes")
     for path in (*out.glob("animal_sound_*"), out / "takes.png", out / "sounds.json"):
         if path.is_dir():
             raise BadInput(
@@ -162,7 +162,7 @@ def _record(
 
 
 def _write(out: Path, call: Call, made: Mastered, name: str) -> None:
-    about = tags(call, name)
+    about = call_tags(call, name)
     stem = out / Path(call.file).stem
     write_bytes(stem.with_suffix(".wav"), audio_files.wav(made.pcm, made.rate, made.loop, about))
     write_bytes(stem.with_suffix(".flac"), audio_files.flac(made.pcm, made.rate, made.loop, about))
@@ -221,7 +221,7 @@ def write_plain(
     return calls
 
 
-def speak(out: Path, calls: Sequence[Call]) -> list[str]:
+def speak_calls(out: Path, calls: Sequence[Call]) -> list[str]:
     """Let each creature of ``calls`` in ``out`` speak a babble with its own voice:
     animal_speech_N.wav; returns the files.
 
@@ -240,7 +240,7 @@ def speak(out: Path, calls: Sequence[Call]) -> list[str]:
         files.append(f"animal_speech_{number}.wav")
         write_bytes(
             out / files[-1],
-            audio_files.wav(said.pcm, said.rate, None, tags(call, f"Speech {number}")),
+            audio_files.wav(said.pcm, said.rate, None, call_tags(call, f"Speech {number}")),
         )
     return files
 

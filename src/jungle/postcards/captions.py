@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from .. import __version__
-from ..encoding.provenance import TRAINED, Facts
+from ..encoding.provenance import TRAINED, Provenance
 from ..language.names import binomial
 from ..records import Call, Colour, Postcard, Species
 from ..species.animals import bodies
@@ -115,7 +115,7 @@ def body_of(mix: Mapping[str, float]) -> str:
     return "herd"
 
 
-def describe(species: Species, colour: str = "") -> Species:
+def complete_species(species: Species, colour: str = "") -> Species:
     """The species with everything that was left empty: name, voice, binomial, habitat and traits.
 
     Args:
@@ -144,7 +144,7 @@ def describe(species: Species, colour: str = "") -> Species:
     )
 
 
-def in_words(mix: Mapping[str, float]) -> str:
+def mix_in_words(mix: Mapping[str, float]) -> str:
     """A mix as people say it: "70 % leopard, 30 % rabbit"."""
     total = sum(mix.values())
     return (
@@ -200,10 +200,10 @@ def postmark(seed: int) -> tuple[str, str]:
     return _pick(PLACES, seed, "place"), f"{day} {_pick(MONTHS, seed, 'month')}"
 
 
-def facts_of(card: Postcard) -> Facts:
+def facts_of(card: Postcard) -> Provenance:
     """What every published file of a postcard tells of itself."""
     species, call = card.species, card.call
-    return Facts(
+    return Provenance(
         title=species.name,
         credit=CREDIT,
         description=card.alt,

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..encoding import audio_files
-from ..encoding.colours import dominant
-from ..encoding.provenance import Facts, Level, select, stamp, tags
-from ..images.upscale import Look, enlarge
+from ..encoding.colours import dominant_colours
+from ..encoding.provenance import Level, Provenance, select_facts, tags, write_provenance
+from ..images.upscale import UpscaleStyle, upscale
 from ..language import script
 from ..language.dialects import make_dialect
 from ..language.language import Language
-from ..language.language import Phrase as Said
+from ..language.language import Utterance as Said
 from ..language.names import own_name
 from ..language.phonology.vocal_tract import voice_named
 from ..language.semantics.meaning import Meaning
@@ -49,7 +49,7 @@ SPOKEN_BITS = 16_000  # of Opus: one voice, heard once; fifty animals stay under
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PlannedPhrase:
     """Something to say in any dialect: what a language model or the family's engine came up
     with.
     """
@@ -61,16 +61,16 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
+class PostcardOptions:
     """How the postcards of one jungle are made."""
 
     phrases: int = 4  # on each
-    look: Look = "painterly"
+    look: UpscaleStyle = "painterly"
     metadata: Level = "full"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PostcardInputs:
     """What an animal has before it is on a postcard."""
 
     species: Species
@@ -81,7 +81,7 @@ class Parts:
 
 
 def make_postcard(
-    parts: Parts, family: Language, told: Sequence[Told], wishes: Wishes
+    parts: PostcardInputs, family: Language, told: Sequence[PlannedPhrase], wishes: PostcardOptions
 ) -> tuple[Postcard, dict[str, bytes]]:
     """The postcard of one animal, and the files of its folder but for the manifest.
 
@@ -91,8 +91,8 @@ def make_postcard(
 
     The same arguments make the same bytes on the same machine.
     """
-    colours = dominant(parts.pixels, COLOURS)
-    species = captions.describe(parts.species, colours[0].name if colours else "")
+    colours = dominant_colours(parts.pixels, COLOURS)
+    species = captions.complete_species(parts.species, colours[0].name if colours else "")
     dialect = make_dialect(family, species.seed, voice_named(species.voice)).language
     name = own_name(dialect, species.seed)
 
@@ -123,10 +123,10 @@ def make_postcard(
     )
 
     # Every file tells as much of its origin as the level allows, and the same facts.
-    facts = select(captions.facts_of(card), wishes.metadata)
+    facts = select_facts(captions.facts_of(card), wishes.metadata)
     files = {
-        "painted.png": stamp(_png(parts.pixels), facts),
-        "picture.png": stamp(_png(_enlarged(parts.pixels, wishes.look)), facts),
+        "painted.png": write_provenance(_png(parts.pixels), facts),
+        "picture.png": write_provenance(_png(_enlarged(parts.pixels, wishes.look)), facts),
     }
     files |= _call_files(parts, facts) | _spoken(dialect, said, parts, facts)
     files["spectrogram.png"] = _png(spectrogram(_floats(parts.pcm), parts.call.rate, *SPECTROGRAM))
@@ -153,13 +153,13 @@ def _phrase(language: Language, said: Said, provenance: str, number: int) -> Phr
     )
 
 
-def _enlarged(pixels: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
+def _enlarged(pixels: NDArray[np.uint8], look: UpscaleStyle) -> NDArray[np.uint8]:
     """(H, W, 3) to a short side of at least SIDE pixels, by a whole factor."""
     factor = max(1, -(-SIDE // min(pixels.shape[:2])))
     if factor == 1:
         return pixels
     x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-    large = enlarge(x, factor, look)[0].clamp(-1, 1)
+    large = upscale(x, factor, look)[0].clamp(-1, 1)
     return ((large + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
@@ -173,7 +173,7 @@ def _floats(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
     return (pcm / np.float32(32768)).astype(np.float32)
 
 
-def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
+def _call_files(parts: PostcardInputs, facts: Provenance) -> dict[str, bytes]:
     """The call in every form, with as much of the facts as is wanted; its loop stays in the
     record.
     """
@@ -187,7 +187,7 @@ def _call_files(parts: Parts, facts: Facts) -> dict[str, bytes]:
 
 
 def _spoken(
-    language: Language, said: Sequence[tuple[Said, str]], parts: Parts, facts: Facts
+    language: Language, said: Sequence[tuple[Said, str]], parts: PostcardInputs, facts: Provenance
 ) -> dict[str, bytes]:
     """Each phrase as the animal says it: its prosody plan, performed with grains of its own
     call.

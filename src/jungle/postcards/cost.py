@@ -62,7 +62,7 @@ class Spent:
     tokens: int = 0
 
 
-def enter(jungle: Path, cost: Cost) -> Cost:
+def add_cost(jungle: Path, cost: Cost) -> Cost:
     """Add a run to the ledger of a jungle; returns the sum of all."""
     where = jungle / FOLDER / "ledger.json"
 
@@ -88,7 +88,9 @@ def enter(jungle: Path, cost: Cost) -> Cost:
     return whole
 
 
-def counted(cards: Sequence[Postcard], sketches: int, takes: int) -> tuple[tuple[str, str], ...]:
+def describe_cost(
+    cards: Sequence[Postcard], sketches: int, takes: int
+) -> tuple[tuple[str, str], ...]:
     """What went into the animals of a page, as (label, value): the same for the same animals."""
     parts = (
         ("picture", sketches * len(cards)),

@@ -24,8 +24,8 @@ from ..language.family import Family
 from ..language.phonology.vocal_tract import voice_named
 from ..records import SCHEMA, Call, Picture, Postcard, Species, postcard_from_json
 from ..storage.atomic import digest, new_folder, write_bytes, write_json
-from ..storage.build_cache import Shelf, file_digest
-from .compose import FOLDER, Parts, Told, Wishes, make_postcard
+from ..storage.build_cache import BuildCache, cached_file_digest
+from .compose import FOLDER, PlannedPhrase, PostcardInputs, PostcardOptions, make_postcard
 
 MANIFEST = "manifest.json"
 DISCLOSURE = (
@@ -41,7 +41,7 @@ LICENCES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Making:
+class BuildInputs:
     """How the picture and the call of an animal were made: what a manifest needs to have them made
     again.
     """
@@ -84,16 +84,16 @@ def samples_of(path: Path) -> NDArray[np.int16]:
     return samples
 
 
-def bind(
+def write_postcard(
     out: Path,
     species: Species,
     picture: Picture,
     call: Call,
-    making: Making,
+    making: BuildInputs,
     family: Family,
-    told: Sequence[Told],
-    wishes: Wishes,
-    shelf: Shelf,
+    told: Sequence[PlannedPhrase],
+    wishes: PostcardOptions,
+    shelf: BuildCache,
 ) -> Postcard:
     """The postcard of one animal in ``out``/postcards/SLUG; one that is there and was made from the
     same is kept.
@@ -110,7 +110,7 @@ def bind(
     )
 
     # What the card is made from, by content: a picture painted anew makes a new card.
-    sources = [file_digest(out / picture.file), file_digest(out / call.file)]
+    sources = [cached_file_digest(out / picture.file), cached_file_digest(out / call.file)]
     key = digest(
         "postcard", __version__, SCHEMA, *parts, dataclasses.asdict(wishes), sources, shipped_name()
     )
@@ -119,7 +119,9 @@ def bind(
     if known is not None:
         return postcard_from_json(known)
     card, files = make_postcard(
-        Parts(species, picture, pixels_of(out / picture.file), call, samples_of(out / call.file)),
+        PostcardInputs(
+            species, picture, pixels_of(out / picture.file), call, samples_of(out / call.file)
+        ),
         family.language,
         told,
         wishes,
@@ -129,7 +131,7 @@ def bind(
     with new_folder(out / FOLDER / species.slug) as folder:
         for name, data in files.items():
             write_bytes(folder / name, data)
-        digests = {name: file_digest(folder / name) for name in files}
+        digests = {name: cached_file_digest(folder / name) for name in files}
         write_json(
             folder / MANIFEST,
             _manifest(card, species, making, family, bool(told), wishes) | {"files": digests},
@@ -147,7 +149,12 @@ def bind(
 
 
 def _manifest(
-    card: Postcard, species: Species, making: Making, family: Family, told: bool, wishes: Wishes
+    card: Postcard,
+    species: Species,
+    making: BuildInputs,
+    family: Family,
+    told: bool,
+    wishes: PostcardOptions,
 ) -> dict[str, Any]:
     import torch
 
@@ -265,7 +272,7 @@ def check_metadata(jungle: Path, level: str) -> None:
             )
 
 
-def make_again(
+def rebuild_and_diff(
     jungle: Path,
     name: str,
     manifest: dict[str, Any],
@@ -280,20 +287,20 @@ def make_again(
     told = spec.pop("told")
     family = Family(**spec).language
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
-    said: list[Told] = []
+    said: list[PlannedPhrase] = []
 
     # :Phrases of a language model cannot be asked for again; their meanings are read from the card.
     if told:
         card = read_card(jungle / FOLDER / name)
         dialect = make_dialect(family, species.seed, voice_named(card.species.voice)).language
         said = [
-            Told(dialect.parse(one.text), one.intent, one.mood, one.provenance)
+            PlannedPhrase(dialect.parse(one.text), one.intent, one.mood, one.provenance)
             for one in card.phrases
         ]
 
     call = dataclasses.replace(call, file=manifest["call"]["file"])
-    parts = Parts(species, Picture(**manifest["picture"]), pixels, call, pcm)
-    _, files = make_postcard(parts, family, said, Wishes(**manifest["wishes"]))
+    parts = PostcardInputs(species, Picture(**manifest["picture"]), pixels, call, pcm)
+    _, files = make_postcard(parts, family, said, PostcardOptions(**manifest["wishes"]))
     made = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
 
     return sorted(

@@ -13,33 +13,33 @@ import numpy as np
 from .. import __version__
 from ..config import jungle_toml
 from ..config.recipes import SampleRecipe
-from ..data.folders import scan
+from ..data.folders import scan_folder
 from ..data.sources import resolve
 from ..diffusion.model import Model
 from ..errors import BadInput
-from ..images.classifier import shipped_judge
+from ..images.classifier import shipped_classifier
 from ..images.evaluate import looks_wrong
-from ..images.generate import best_sketches, paint_animals
+from ..images.generate import best_of_n, paint_animals
 from ..language.export import write_language
 from ..language.family import Family, family_of
 from ..language.language import Language
 from ..language.phonology.vocal_tract import VOICES
-from ..language.semantics.meaning import faults
+from ..language.semantics.meaning import violations
 from ..records import Call, Picture, Postcard, Species, call_from_json
 from ..sounds.caching import CachedEngine
 from ..sounds.classifier import AudioClassifier
-from ..sounds.engine import SoundEngine, CallRequest, take_seed
+from ..sounds.engine import CallRequest, SoundEngine, take_seed
 from ..sounds.memorisation import MemorisationIndex
 from ..sounds.stable_audio.prompts import DEFAULT_NEGATIVE, build_prompt
 from ..species import select as casting
-from ..species.invent import invent
-from ..species.kinds import KindReport, labels_by_kind, to_invent_from
+from ..species.invent import invent_species
+from ..species.kinds import ClassQualityReport, labels_by_kind, to_invent_from
 from ..storage.atomic import digest, make_folder
-from ..storage.build_cache import Shelf
+from ..storage.build_cache import BuildCache
 from .calls import Wanted, make_album
-from .captions import describe
-from .compose import Told, Wishes
-from .folder import Making, bind, pixels_of
+from .captions import complete_species
+from .compose import PlannedPhrase, PostcardOptions
+from .folder import BuildInputs, pixels_of, write_postcard
 
 PICTURES, SOUNDS, LANGUAGE = "generated_images", "sounds", "language"
 PHRASES = 16  # in animal_language.txt
@@ -53,15 +53,15 @@ WEAK_PORTRAIT = {
     "weak_mix": "0.2",
 }
 DARK = 80  # mean of the pixels, 0 to 255, below which a picture shows a night
-Progress = Callable[[str, int], object]
+StageProgress = Callable[[str, int], object]
 """``progress(stage, n)``: n more of the stage's items are done, or were done before."""
 
 
-Writer = Callable[[Language, int], Sequence[Told]]
+PhraseWriter = Callable[[Language, int], Sequence[PlannedPhrase]]
 
 
 @dataclass(frozen=True, slots=True)
-class Studio:
+class Engines:
     """Everything that makes the animals of a jungle."""
 
     painter: Model
@@ -71,7 +71,7 @@ class Studio:
     singing: dict[str, Any]  # how it draws
     reference: MemorisationIndex | None
     # how well the painter shows each of its kinds
-    kinds: KindReport = dataclasses.field(default_factory=KindReport)
+    kinds: ClassQualityReport = dataclasses.field(default_factory=ClassQualityReport)
 
 
 def portrait(model: Model) -> dict[str, str]:
@@ -90,7 +90,7 @@ def check_species(species: Sequence[Species], source: str, cache: Path, where: P
     """
     if not species:
         return
-    classes = {photo.name for photo in scan(resolve(source, cache)).files}
+    classes = {photo.name for photo in scan_folder(resolve(source, cache)).files}
     check_parents(
         species, classes, where, ", which is not among the photos: choose another --out or edit it."
     )
@@ -125,7 +125,7 @@ def check_voices(species: Sequence[Species], where: Path) -> None:
 
 
 def find_species(
-    out: Path, wishes: jungle_toml.Config, studio: Studio, count: int, seed: int
+    out: Path, wishes: jungle_toml.Config, studio: Engines, count: int, seed: int
 ) -> tuple[Species, ...]:
     """The species of jungle.toml, or as many new ones, which are written there for a person to
     change.
@@ -143,19 +143,19 @@ def find_species(
     )
     if wishes.species:
         return wishes.species
-    species = invent(to_invent_from(classes, studio.kinds, count), count, seed)
+    species = invent_species(to_invent_from(classes, studio.kinds, count), count, seed)
     make_folder(out)
     jungle_toml.write_species(out, seed, species, classes)
     return species
 
 
 def paint_pictures(
-    studio: Studio,
+    studio: Engines,
     out: Path,
     species: Sequence[Species],
     sketches: int,
-    shelf: Shelf,
-    progress: Progress,
+    shelf: BuildCache,
+    progress: StageProgress,
 ) -> list[Picture]:
     """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and
     sheet; files are relative to ``out``.
@@ -166,7 +166,7 @@ def paint_pictures(
     labels = labels_by_kind(studio.kinds)
     choosing = (
         sketches,
-        shipped_judge().name,
+        shipped_classifier().name,
         {name: sorted(labels[name]) for name in studio.painter.classes if name in labels},
     )
     made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), *choosing)
@@ -180,7 +180,7 @@ def paint_pictures(
 
     # Sketches of a species have seeds of their own, so that one more animal changes no other.
     seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
-    best = best_sketches(
+    best = best_of_n(
         studio.painter,
         species,
         seeds,
@@ -205,8 +205,8 @@ def paint_pictures(
     return pictures
 
 
-def requests(
-    studio: Studio,
+def call_requests(
+    studio: Engines,
     out: Path,
     species: Sequence[Species],
     pictures: Sequence[Picture],
@@ -226,7 +226,10 @@ def requests(
     for index, one in enumerate(species):
         # A prompt describes what the picture shows.
         light = "at night" if pixels_of(out / pictures[index].file).mean() < DARK else "by day"
-        text, seconds = build_prompt(one.mix, one.seed, f"{describe(one).habitat} {light}"), 0.0
+        text, seconds = (
+            build_prompt(one.mix, one.seed, f"{complete_species(one).habitat} {light}"),
+            0.0,
+        )
         if wishes.prompts:
             prompt = wishes.prompts[index % len(wishes.prompts)]
             text, seconds = prompt.text, prompt.seconds
@@ -239,12 +242,12 @@ def requests(
 
 
 def make_calls(
-    studio: Studio,
+    studio: Engines,
     out: Path,
     species: Sequence[Species],
     asked_for: Sequence[CallRequest],
-    shelf: Shelf,
-    progress: Progress,
+    shelf: BuildCache,
+    progress: StageProgress,
 ) -> list[Call]:
     """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
     wanted = [Wanted(one, request) for one, request in zip(species, asked_for, strict=True)]
@@ -293,25 +296,25 @@ def make_calls(
     return calls
 
 
-def bind_cards(
-    studio: Studio,
+def write_postcards(
+    studio: Engines,
     out: Path,
     species: Sequence[Species],
     pictures: Sequence[Picture],
     asked_for: Sequence[CallRequest],
     calls: Sequence[Call],
     family: Family,
-    told: Sequence[Told],
-    wishes: Wishes,
-    shelf: Shelf,
-    progress: Progress,
+    told: Sequence[PlannedPhrase],
+    wishes: PostcardOptions,
+    shelf: BuildCache,
+    progress: StageProgress,
 ) -> list[Postcard]:
     """The postcard of each species in ``out``/postcards; those that are there and unchanged are
     kept.
     """
     cards = []
     for number, one in enumerate(species):
-        making = Making(
+        making = BuildInputs(
             painting=dataclasses.asdict(studio.painting),
             singing=studio.singing,
             request=dataclasses.asdict(asked_for[number]),
@@ -319,20 +322,22 @@ def bind_cards(
         )
         share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
         cards.append(
-            bind(out, one, pictures[number], calls[number], making, family, share, wishes, shelf)
+            write_postcard(
+                out, one, pictures[number], calls[number], making, family, share, wishes, shelf
+            )
         )
         progress("postcards", 1)
     return cards
 
 
 def make_cards(
-    studio: Studio,
+    studio: Engines,
     out: Path,
     species: Sequence[Species],
     wishes: jungle_toml.Config,
-    shelf: Shelf,
-    progress: Progress,
-    writer: Writer | None = None,
+    shelf: BuildCache,
+    progress: StageProgress,
+    writer: PhraseWriter | None = None,
 ) -> tuple[list[Postcard], list[str]]:
     """Everything up to the postcards, and what looks or sounds wrong with them.
 
@@ -341,16 +346,16 @@ def make_cards(
             embedded engine does.
     """
     pictures = paint_pictures(studio, out, species, wishes.sketches, shelf, progress)
-    asked_for = requests(studio, out, species, pictures, wishes)
+    asked_for = call_requests(studio, out, species, pictures, wishes)
     calls = make_calls(studio, out, species, asked_for, shelf, progress)
     family = family_of(wishes.seed, wishes.language)
     write_family(out, family, shelf)
     told = writer(family.language, wishes.phrases * len(species)) if writer else ()
     known = family.language.known
     # no dialect has the words that a model coined
-    told = [phrase for phrase in told if not faults(phrase.meaning, known)]
-    how = Wishes(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
-    cards = bind_cards(
+    told = [phrase for phrase in told if not violations(phrase.meaning, known)]
+    how = PostcardOptions(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
+    cards = write_postcards(
         studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress
     )
 
@@ -361,7 +366,7 @@ def make_cards(
     return cards, [line for line in trouble if line]
 
 
-def write_family(out: Path, family: Family, shelf: Shelf) -> None:
+def write_family(out: Path, family: Family, shelf: BuildCache) -> None:
     """The language of the jungle in ``out``/language: its phrases, its dictionary and its
     grammar.
     """

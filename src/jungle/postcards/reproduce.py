@@ -4,20 +4,20 @@ import tempfile
 from pathlib import Path
 
 from ..config.recipes import SampleRecipe
-from ..diffusion.batched_sampling import Wish
+from ..diffusion.batched_sampling import SampleRequest
 from ..errors import BadInput
-from ..images.sampling import paint
+from ..images.sampling import sample_pictures
 from ..images.upscale import shipped_name
 from ..records import Species
 from ..sounds.classifier import AudioClassifier
 from ..sounds.engine import CallRequest
 from ..sounds.generate import SpectrogramEngine
 from .calls import Wanted, make_album
-from .folder import make_again, read_manifest, samples_of
-from .pipeline import Studio
+from .folder import read_manifest, rebuild_and_diff, samples_of
+from .pipeline import Engines
 
 
-def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
+def reproduce(studio: Engines, jungle: Path, name: str) -> list[str]:
     """Make every file of a postcard again; returns the names of those whose bytes differ from its
     manifest.
 
@@ -46,8 +46,10 @@ def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
 
     making = manifest["making"]
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
-    wish = Wish(manifest["picture"]["seed"], studio.painter.mix(species.mix))
-    _, pixels = next(iter(paint(studio.painter, [wish], SampleRecipe(**making["painting"]))))
+    wish = SampleRequest(manifest["picture"]["seed"], studio.painter.mix(species.mix))
+    _, pixels = next(
+        iter(sample_pictures(studio.painter, [wish], SampleRecipe(**making["painting"])))
+    )
 
     # The call goes the whole way again, mastering included.
     with tempfile.TemporaryDirectory() as folder:
@@ -60,4 +62,4 @@ def reproduce(studio: Studio, jungle: Path, name: str) -> list[str]:
         )[0]
         pcm = samples_of(Path(folder) / call.file)
 
-    return make_again(jungle, name, manifest, pixels, call, pcm)
+    return rebuild_and_diff(jungle, name, manifest, pixels, call, pcm)

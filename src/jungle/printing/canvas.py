@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..records import Colour, Glyphs
 from .paper import Box
-from .text_layout import POINT, Style, fit, runs, shaped, width
+from .text_layout import POINT, Style, fit_text, runs, shaped, width
 
 RGB = tuple[float, float, float]  # 0 to 1
 PAPER: RGB = (0.988, 0.976, 0.949)
@@ -31,7 +31,7 @@ class Tint:
     pale: RGB
 
 
-def tint(colours: Sequence[Colour]) -> Tint:
+def card_tint(colours: Sequence[Colour]) -> Tint:
     """From the most colourful of a card's colours; green where there is none."""
     results = [_rgb(colour) for colour in colours if re.fullmatch(r"#[0-9a-fA-F]{6}", colour.hex)]
     red, green, blue = max(results, key=lambda one: max(one) - min(one), default=(0.25, 0.42, 0.30))
@@ -49,7 +49,7 @@ def _rgb(colour: Colour) -> RGB:
     )
 
 
-class Pen:
+class Canvas:
     """Draws on one document. Lengths in mm, the origin at the bottom left, sizes of letters in
     points.
     """
@@ -207,7 +207,7 @@ class Pen:
         """:meth:`text`, shrunk to ``least`` points or cut so that it is not wider than ``room``;
         returns the size it has.
         """
-        text, size = fit(text, style, size, room, least)
+        text, size = fit_text(text, style, size, room, least)
         self.text(x, y, text, style, size, **more)
         return size
 
@@ -224,7 +224,7 @@ class Pen:
         colour: RGB = BLACK,
     ) -> None:
         """Capitals set apart by a sixth of their size."""
-        text, size = fit(text.upper(), style, size, room * 0.78, size * 0.6)
+        text, size = fit_text(text.upper(), style, size, room * 0.78, size * 0.6)
         gap = size * POINT / 6
         letters = [(item, width(item, style, size) + gap) for item in text]
         x -= {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * (

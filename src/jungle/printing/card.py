@@ -12,11 +12,11 @@ from PIL import Image
 from ..postcards import captions
 from ..records import Phrase, Postcard
 from . import raster
-from .canvas import PAPER, RGB, Pen, tint
+from .canvas import PAPER, RGB, Canvas, card_tint
 from .paper import Box
 from .qr_code import draw_qr
 from .stamp import draw_postmark, draw_stamp
-from .text_layout import DISPLAY, DISPLAY_ITALIC, HAND, ITALIC, ROMAN, clean, width, wrap
+from .text_layout import DISPLAY, DISPLAY_ITALIC, HAND, ITALIC, ROMAN, clean_for_print, width, wrap
 
 SAFE = 5.0  # mm
 STRIP = 38.0  # mm that the caption needs
@@ -33,12 +33,12 @@ class Sheet:
     scale: float  # of the card on paper
 
 
-def name_of(card: Postcard) -> str:
+def card_name(card: Postcard) -> str:
     """The common name, or the binomial where nobody chose one."""
-    return clean(card.species.name) or clean(card.species.binomial)
+    return clean_for_print(card.species.name) or clean_for_print(card.species.binomial)
 
 
-def draw_front(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet) -> None:
+def draw_front(pen: Canvas, card: Postcard, picture: Image.Image, sheet: Sheet) -> None:
     """The whole picture, never cropped, as wide as the card; below it the names."""
     wide, high = sheet.size
     pen.fill(Box(0, 0, wide, high).grown(sheet.bleed), PAPER)
@@ -49,14 +49,14 @@ def draw_front(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet) -> 
         shown = high - STRIP - SAFE
         narrow = shown * picture.width / picture.height
         pen.picture(
-            raster.jpeg(raster.enlarged(picture, narrow * sheet.scale)),
+            raster.print_jpeg(raster.enlarged(picture, narrow * sheet.scale)),
             Box((wide - narrow) / 2, high - SAFE - shown, narrow, shown),
         )
         shown += SAFE
     _caption(pen, card, wide, high - shown)
 
 
-def _bleeding(pen: Pen, picture: Image.Image, box: Box, sheet: Sheet) -> None:
+def _bleeding(pen: Canvas, picture: Image.Image, box: Box, sheet: Sheet) -> None:
     """The picture in ``box`` with its mirrored rim around it: what the knife may leave on three
     sides is never white.
     """
@@ -65,23 +65,23 @@ def _bleeding(pen: Pen, picture: Image.Image, box: Box, sheet: Sheet) -> None:
     rim = int(sheet.bleed / pixel) + 1
     with pen.at(0, 0):
         pen.clip(Box(-sheet.bleed, box.y, box.width + 2 * sheet.bleed, box.height + sheet.bleed))
-        pen.picture(raster.jpeg(raster.mirrored(large, rim)), box.grown(rim * pixel))
+        pen.picture(raster.print_jpeg(raster.mirrored(large, rim)), box.grown(rim * pixel))
 
 
-def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
+def _caption(pen: Canvas, card: Postcard, wide: float, high: float) -> None:
     """Names in the strip of ``high`` mm at the foot: in English, as a naturalist writes it, and in
     the animal's own script.
     """
-    inks, middle, room = tint(card.colours), wide / 2, wide - 2 * SAFE - 4
-    notes = wrap(clean(card.notes, 500), ROMAN, 9, room - 8, 5) if high > 68 else []
+    inks, middle, room = card_tint(card.colours), wide / 2, wide - 2 * SAFE - 4
+    notes = wrap(clean_for_print(card.notes, 500), ROMAN, 9, room - 8, 5) if high > 68 else []
     top = (high + STRIP + 4.2 * len(notes)) / 2
-    pen.fitted(middle, top - 11.5, name_of(card), DISPLAY, 19, room, least=9, align="centre")
+    pen.fitted(middle, top - 11.5, card_name(card), DISPLAY, 19, room, least=9, align="centre")
 
-    if clean(card.species.name):
+    if clean_for_print(card.species.name):
         pen.fitted(
             middle,
             top - 17.2,
-            clean(card.species.binomial),
+            clean_for_print(card.species.binomial),
             DISPLAY_ITALIC,
             10.5,
             room,
@@ -93,7 +93,7 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
         pen.text(middle, top - 24 - 4.2 * index, line, ROMAN, 9, align="centre")
     foot = top - 4.2 * len(notes) - (3.0 if notes else 0.0)
     pen.glyphs(card.stamp, Box(middle - room / 2, foot - 29, room, 8.2), inks.ink)
-    own = clean(card.own_name)
+    own = clean_for_print(card.own_name)
     size = pen.fitted(
         middle, foot - 33.6, own, ITALIC, 8.5, room * 0.6, least=6, align="centre", colour=inks.ink
     )
@@ -112,7 +112,9 @@ def _caption(pen: Pen, card: Postcard, wide: float, high: float) -> None:
             )
 
 
-def draw_back(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet, address: str) -> None:
+def draw_back(
+    pen: Canvas, card: Postcard, picture: Image.Image, sheet: Sheet, address: str
+) -> None:
     """What the animal says at the left; stamp, postmark and lines for an address at the right;
     between them how it was made.
     """
@@ -131,28 +133,39 @@ def draw_back(pen: Pen, card: Postcard, picture: Image.Image, sheet: Sheet, addr
         _message(pen, card, Box(room.x, foot, room.width, room.y + room.height - foot))
 
 
-def _divider(pen: Pen, card: Postcard, x: float, high: float) -> None:
+def _divider(pen: Canvas, card: Postcard, x: float, high: float) -> None:
     """The line between message and address, with the recipe on it, where printers of postcards
     leave their name.
     """
-    mix = captions.in_words(card.species.mix)
+    mix = captions.mix_in_words(card.species.mix)
     text = f"An animal that never lived, made by AI   ·   seed {card.species.seed}   ·   {mix}"
     with pen.at(x, high / 2, turn=90):
-        pen.fitted(0, -0.7, clean(text), ROMAN, 5.8, high - 2 * SAFE - 8, least=4.5, align="centre")
-        text_wide = min(width(clean(text), ROMAN, 5.8), high - 2 * SAFE - 8)
+        pen.fitted(
+            0,
+            -0.7,
+            clean_for_print(text),
+            ROMAN,
+            5.8,
+            high - 2 * SAFE - 8,
+            least=4.5,
+            align="centre",
+        )
+        text_wide = min(width(clean_for_print(text), ROMAN, 5.8), high - 2 * SAFE - 8)
         for way in (-1, 1):
             pen.line(
                 way * (text_wide / 2 + 2), 0, way * (high / 2 - SAFE), 0, colour=RULE, thick=0.5
             )
 
 
-def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
+def _footer(pen: Canvas, card: Postcard, room: Box, address: str) -> float:
     """Field notes, beside the code of the card's page if there is one; returns the height at which
     the message may end.
     """
     side = 17.0
     x = room.x + (side - 1 if address else 0.0)
-    lines = wrap(clean(card.notes, 500), ITALIC, 7.5, room.x + room.width - x, 3 if address else 4)
+    lines = wrap(
+        clean_for_print(card.notes, 500), ITALIC, 7.5, room.x + room.width - x, 3 if address else 4
+    )
     top = room.y + max(side - 3.0 if address else 0.0, 3.1 * len(lines))
 
     # :Without an address there is no code, and the notes get its room.
@@ -167,7 +180,7 @@ def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
             12,
             room.x + room.width - x,
             least=8,
-            colour=tint(card.colours).ink,
+            colour=card_tint(card.colours).ink,
         )
         top -= 4.4
 
@@ -176,14 +189,24 @@ def _footer(pen: Pen, card: Postcard, room: Box, address: str) -> float:
     return room.y + max(side if address else 0.0, 3.1 * len(lines)) + 1.0
 
 
-def _message(pen: Pen, card: Postcard, room: Box) -> None:
+def _message(pen: Canvas, card: Postcard, room: Box) -> None:
     """The names, then as many phrases as there is room for."""
     y = room.y + room.height - 4.2
-    pen.fitted(room.x, y, name_of(card), DISPLAY, 11, room.width, least=7)
+    pen.fitted(room.x, y, card_name(card), DISPLAY, 11, room.width, least=7)
     y -= 3.9
-    family = f" ({clean(card.family, 40)})" if card.family and card.family != card.language else ""
+    family = (
+        f" ({clean_for_print(card.family, 40)})"
+        if card.family and card.family != card.language
+        else ""
+    )
     pen.fitted(
-        room.x, y, f"says, in {clean(card.language, 40)}{family}:", ITALIC, 8, room.width, least=6
+        room.x,
+        y,
+        f"says, in {clean_for_print(card.language, 40)}{family}:",
+        ITALIC,
+        8,
+        room.width,
+        least=6,
     )
     y -= 1.6
     chosen, left = [], y - room.y
@@ -196,12 +219,12 @@ def _message(pen: Pen, card: Postcard, room: Box) -> None:
 
     # :What room is left is shared out between the phrases, up to a limit.
     for block in chosen:
-        _phrase(pen, block, room.x, y, tint(card.colours).ink, room.width)
+        _phrase(pen, block, room.x, y, card_tint(card.colours).ink, room.width)
         y -= block.height + min(left / len(chosen), 4.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class PhraseBlock:
     """A phrase broken into lines: rows of (place in mm, (word, sounds, gloss)), and the lines of
     its meaning.
     """
@@ -211,11 +234,11 @@ class Block:
     height: float
 
 
-def _block(phrase: Phrase, room: float) -> Block:
+def _block(phrase: Phrase, room: float) -> PhraseBlock:
     """Words over sounds over glosses in rows of ``room`` mm; whole lines over each other where the
     words do not match up.
     """
-    lines = [clean(item, 160) for item in (phrase.text, phrase.ipa, phrase.gloss)]
+    lines = [clean_for_print(item, 160) for item in (phrase.text, phrase.ipa, phrase.gloss)]
     split = [one.split() for one in lines]
     words = (
         list(zip(*split, strict=True)) if len({len(one) for one in split}) == 1 else [tuple(lines)]
@@ -234,13 +257,13 @@ def _block(phrase: Phrase, room: float) -> Block:
         rows[-1].append((x, (word, ipa, gloss)))
         x += wide + 2.2
 
-    english = clean(phrase.english)
+    english = clean_for_print(phrase.english)
     meaning = wrap(f"“{english}”", ITALIC, 8, room, 2) if english else []
 
-    return Block(rows, meaning, ROW * len(rows) + LINE * len(meaning) + 2.0)
+    return PhraseBlock(rows, meaning, ROW * len(rows) + LINE * len(meaning) + 2.0)
 
 
-def _phrase(pen: Pen, block: Block, x: float, y: float, ink: RGB, room: float) -> None:
+def _phrase(pen: Canvas, block: PhraseBlock, x: float, y: float, ink: RGB, room: float) -> None:
     for row in block.rows:
         for (off, (word, ipa, gloss)), end in zip(
             row, [place for place, _ in row[1:]] + [room], strict=True

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ..records import Postcard
 from . import raster
-from .canvas import Pen, tint
-from .card import name_of
+from .canvas import Canvas, card_tint
+from .card import card_name
 from .paper import Box
-from .text_layout import DISPLAY, DISPLAY_ITALIC, ROMAN, clean
+from .text_layout import DISPLAY, DISPLAY_ITALIC, ROMAN, clean_for_print
 
 PAGE = (210.0, 297.0)  # A4
 COLUMNS, ROWS = 4, 5
@@ -19,7 +19,7 @@ STEP = (PAGE[1] - 2 * RIM - HEAD) / ROWS
 
 def draw_contact(
     jungle: Path, cards: Sequence[Postcard], title: str
-) -> Iterator[Callable[[Pen], None]]:
+) -> Iterator[Callable[[Canvas], None]]:
     """What draws each page."""
     every = COLUMNS * ROWS
     pages = -(-len(cards) // every)
@@ -30,7 +30,7 @@ def draw_contact(
         )  # type: ignore[misc]
 
 
-def _page(pen: Pen, jungle: Path, cards: Sequence[Postcard], title: str, where: str) -> None:
+def _page(pen: Canvas, jungle: Path, cards: Sequence[Postcard], title: str, where: str) -> None:
     top = PAGE[1] - RIM
     pen.text(RIM, top - 6.5, title, DISPLAY, 17)
     pen.text(PAGE[0] - RIM, top - 6.5, where, ROMAN, 9, align="right")
@@ -40,30 +40,36 @@ def _page(pen: Pen, jungle: Path, cards: Sequence[Postcard], title: str, where: 
         _cell(pen, jungle, card, RIM + column * (SIDE + GAP), top - HEAD - row * STEP)
 
 
-def _cell(pen: Pen, jungle: Path, card: Postcard, x: float, top: float) -> None:
+def _cell(pen: Canvas, jungle: Path, card: Postcard, x: float, top: float) -> None:
     """A picture at the foot of a square whose upper left corner is (x, top), the names below."""
     picture = raster.open_master(jungle, card)
     scale = SIDE / max(picture.size)
     wide, high = picture.width * scale, picture.height * scale
     pen.picture(
-        raster.jpeg(raster.enlarged(picture, wide)),
+        raster.print_jpeg(raster.enlarged(picture, wide)),
         Box(x + (SIDE - wide) / 2, top - SIDE, wide, high),
     )
-    pen.fitted(x, top - SIDE - 4.0, name_of(card), DISPLAY, 8.5, SIDE, least=5.5)
+    pen.fitted(x, top - SIDE - 4.0, card_name(card), DISPLAY, 8.5, SIDE, least=5.5)
 
     # The seed is what somebody needs to ask for this animal again.
     seed = f"seed {card.species.seed}"
     pen.fitted(
-        x, top - SIDE - 7.4, clean(card.species.binomial), DISPLAY_ITALIC, 6.5, SIDE, least=5
+        x,
+        top - SIDE - 7.4,
+        clean_for_print(card.species.binomial),
+        DISPLAY_ITALIC,
+        6.5,
+        SIDE,
+        least=5,
     )
     pen.fitted(x + SIDE, top - SIDE - 10.4, seed, ROMAN, 6, SIDE / 2, least=4, align="right")
     pen.fitted(
         x,
         top - SIDE - 10.4,
-        clean(card.own_name),
+        clean_for_print(card.own_name),
         ROMAN,
         6,
         SIDE / 2,
         least=4,
-        colour=tint(card.colours).ink,
+        colour=card_tint(card.colours).ink,
     )

@@ -5,7 +5,7 @@ the origin at the bottom left.
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["a6", "6x4", "a4", "letter", "contact"]
+PaperFormat = Literal["a6", "6x4", "a4", "letter", "contact"]
 
 INCH = 25.4
 A6 = (105.0, 148.0)  # ISO 216
@@ -87,7 +87,7 @@ class Layout:
         return upright + level
 
 
-def layout(kind: Kind) -> Layout:
+def layout(kind: PaperFormat) -> Layout:
     """The page of a format; "contact" has no cards and is not here."""
     if kind in SINGLES:
         return _single(*SINGLES[kind])

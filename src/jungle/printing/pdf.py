@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from .. import __version__
-from ..encoding.provenance import TRAINED, Facts, Level, packet, select
+from ..encoding.provenance import TRAINED, Level, Provenance, provenance_packet, select_facts
 from ..errors import BadInput
 from ..postcards import captions
 from ..records import Postcard
 from ..storage.atomic import write_bytes
 from . import raster
-from .canvas import Pen
-from .card import Sheet, draw_back, draw_front, name_of
+from .canvas import Canvas
+from .card import Sheet, card_name, draw_back, draw_front
 from .contact_sheet import PAGE, draw_contact
-from .paper import Box, Kind, Layout, layout
+from .paper import Box, Layout, PaperFormat, layout
 from .qr_code import address
 from .text_layout import ROMAN, need_libraries, runs
 
@@ -31,7 +31,7 @@ def write_pdf(
     path: Path,
     jungle: Path,
     cards: Sequence[Postcard],
-    kind: Kind = "a6",
+    kind: PaperFormat = "a6",
     base_url: str = "",
     metadata: Level = "full",
 ) -> None:
@@ -46,7 +46,7 @@ def write_pdf(
 def make_pdf(
     jungle: Path,
     cards: Sequence[Postcard],
-    kind: Kind = "a6",
+    kind: PaperFormat = "a6",
     base_url: str = "",
     metadata: Level = "full",
     title: str = CREDIT,
@@ -71,11 +71,11 @@ def make_pdf(
         MissingExtra: the libraries of the extra "print" are not installed.
         BadInput: no cards, no such format, no such address, or a card whose picture is missing.
     """
-    if kind not in get_args(Kind):
-        raise BadInput(f"There is no format '{kind}': use {', '.join(get_args(Kind))}.")
+    if kind not in get_args(PaperFormat):
+        raise BadInput(f"There is no format '{kind}': use {', '.join(get_args(PaperFormat))}.")
     if not cards:
         raise BadInput("There is no postcard to print: run  jungle make  first.")
-    told = select(_facts(cards), metadata)
+    told = select_facts(_facts(cards), metadata)
     addresses = [address(base_url, card.species.slug) for card in cards]
     need_libraries()
     if kind == "contact":
@@ -87,11 +87,11 @@ def make_pdf(
     )
 
 
-def _facts(cards: Sequence[Postcard]) -> Facts:
+def _facts(cards: Sequence[Postcard]) -> Provenance:
     one = cards[0] if len(cards) == 1 else None
-    names = ", ".join(name_of(card) for card in cards[:12]) + (", ..." if len(cards) > 12 else "")
-    return Facts(
-        title=f"{name_of(one)}: a postcard from my jungle"
+    names = ", ".join(card_name(card) for card in cards[:12]) + (", ..." if len(cards) > 12 else "")
+    return Provenance(
+        title=f"{card_name(one)}: a postcard from my jungle"
         if one
         else f"{len(cards)} postcards from my jungle",
         credit=CREDIT,
@@ -102,13 +102,13 @@ def _facts(cards: Sequence[Postcard]) -> Facts:
         software=f"jungle {__version__}",
         model=" ".join(sorted({card.picture.model for card in cards})),
         seed=" ".join(str(card.species.seed) for card in cards),
-        mix=captions.in_words(one.species.mix) if one else "",
+        mix=captions.mix_in_words(one.species.mix) if one else "",
     )
 
 
 def _pages(
     jungle: Path, cards: Sequence[Postcard], page: Layout, addresses: Sequence[str]
-) -> Iterator[Callable[[Pen], None]]:
+) -> Iterator[Callable[[Canvas], None]]:
     """What draws each page: fronts, then the backs of the same cards."""
     every = len(page.cells)
     for first in range(0, len(cards), every):
@@ -118,7 +118,7 @@ def _pages(
 
 
 def _side(
-    pen: Pen, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None
+    pen: Canvas, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None
 ) -> None:
     """One side of a sheet with the fronts of ``cards``, or their backs with ``links``."""
     sheet = Sheet(page.card, page.bleed / page.scale, page.scale)
@@ -150,7 +150,7 @@ def _side(
     )
 
 
-def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) -> bytes:
+def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Canvas], None]]) -> bytes:
     """A PDF as ReportLab writes it, with the date of its choice: that of no day."""
     from reportlab import rl_config
     from reportlab.pdfgen.canvas import Canvas
@@ -174,7 +174,7 @@ def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) ->
         )
         for draw in pages:
             canvas.scale(MM, MM)
-            draw(Pen(canvas))
+            draw(Canvas(canvas))
             canvas.showPage()
         canvas.save()
     finally:
@@ -182,7 +182,7 @@ def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Pen], None]]) ->
     return buffer.getvalue()
 
 
-def _finished(drawn: bytes, trim: Box, bleed: Box, facts: Facts) -> bytes:
+def _finished(drawn: bytes, trim: Box, bleed: Box, facts: Provenance) -> bytes:
     """With boxes, sRGB as the meaning of every colour, and ``facts``; the file's name for itself
     follows from its content.
     """
@@ -190,7 +190,7 @@ def _finished(drawn: bytes, trim: Box, bleed: Box, facts: Facts) -> bytes:
 
     with pikepdf.open(io.BytesIO(drawn)) as pdf:
         del pdf.docinfo
-        profile = pdf.make_stream(raster.srgb(), N=3, Alternate=pikepdf.Name.DeviceRGB)
+        profile = pdf.make_stream(raster.srgb_profile(), N=3, Alternate=pikepdf.Name.DeviceRGB)
         space = pikepdf.Array([pikepdf.Name.ICCBased, profile])
 
         # :Print shops cut by the boxes, and trust colours that have a profile.
@@ -220,7 +220,7 @@ def _points(box: Box) -> Any:
     )
 
 
-def _tell(pdf: Any, facts: Facts) -> None:
+def _tell(pdf: Any, facts: Provenance) -> None:
     """The facts as XMP, and those that old readers look for in the information dictionary."""
     import pikepdf
 
@@ -230,7 +230,7 @@ def _tell(pdf: Any, facts: Facts) -> None:
     if not facts.told():
         return
     pdf.Root.Metadata = pdf.make_stream(
-        packet(facts), Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML
+        provenance_packet(facts), Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML
     )
     told = {
         "/Title": facts.title,

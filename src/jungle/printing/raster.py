@@ -64,7 +64,7 @@ def duotone(
     return ImageOps.colorize(grey, dark, light)
 
 
-def jpeg(picture: Image.Image) -> bytes:
+def print_jpeg(picture: Image.Image) -> bytes:
     """Quality 92 without chroma subsampling: printers show both."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=92, subsampling=0, optimize=True)
@@ -72,7 +72,7 @@ def jpeg(picture: Image.Image) -> bytes:
 
 
 @cache
-def srgb() -> bytes:
+def srgb_profile() -> bytes:
     """An ICC profile of sRGB (IEC 61966-2-1) without the date of today in its header (ICC.1:2022,
     section 7.2.8).
     """

@@ -6,19 +6,19 @@ from PIL import Image
 
 from ..records import Postcard
 from . import raster
-from .canvas import RGB, Pen, tint
+from .canvas import RGB, Canvas, card_tint
 from .paper import Box
-from .text_layout import DISPLAY, ROMAN, clean, fit, width, wrap
+from .text_layout import DISPLAY, ROMAN, clean_for_print, fit_text, width, wrap
 
 WHITE: RGB = (1.0, 1.0, 1.0)
 CANCEL: RGB = (0.16, 0.17, 0.22)  # ink of the post office
 
 
-def draw_stamp(pen: Pen, card: Postcard, picture: Image.Image, box: Box, scale: float) -> None:
+def draw_stamp(pen: Canvas, card: Postcard, picture: Image.Image, box: Box, scale: float) -> None:
     """A perforated stamp of ``box``: the picture in two inks, and the name in the animals' script.
     ``scale``: of the card on paper.
     """
-    inks = tint(card.colours)
+    inks = card_tint(card.colours)
     pen.perforated(box, WHITE)
     inner = box.grown(-1.7)
     side = inner.width
@@ -26,7 +26,7 @@ def draw_stamp(pen: Pen, card: Postcard, picture: Image.Image, box: Box, scale: 
     # The picture takes a square, the names the strip below it.
     portrait = Box(inner.x, inner.y + inner.height - side, side, side)
     two = raster.duotone(picture, _bytes(inks.ink), _bytes(inks.pale))
-    pen.picture(raster.jpeg(raster.enlarged(two, side * scale)), portrait)
+    pen.picture(raster.print_jpeg(raster.enlarged(two, side * scale)), portrait)
     strip = Box(inner.x, inner.y, side, inner.height - side - 0.5)
     pen.fill(strip, inks.pale)
     pen.glyphs(
@@ -51,12 +51,12 @@ def _bytes(colour: RGB) -> tuple[int, int, int]:
 
 
 def draw_postmark(
-    pen: Pen, card: Postcard, x: float, y: float, radius: float, reach: float
+    pen: Canvas, card: Postcard, x: float, y: float, radius: float, reach: float
 ) -> None:
     """Two rings around (x, y) with place and date, and waves of ``reach`` mm that cancel the
     stamp.
     """
-    place, date = (clean(item, 60) for item in card.postmark)
+    place, date = (clean_for_print(item, 60) for item in card.postmark)
 
     with pen.at(x, y, turn=-9):
         pen.circle(0, 0, radius, colour=CANCEL, thick=0.9)
@@ -65,7 +65,7 @@ def draw_postmark(
         # :The waves run over the stamp and onto the card: that is what cancels it.
         for line in range(4):
             pen.wave(radius + 0.8, (line - 1.1) * 0.4 * radius, reach, colour=CANCEL, thick=0.8)
-        text, size = fit(place.upper(), DISPLAY, 6.0, 1.7 * radius, 4.0)
+        text, size = fit_text(place.upper(), DISPLAY, 6.0, 1.7 * radius, 4.0)
         pen.arc(0, 0, 0.72 * radius, text, DISPLAY, size, middle=90, colour=CANCEL)
         pen.arc(0, 0, 0.72 * radius, "JUNGLE POST", DISPLAY, 4.4, middle=-90, colour=CANCEL)
 

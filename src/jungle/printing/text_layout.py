@@ -43,7 +43,7 @@ def need_libraries() -> None:
             raise MissingExtra.library(module, "print", "Printing") from None
 
 
-def clean(text: str, most: int = 400) -> str:
+def clean_for_print(text: str, most: int = 400) -> str:
     """``text`` as one line of at most ``most`` characters: composed (NFC), without control or
     invisible characters and heaped marks.
     """
@@ -136,7 +136,7 @@ def width(text: str, style: Style, size: float) -> float:
     return sum(shaped(name, piece)[1] for name, piece in runs(text, style)) * size * POINT
 
 
-def fit(text: str, style: Style, size: float, room: float, least: float) -> tuple[str, float]:
+def fit_text(text: str, style: Style, size: float, room: float, least: float) -> tuple[str, float]:
     """The text and the size at which it fits into ``room`` mm: shrunk to ``least`` points at most,
     then cut with an ellipsis.
     """

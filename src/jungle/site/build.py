@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 
 from .. import __version__
-from ..encoding.provenance import Level, select
+from ..encoding.provenance import Level, select_facts
 from ..errors import BadInput
 from ..postcards.captions import facts_of
 from ..records import Postcard
-from ..storage.build_cache import FOLDER, Shelf
-from ..storage.hashing import digests
+from ..storage.build_cache import FOLDER, BuildCache
+from ..storage.hashing import remembered_digests
 from . import outputs
 from .dictionary import entries
-from .images import Encoder, Looks, Searched, looks_of, pack
+from .images import Encoder, ImageManifest, Searched, looks_of, pack
 from .incremental import bring_up_to_date, open_folder
 from .outputs import Origin
-from .sanitize import LINE, MESSAGE, NAME, clean, clean_card
-from .viewing import view, volumes
+from .sanitize import LINE, MESSAGE, NAME, sanitize, sanitize_card
+from .viewing import card_view, volumes
 from .views import SiteView
-from .worker_pool import results
+from .worker_pool import run_in_processes
 
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?")
 POSTCARDS, DICTIONARY = "postcards", "language/lexicon.json"
@@ -34,7 +34,7 @@ FILES = (
     "call.m4a",
     "spectrogram.png",
 )
-Pairs = tuple[tuple[str, str], ...]
+LabelledRows = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +46,9 @@ class SiteSettings:
     base_url: str = ""  # where it will lie, for the links that must be whole; "" is allowed
     metadata: Level = "full"  # of the pictures that are made here
     masters: bool = False  # publish PNG and FLAC beside the web forms
-    models: Pairs = ()
-    credits: Pairs = ()
-    ledger: Pairs = ()
+    models: LabelledRows = ()
+    credits: LabelledRows = ()
+    ledger: LabelledRows = ()
     encoder: Encoder = field(default_factory=Searched)
     workers: int = 2  # processes that encode
 
@@ -72,7 +72,7 @@ def build_site(
     out: Path,
     settings: SiteSettings | None = None,
     progress: Callable[[int], object] = lambda done: None,
-    shelf: Shelf | None = None,
+    shelf: BuildCache | None = None,
 ) -> SiteReport:
     """Bring the site of a jungle up to date.
 
@@ -88,17 +88,17 @@ def build_site(
         BadInput: no postcard, a record or file that cannot be published, or an output folder that
             is not ours.
     """
-    chosen, memory = settings or SiteSettings(), shelf or Shelf(jungle)
+    chosen, memory = settings or SiteSettings(), shelf or BuildCache(jungle)
     if not cards:
         raise BadInput(f"There are no postcards in {jungle}: run  jungle make  first.")
     ledger = open_folder(out)
 
     # From here on every text is safe to show: records may come from anybody.
-    clean_cards = [clean_card(card) for card in cards]
+    clean_cards = [sanitize_card(card) for card in cards]
     _refuse_twins(clean_cards)
     origins = _origins(jungle, clean_cards, chosen.metadata)
     pieces = [
-        outputs.piece(origin, card, chosen.encoder)
+        outputs.image_key(origin, card, chosen.encoder)
         for origin, card in zip(origins, clean_cards, strict=True)
     ]
     masters = {
@@ -108,21 +108,23 @@ def build_site(
     looks = _looks(masters, chosen, memory, progress)
     progress(len(cards) - len(looks))  # two of the same picture
     views = [
-        view(card, number, looks[name], masters=chosen.masters, prompts=chosen.metadata == "full")
+        card_view(
+            card, number, looks[name], masters=chosen.masters, prompts=chosen.metadata == "full"
+        )
         for number, (card, name) in enumerate(zip(clean_cards, pieces, strict=True), 1)
     ]
     site = _site_view(jungle, clean_cards, chosen)
-    batches = list(outputs.static())
+    batches = list(outputs.static_steps())
     for one, origin, name in zip(views, origins, pieces, strict=True):
-        batches += outputs.media(one, origin, looks[name], name, site.title, memory)
-    batches += outputs.texts(site, views)
+        batches += outputs.media_steps(one, origin, looks[name], name, site.title, memory)
+    batches += outputs.text_steps(site, views)
 
     # Only what is due is made, the heavy part of it in worker processes.
     change = bring_up_to_date(
         out,
         ledger,
         batches,
-        lambda due: results([(batch.make, batch.heavy) for batch in due], chosen.workers),
+        lambda due: run_in_processes([(batch.make, batch.heavy) for batch in due], chosen.workers),
     )
     pages = sum(path.endswith(".html") for batch in batches for path in batch.paths)
 
@@ -162,7 +164,7 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
     paths = [folder / name for folder, own in zip(folders, names, strict=True) for name in own]
 
     # All digests in one pass, which remembers files that have not changed.
-    known = dict(zip(paths, digests(paths, jungle / FOLDER), strict=True))
+    known = dict(zip(paths, remembered_digests(paths, jungle / FOLDER), strict=True))
     for path, found in known.items():
         if not found:
             raise BadInput(
@@ -171,7 +173,11 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
             )
 
     return [
-        Origin(folder, {name: known[folder / name] for name in own}, select(facts_of(card), level))
+        Origin(
+            folder,
+            {name: known[folder / name] for name in own},
+            select_facts(facts_of(card), level),
+        )
         for folder, own, card in zip(folders, names, cards, strict=True)
     ]
 
@@ -179,9 +185,9 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
 def _looks(
     masters: Mapping[str, Path],
     settings: SiteSettings,
-    shelf: Shelf,
+    shelf: BuildCache,
     progress: Callable[[int], object],
-) -> dict[str, Looks]:
+) -> dict[str, ImageManifest]:
     """What is made of each picture, by its name on the shelf; what is not there yet is encoded, and
     kept at once.
     """
@@ -190,7 +196,7 @@ def _looks(
     progress(len(found))
     missing = [name for name in masters if name not in found]
     tasks = [(partial(pack, masters[name], settings.encoder), True) for name in missing]
-    for name, packed in zip(missing, results(tasks, settings.workers), strict=True):
+    for name, packed in zip(missing, run_in_processes(tasks, settings.workers), strict=True):
         shelf.put(name, packed)
         found[name] = looks_of(packed)
         progress(1)
@@ -215,12 +221,12 @@ def _site_view(jungle: Path, cards: Sequence[Postcard], settings: SiteSettings) 
     check_address(base)
 
     # What a model card says is shown, too, and is cleaned like any other text.
-    def pairs(rows: Pairs) -> Pairs:
-        return tuple((clean(label, LINE), clean(value, MESSAGE)) for label, value in rows)
+    def pairs(rows: LabelledRows) -> LabelledRows:
+        return tuple((sanitize(label, LINE), sanitize(value, MESSAGE)) for label, value in rows)
 
     return SiteView(
-        title=clean(settings.title, NAME),
-        world=clean(settings.world, MESSAGE),
+        title=sanitize(settings.title, NAME),
+        world=sanitize(settings.world, MESSAGE),
         base_url=f"{base.rstrip('/')}/" if base else "",
         version=__version__,
         count=len(cards),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ..errors import BadInput
 from .render import folded
-from .sanitize import LINE, NAME, clean
-from .views import Entry
+from .sanitize import LINE, NAME, sanitize
+from .views import DictionaryEntry
 
 KINDS = {
     "N": "noun", "A": "quality", "Q": "quantity", "I": "verb", "T": "verb with an object",
@@ -14,7 +14,7 @@ KINDS = {
 }  # fmt: skip
 
 
-def entries(where: Path) -> tuple[Entry, ...]:
+def entries(where: Path) -> tuple[DictionaryEntry, ...]:
     """The rows of a lexicon.json in the order of the alphabet; none where there is no such file.
 
     Raises:
@@ -23,13 +23,13 @@ def entries(where: Path) -> tuple[Entry, ...]:
     try:
         words = json.loads(where.read_text(encoding="utf-8"))["words"]
         results = [
-            Entry(
-                word=clean(word["word"], NAME),
-                ipa=clean(word["ipa"], NAME),
-                english=clean(word["english"], NAME),
-                kind=clean(KINDS.get(word["class"], word["class"]), NAME),
-                made_of=clean(" + ".join(word["made_of"]), LINE),
-                gloss=clean(word["gloss"], NAME),
+            DictionaryEntry(
+                word=sanitize(word["word"], NAME),
+                ipa=sanitize(word["ipa"], NAME),
+                english=sanitize(word["english"], NAME),
+                kind=sanitize(KINDS.get(word["class"], word["class"]), NAME),
+                made_of=sanitize(" + ".join(word["made_of"]), LINE),
+                gloss=sanitize(word["gloss"], NAME),
             )
             for word in words
         ]

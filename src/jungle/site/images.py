@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image
 
 from ..encoding import image_ladder
-from ..encoding.image_ladder import Form, Ladder, Rendition
-from ..encoding.provenance import Facts, stamp
+from ..encoding.image_ladder import ImageFormat, Ladder, Rendition
+from ..encoding.provenance import Provenance, write_provenance
 from ..encoding.ssimulacra2 import Pixels
 from ..errors import BadInput
 
 MOST = 4096  # pixels of a side: a larger picture is a mistake or a trap
-ENDINGS: dict[Form, str] = {"avif": "avif", "webp": "webp", "jpeg": "jpg", "png": "png"}
+ENDINGS: dict[ImageFormat, str] = {"avif": "avif", "webp": "webp", "jpeg": "jpg", "png": "png"}
 
 
 class Encoder(Protocol):
@@ -55,7 +55,7 @@ class Searched:
 
     def __call__(self, master: Pixels) -> Ladder:
         """See :class:`Encoder`."""
-        made = image_ladder.ladder(master, crisp=self.crisp)
+        made = image_ladder.encode_ladder(master, crisp=self.crisp)
         widest = max(one.width for one in made.renditions)
         kept = [
             one
@@ -78,7 +78,7 @@ class Fixed:
         """See :class:`Encoder`."""
         whole = Image.fromarray(master)
         made = []
-        for width in image_ladder.steps(whole.width):
+        for width in image_ladder.ladder_widths(whole.width):
             high = max(1, round(whole.height * width / whole.width))
             copy = whole.resize((width, high), Image.Resampling.LANCZOS)
             avif = _saved(copy, "AVIF", quality=60, speed=10, max_threads=1, autotiling=False)
@@ -90,10 +90,10 @@ class Fixed:
         )
 
 
-class File(NamedTuple):
+class RenditionFile(NamedTuple):
     """One file of a ladder, without its bytes."""
 
-    form: Form
+    form: ImageFormat
     width: int
     size: int  # bytes
 
@@ -102,17 +102,17 @@ class File(NamedTuple):
         return f"m/{name}-{self.width}.{ENDINGS[self.form]}"
 
 
-class Looks(NamedTuple):
+class ImageManifest(NamedTuple):
     """What a page knows of a picture before it is loaded."""
 
     width: int
     height: int
     tint: int  # 0 to 63: the mean colour with two bits a channel, red first
     placeholder: str  # data: address
-    files: tuple[File, ...]  # AVIF, WebP, then the fallback; narrow to wide
+    files: tuple[RenditionFile, ...]  # AVIF, WebP, then the fallback; narrow to wide
 
 
-def opened(path: Path) -> Image.Image:
+def open_png(path: Path) -> Image.Image:
     """A PNG as RGB.
 
     Raises:
@@ -140,14 +140,14 @@ def _saved(picture: Image.Image, form: str, **options: Any) -> bytes:
 
 def pack(path: Path, encode: Encoder) -> bytes:
     """All that is made of a picture, as one piece of bytes: a line of JSON, then the files."""
-    pixels = np.asarray(opened(path))
+    pixels = np.asarray(open_png(path))
     ladder = encode(pixels)
     red, green, blue = (int(value) >> 6 for value in pixels.reshape(-1, 3).mean(axis=0))
     files = [
-        File(rendition.form, rendition.width, len(rendition.data))
+        RenditionFile(rendition.form, rendition.width, len(rendition.data))
         for rendition in ladder.renditions
     ]
-    looks = Looks(
+    looks = ImageManifest(
         pixels.shape[1],
         pixels.shape[0],
         16 * red + 4 * green + blue,
@@ -157,26 +157,28 @@ def pack(path: Path, encode: Encoder) -> bytes:
     return json.dumps(looks).encode() + b"\n" + b"".join(one.data for one in ladder.renditions)
 
 
-def looks_of(packed: bytes) -> Looks:
+def looks_of(packed: bytes) -> ImageManifest:
     """What :func:`pack` made, without the files."""
     width, height, tint, placeholder, files = json.loads(packed[: packed.index(b"\n")])
-    return Looks(width, height, tint, placeholder, tuple(File(*one) for one in files))
+    return ImageManifest(
+        width, height, tint, placeholder, tuple(RenditionFile(*one) for one in files)
+    )
 
 
-def unpacked(packed: bytes, facts: Facts) -> list[bytes]:
+def unpacked(packed: bytes, facts: Provenance) -> list[bytes]:
     """The files, each with its metadata."""
     place, found = packed.index(b"\n") + 1, []
     for file in looks_of(packed).files:
-        found.append(stamp(packed[place : place + file.size], facts))
+        found.append(write_provenance(packed[place : place + file.size], facts))
         place += file.size
     return found
 
 
-def lossless(path: Path, facts: Facts) -> list[bytes]:
+def lossless(path: Path, facts: Provenance) -> list[bytes]:
     """The master itself, with its metadata."""
-    return [stamp(path.read_bytes(), facts)]
+    return [write_provenance(path.read_bytes(), facts)]
 
 
-def spectrogram(path: Path, facts: Facts) -> list[bytes]:
+def spectrogram(path: Path, facts: Provenance) -> list[bytes]:
     """The picture of a call as WebP."""
-    return [stamp(_saved(opened(path), "WEBP", quality=60, method=6), facts)]
+    return [write_provenance(_saved(open_png(path), "WEBP", quality=60, method=6), facts)]

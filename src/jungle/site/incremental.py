@@ -33,7 +33,7 @@ SAFE = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}\.?[A-Za-z0-9][A-Za
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BuildStep:
     """Files that are made together, from the same things.
 
     ``make`` gives their bytes in the order of ``paths``; it runs in another process where ``heavy``
@@ -48,7 +48,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Ledger:
+class BuildManifest:
     """What is known of the files of a folder."""
 
     files: dict[str, tuple[str, int]] = field(default_factory=dict)  # path: (key, bytes)
@@ -60,7 +60,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SiteChange:
     """What bringing a folder up to date did."""
 
     written: int
@@ -69,7 +69,7 @@ class Change:
     bytes: int  # of all files but the ledger
 
 
-def open_folder(folder: Path) -> Ledger:
+def open_folder(folder: Path) -> BuildManifest:
     """The ledger of a folder that we may write to; an empty one for a folder that is new or empty.
 
     Raises:
@@ -83,7 +83,7 @@ def open_folder(folder: Path) -> Ledger:
         )
 
     if not folder.exists():
-        return Ledger()
+        return BuildManifest()
 
     if not folder.is_dir():
         raise BadInput(
@@ -100,12 +100,12 @@ def open_folder(folder: Path) -> Ledger:
                 f"The folder {folder} holds '{foreign[0]}' and no {LEDGER}, so it is not a site of "
                 "ours: choose another one with --out."
             )
-        return Ledger()
+        return BuildManifest()
 
     return ledger
 
 
-def _read(folder: Path) -> Ledger | None:
+def _read(folder: Path) -> BuildManifest | None:
     """The ledger in a folder; None where there is none. Paths in it are not trusted: files will be
     removed by them.
     """
@@ -129,24 +129,24 @@ def _read(folder: Path) -> Ledger | None:
             f"{where} is of another version: delete the folder {folder}, and the site is made anew."
         )
 
-    return Ledger(files)
+    return BuildManifest(files)
 
 
-Runner = Callable[[Sequence[Batch]], Iterable[Sequence[bytes]]]
+Runner = Callable[[Sequence[BuildStep]], Iterable[Sequence[bytes]]]
 """Makes batches; their bytes come in the order of the batches."""
 
 
-def in_turn(batches: Sequence[Batch]) -> Iterable[Sequence[bytes]]:
+def in_turn(batches: Sequence[BuildStep]) -> Iterable[Sequence[bytes]]:
     """The :data:`Runner` that makes one after the other, in this process."""
     return (batch.make() for batch in batches)
 
 
 def bring_up_to_date(
     folder: Path,
-    ledger: Ledger,
-    batches: Sequence[Batch],
+    ledger: BuildManifest,
+    batches: Sequence[BuildStep],
     run: Runner = in_turn,
-) -> Change:
+) -> SiteChange:
     """Make and write what changed, remove what is no longer wanted.
 
     Args:
@@ -185,10 +185,10 @@ def bring_up_to_date(
 
     size = sum(entry[1] for entry in ledger.files.values())
 
-    return Change(written, len(wanted) - written, len(stale), size)
+    return SiteChange(written, len(wanted) - written, len(stale), size)
 
 
-def _is_there(folder: Path, path: str, key: str, ledger: Ledger) -> bool:
+def _is_there(folder: Path, path: str, key: str, ledger: BuildManifest) -> bool:
     known = ledger.files.get(path)
     if known is None or known[0] != key:
         return False
@@ -198,7 +198,7 @@ def _is_there(folder: Path, path: str, key: str, ledger: Ledger) -> bool:
         return False
 
 
-def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: Ledger) -> None:
+def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: BuildManifest) -> None:
     """A link would lead out of the folder, and a file that is not in the ledger is somebody's."""
     for name in sorted(
         {
@@ -223,7 +223,7 @@ def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: Ledger) -> Non
             )
 
 
-def _write_all(folder: Path, ledger: Ledger, due: Sequence[Batch], run: Runner) -> int:
+def _write_all(folder: Path, ledger: BuildManifest, due: Sequence[BuildStep], run: Runner) -> int:
     """Returns how many files have other bytes than before."""
     part, written = make_folder(folder / PARTS) / "file", 0
     for batch, made in zip(due, run(due), strict=True):

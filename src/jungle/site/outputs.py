@@ -11,16 +11,16 @@ from typing import Any
 import PIL
 
 from .. import __version__
-from ..encoding.provenance import Facts
+from ..encoding.provenance import Provenance
 from ..errors import BadInput
 from ..records import Postcard
 from ..storage.atomic import digest
-from ..storage.build_cache import Shelf
+from ..storage.build_cache import BuildCache
 from . import images as renditions
 from . import share_image
 from .feed import feed
-from .images import Encoder, Looks
-from .incremental import Batch
+from .images import Encoder, ImageManifest
+from .incremental import BuildStep
 from .render import page, put, script_json, static_files, templates_digest
 from .viewing import VOLUME, card_json, search_row, sections
 from .views import CardView, SiteView
@@ -37,36 +37,38 @@ class Origin:
 
     folder: Path
     digests: Mapping[str, str]
-    facts: Facts
+    facts: Provenance
 
 
-def piece(origin: Origin, card: Postcard, encoder: Encoder) -> str:
+def image_key(origin: Origin, card: Postcard, encoder: Encoder) -> str:
     """The name under which the shelf keeps what is made of a picture."""
     return digest("renditions", origin.digests[card.master], encoder.version)
 
 
-def media(
-    one: CardView, origin: Origin, looks: Looks, piece: str, title: str, shelf: Shelf
-) -> Iterator[Batch]:
+def media_steps(
+    one: CardView, origin: Origin, looks: ImageManifest, piece: str, title: str, shelf: BuildCache
+) -> Iterator[BuildStep]:
     """Pictures and sounds of a card."""
     name, master, told = one.id, one.card.master, digest(origin.facts.told())
     source = origin.folder / master
-    yield Batch(
+    yield BuildStep(
         tuple(file.path(name) for file in looks.files),
         digest(piece, told),
         partial(_renditions, shelf, piece, origin.facts),
     )
     species = one.card.species
-    words = share_image.Words(species.name, species.binomial, one.card.own_name, title, one.stamp)
+    words = share_image.ShareTexts(
+        species.name, species.binomial, one.card.own_name, title, one.stamp
+    )
     key = digest(origin.digests[master], words, told, share_image.VERSION, LIBRARY)
-    yield Batch(
+    yield BuildStep(
         (one.share,),
         key,
         partial(share_image.share_picture, source, words, origin.facts),
         heavy=True,
     )
     key = digest(origin.digests["spectrogram.png"], told, LIBRARY)
-    yield Batch(
+    yield BuildStep(
         (one.call.spectrogram,),
         key,
         partial(renditions.spectrogram, origin.folder / "spectrogram.png", origin.facts),
@@ -78,14 +80,16 @@ def media(
         (one.call.flac, "call.flac"),
     ):
         if path:
-            yield Batch((path,), origin.digests[file], partial(_copy, origin.folder / file))
+            yield BuildStep((path,), origin.digests[file], partial(_copy, origin.folder / file))
 
     # A master without losses is published where no rendition is one.
     if one.picture.master not in {file.path(name) for file in looks.files}:
         key = digest(origin.digests[master], told)
-        yield Batch((one.picture.master,), key, partial(renditions.lossless, source, origin.facts))
+        yield BuildStep(
+            (one.picture.master,), key, partial(renditions.lossless, source, origin.facts)
+        )
 
-    yield Batch(
+    yield BuildStep(
         (one.call.script,),
         origin.digests["call.flac"],
         partial(_call_script, name, origin.folder / "call.flac"),
@@ -94,7 +98,7 @@ def media(
     if one.call.voices:
         files = [phrase.file for phrase in one.card.phrases]
         key = digest([origin.digests.get(file, "") for file in files])
-        yield Batch(
+        yield BuildStep(
             (one.call.voices,),
             key,
             partial(
@@ -103,7 +107,7 @@ def media(
         )
 
 
-def _renditions(shelf: Shelf, piece: str, facts: Facts) -> list[bytes]:
+def _renditions(shelf: BuildCache, piece: str, facts: Provenance) -> list[bytes]:
     packed = shelf.get(piece)
     if packed is None:
         raise BadInput(
@@ -129,12 +133,12 @@ def _voice_script(name: str, paths: Sequence[Path | None]) -> list[bytes]:
     return [put("voice", name, [_base64(path) for path in paths])]
 
 
-def _ready(path: str, data: bytes) -> Batch:
+def _ready(path: str, data: bytes) -> BuildStep:
     """A file whose bytes are known already."""
-    return Batch((path,), digest(data), lambda: [data])
+    return BuildStep((path,), digest(data), lambda: [data])
 
 
-def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
+def text_steps(site: SiteView, cards: Sequence[CardView]) -> Iterator[BuildStep]:
     """Scripts, pages, search and feed, the files that others link to first."""
     about = digest(templates_digest(), script_json(_plain(site)), __version__)
     told: list[bytes] = []
@@ -153,7 +157,9 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
 
     for index, one in enumerate(cards):
         around = (told[index - 1], told[index], told[(index + 1) % len(cards)])
-        yield Batch((one.page,), digest(about, *around), partial(_card_page, site, cards, index))
+        yield BuildStep(
+            (one.page,), digest(about, *around), partial(_card_page, site, cards, index)
+        )
 
     yield _ready(
         "search.js",
@@ -161,14 +167,14 @@ def texts(site: SiteView, cards: Sequence[CardView]) -> Iterator[Batch]:
     )
     yield _ready("feed.xml", feed(site, cards))
     for name in PAGES:
-        yield Batch((name,), digest(about, name), partial(_page, name, site))
+        yield BuildStep((name,), digest(about, name), partial(_page, name, site))
 
     for number, name in enumerate(site.volumes, 1):
         shown = sections(cards, number)
         key = digest(
             about, number, *(told[item.number - 1] for section in shown for item in section)
         )
-        yield Batch((name,), key, partial(_index, site, shown, number))
+        yield BuildStep((name,), key, partial(_index, site, shown, number))
 
     yield _ready(".nojekyll", b"")
 
@@ -195,7 +201,7 @@ def _index(site: SiteView, shown: list[list[CardView]], volume: int) -> list[byt
     return [page("index.html", site=site, sections=shown, volume=volume, root="")]
 
 
-def static() -> Iterator[Batch]:
+def static_steps() -> Iterator[BuildStep]:
     """The style sheet, the script and the fonts."""
     for path, data in static_files().items():
         yield _ready(path, data)

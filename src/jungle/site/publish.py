@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.jungle_toml import Config
-from ..postcards.cost import counted
-from ..postcards.pipeline import TAKES, Progress
+from ..postcards.cost import describe_cost
+from ..postcards.pipeline import TAKES, StageProgress
 from ..records import Postcard
-from ..storage.build_cache import Shelf
+from ..storage.build_cache import BuildCache
 from . import credits
 from .build import SiteSettings, build_site
 
@@ -15,7 +15,7 @@ SITE = "site"
 
 
 def publish(
-    out: Path, cards: Sequence[Postcard], wishes: Config, shelf: Shelf, progress: Progress
+    out: Path, cards: Sequence[Postcard], wishes: Config, shelf: BuildCache, progress: StageProgress
 ) -> Path:
     """The site of these cards in ``out``/site; returns its first page."""
     settings = SiteSettings(
@@ -25,7 +25,7 @@ def publish(
         metadata=wishes.metadata,
         models=credits.models(cards),
         credits=credits.credits_of(cards),
-        ledger=counted(cards, wishes.sketches, TAKES),
+        ledger=describe_cost(cards, wishes.sketches, TAKES),
     )
     return build_site(
         out, cards, out / SITE, settings, lambda done: progress("page", done), shelf

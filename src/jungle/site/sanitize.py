@@ -25,7 +25,7 @@ PATH = re.compile(r"[MmLlHhVvCcSsQqTtAaZz0-9eE ,.+-]*")  # SVG path data
 DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
-def clean(text: str, most: int = LINE) -> str:
+def sanitize(text: str, most: int = LINE) -> str:
     """``text`` as one line of at most ``most`` characters: NFC, single spaces, nothing invisible;
     the rest is replaced by an ellipsis.
 
@@ -64,8 +64,8 @@ def clean(text: str, most: int = LINE) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
-def clean_card(card: Postcard) -> Postcard:
-    """The postcard with every text made :func:`clean`.
+def sanitize_card(card: Postcard) -> Postcard:
+    """The postcard with every text made :func:`sanitize`.
 
     Raises:
         BadInput: a slug, file name, colour, drawing or number that no postcard of ours has.
@@ -80,25 +80,25 @@ def clean_card(card: Postcard) -> Postcard:
     return dataclasses.replace(
         card,
         species=_species(card.species),
-        own_name=clean(card.own_name, NAME),
-        language=clean(card.language, NAME),
-        family=clean(card.family, NAME),
+        own_name=sanitize(card.own_name, NAME),
+        language=sanitize(card.language, NAME),
+        family=sanitize(card.family, NAME),
         picture=_picture(card.picture),
         call=_call(card.call, slug),
         phrases=tuple(_phrase(phrase, slug) for phrase in card.phrases),
         stamp=_glyphs(card.stamp, slug),
         colours=tuple(
             Colour(
-                name=clean(colour.name, NAME),
+                name=sanitize(colour.name, NAME),
                 hex=_fits(HEX, colour.hex, "colour", slug),
                 share=colour.share,
             )
             for colour in card.colours
         ),
-        alt=clean(card.alt, LINE),
-        call_in_words=clean(card.call_in_words, LINE),
-        notes=clean(card.notes, MESSAGE),
-        postmark=(clean(card.postmark[0], NAME), clean(card.postmark[1], NAME)),
+        alt=sanitize(card.alt, LINE),
+        call_in_words=sanitize(card.call_in_words, LINE),
+        notes=sanitize(card.notes, MESSAGE),
+        postmark=(sanitize(card.postmark[0], NAME), sanitize(card.postmark[1], NAME)),
         master=_fits(FILE, card.master, "file name", slug),
     )
 
@@ -113,18 +113,18 @@ def _fits(pattern: re.Pattern[str], text: str, what: str, slug: str) -> str:
 
 
 def _mix(mix: dict[str, float]) -> dict[str, float]:
-    return {clean(name, NAME): share for name, share in mix.items()}
+    return {sanitize(name, NAME): share for name, share in mix.items()}
 
 
 def _species(one: Species) -> Species:
     return dataclasses.replace(
         one,
-        name=clean(one.name, NAME),
+        name=sanitize(one.name, NAME),
         mix=_mix(one.mix),
-        voice=clean(one.voice, NAME),
-        binomial=clean(one.binomial, NAME),
-        habitat=clean(one.habitat, PHRASE),
-        traits=tuple(clean(trait, PHRASE) for trait in one.traits),
+        voice=sanitize(one.voice, NAME),
+        binomial=sanitize(one.binomial, NAME),
+        habitat=sanitize(one.habitat, PHRASE),
+        traits=tuple(sanitize(trait, PHRASE) for trait in one.traits),
     )
 
 
@@ -132,9 +132,9 @@ def _picture(one: Picture) -> Picture:
     return dataclasses.replace(
         one,
         mix=_mix(one.mix),
-        model=clean(one.model, PHRASE),
-        solver=clean(one.solver, NAME),
-        species=clean(one.species, NAME),
+        model=sanitize(one.model, PHRASE),
+        solver=sanitize(one.solver, NAME),
+        species=sanitize(one.species, NAME),
     )
 
 
@@ -143,29 +143,29 @@ def _call(one: Call, slug: str) -> Call:
     return dataclasses.replace(
         one,
         mix=_mix(one.mix),
-        engine=clean(one.engine, NAME),
-        model=clean(one.model, PHRASE),
-        prompt=clean(one.prompt, MESSAGE),
-        negative=clean(one.negative, MESSAGE),
-        species=clean(one.species, NAME),
-        why=clean(one.why),
-        flags=tuple(map(clean, one.flags)),
-        notes=tuple(map(clean, one.notes)),
+        engine=sanitize(one.engine, NAME),
+        model=sanitize(one.model, PHRASE),
+        prompt=sanitize(one.prompt, MESSAGE),
+        negative=sanitize(one.negative, MESSAGE),
+        species=sanitize(one.species, NAME),
+        why=sanitize(one.why),
+        flags=tuple(map(sanitize, one.flags)),
+        notes=tuple(map(sanitize, one.notes)),
     )
 
 
 def _phrase(one: Phrase, slug: str) -> Phrase:
     return dataclasses.replace(
         one,
-        text=clean(one.text, PHRASE),
-        parts=clean(one.parts),
-        gloss=clean(one.gloss),
-        ipa=clean(one.ipa),
-        english=clean(one.english),
-        intent=clean(one.intent, NAME),
-        mood=clean(one.mood, NAME),
+        text=sanitize(one.text, PHRASE),
+        parts=sanitize(one.parts),
+        gloss=sanitize(one.gloss),
+        ipa=sanitize(one.ipa),
+        english=sanitize(one.english),
+        intent=sanitize(one.intent, NAME),
+        mood=sanitize(one.mood, NAME),
         plan={},  # how it is performed: heard, not shown
-        provenance=clean(one.provenance, PHRASE),
+        provenance=sanitize(one.provenance, PHRASE),
         file=_fits(FILE, one.file, "file name", slug) if one.file else "",
     )
 
@@ -173,7 +173,7 @@ def _phrase(one: Phrase, slug: str) -> Phrase:
 def _glyphs(one: Glyphs, slug: str) -> Glyphs:
     _whole((one.width, one.height), slug)
     paths = tuple(_fits(PATH, path, "drawing", slug) for path in one.paths)
-    return Glyphs(text=clean(one.text, NAME), width=one.width, height=one.height, paths=paths)
+    return Glyphs(text=sanitize(one.text, NAME), width=one.width, height=one.height, paths=paths)
 
 
 def _whole(numbers: tuple[float, ...], slug: str) -> None:

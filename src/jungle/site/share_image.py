@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ..encoding.provenance import Facts, stamp
+from ..encoding.provenance import Provenance, write_provenance
 from ..records import Glyphs
-from .images import opened
+from .images import open_png
 
 SIZE = (1200, 630)
 MARGIN = 56
@@ -25,7 +25,7 @@ SMOOTH = 3  # drawn this many times larger, then reduced
 VERSION = 1  # of the design: a new one makes all share pictures anew
 
 
-class Words(NamedTuple):
+class ShareTexts(NamedTuple):
     """What is written beside the picture."""
 
     name: str
@@ -35,11 +35,11 @@ class Words(NamedTuple):
     stamp: Glyphs
 
 
-def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
+def share_picture(path: Path, words: ShareTexts, facts: Provenance) -> list[bytes]:
     """The JPEG of a share card, from the master of its picture."""
     sheet = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(sheet)
-    picture = opened(path)
+    picture = open_png(path)
     picture.thumbnail((SQUARE, SQUARE), Image.Resampling.LANCZOS)
     x, y = MARGIN + (SQUARE - picture.width) // 2, MARGIN + (SQUARE - picture.height) // 2
     draw.rectangle(
@@ -59,7 +59,7 @@ def share_picture(path: Path, words: Words, facts: Facts) -> list[bytes]:
     buffer = BytesIO()
     sheet.save(buffer, "JPEG", quality=52, progressive=True, optimize=True)
 
-    return [stamp(buffer.getvalue(), facts)]
+    return [write_provenance(buffer.getvalue(), facts)]
 
 
 @cache

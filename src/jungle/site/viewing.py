@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ..postcards.captions import in_words
+from ..postcards.captions import mix_in_words
 from ..records import Phrase, Postcard
-from .images import Looks
+from .images import ImageManifest
 from .render import folded
-from .views import CallView, CardView, PhraseView, PictureView, Source, Word
+from .views import CallView, CardView, PhraseView, PictureView, Source, WordView
 
 VOLUME = 240  # cards of a page
 SECTION = 48  # cards that a browser lays out together
@@ -28,7 +28,9 @@ def sections(cards: Sequence[CardView], volume: int) -> list[list[CardView]]:
     return [list(own[start : start + SECTION]) for start in range(0, len(own), SECTION)]
 
 
-def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: bool) -> CardView:
+def card_view(
+    card: Postcard, number: int, looks: ImageManifest, *, masters: bool, prompts: bool
+) -> CardView:
     """What the templates see of a postcard that is clean.
 
     Args:
@@ -45,7 +47,7 @@ def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: b
         id=name,
         number=number,
         card=card,
-        mix_in_words=in_words(card.species.mix),
+        mix_in_words=mix_in_words(card.species.mix),
         picture=_picture(name, looks, masters),
         call=_call(card, masters),
         phrases=tuple(map(_phrase, card.phrases)),
@@ -55,11 +57,11 @@ def view(card: Postcard, number: int, looks: Looks, *, masters: bool, prompts: b
         page=f"c/{name}.html",
         script=f"c/{name}.js",
         share=f"s/{name}.jpg",
-        facts=facts(card, prompts),
+        facts=recipe_facts(card, prompts),
     )
 
 
-def _picture(name: str, looks: Looks, masters: bool) -> PictureView:
+def _picture(name: str, looks: ImageManifest, masters: bool) -> PictureView:
     # A browser takes the first form that it knows: the order is that of the ladder.
     forms = dict.fromkeys(file.form for file in looks.files)
     sources = tuple(
@@ -100,7 +102,7 @@ def _phrase(one: Phrase) -> PhraseView:
     """
     lines = [line.split() for line in (one.text, one.parts, one.gloss, one.ipa)]
     even = [line if len(line) == len(lines[0]) else [""] * len(lines[0]) for line in lines]
-    words = tuple(Word(*parts) for parts in zip(*even, strict=True))
+    words = tuple(WordView(*parts) for parts in zip(*even, strict=True))
     return PhraseView(
         text=one.text,
         words=words,
@@ -111,12 +113,12 @@ def _phrase(one: Phrase) -> PhraseView:
     )
 
 
-def facts(card: Postcard, prompts: bool) -> tuple[tuple[str, str], ...]:
+def recipe_facts(card: Postcard, prompts: bool) -> tuple[tuple[str, str], ...]:
     """The recipe of an animal: what is needed to make it again."""
     picture, call = card.picture, card.call
     rows = [
         ("Seed", str(card.species.seed)),
-        ("Mixed from", in_words(card.species.mix)),
+        ("Mixed from", mix_in_words(card.species.mix)),
         (
             "Picture",
             f"{picture.steps} steps of {picture.solver}, guidance {picture.guidance:g}, "

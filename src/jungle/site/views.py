@@ -48,7 +48,7 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class WordView:
     """A word of a phrase over its gloss."""
 
     text: str
@@ -62,7 +62,7 @@ class PhraseView:
     """A phrase, its words and what it means."""
 
     text: str
-    words: tuple[Word, ...]
+    words: tuple[WordView, ...]
     english: str
     intent: str
     mood: str
@@ -91,7 +91,7 @@ class CardView:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DictionaryEntry:
     """A row of the dictionary."""
 
     word: str
@@ -117,4 +117,4 @@ class SiteView:
     models: tuple[tuple[str, str], ...]  # (name, what it is, from its card)
     # (what, by whom and licence) of the training data and fonts
     credits: tuple[tuple[str, str], ...]
-    dictionary: tuple[Entry, ...]
+    dictionary: tuple[DictionaryEntry, ...]

@@ -12,7 +12,7 @@ T = TypeVar("T")
 FEW = 6  # heavy tasks for which starting processes does not pay
 
 
-def results(tasks: Sequence[tuple[Callable[[], T], bool]], workers: int) -> Iterator[T]:
+def run_in_processes(tasks: Sequence[tuple[Callable[[], T], bool]], workers: int) -> Iterator[T]:
     """What each task returns, in order.
 
     Args:

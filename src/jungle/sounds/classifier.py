@@ -100,7 +100,7 @@ class AudioClassifier:
             MissingExtra: there is no such file.
             BadCheckpoint: the file holds no such classifier.
         """
-        return cls(*classifier.load(path, "ear", 1, WIDTHS))
+        return cls(*classifier.load_classifier(path, "ear", 1, WIDTHS))
 
     @classmethod
     def shipped(cls) -> Self:

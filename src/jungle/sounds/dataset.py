@@ -22,11 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.recipes import Recipe
-from ..data.decoding import Progress, decode_all, mapped
-from ..data.folders import File, Found, Skipped, choose, require_enough, scan
+from ..data.decoding import DecodeProgress, decode_all, mapped
+from ..data.folders import (
+    FolderContents,
+    SkippedFile,
+    SourceFile,
+    choose_files,
+    require_enough,
+    scan_folder,
+)
 from ..data.formats import RECORDINGS
 from ..storage.atomic import cached, new_folder
-from ..storage.hashing import digests
+from ..storage.hashing import remembered_digests
 from .decode import Audio, AudioInfo, UnreadableRecording, open_recording
 from .fingerprint import Fingerprints, audio_fingerprint, group_recordings
 
@@ -59,7 +66,7 @@ class AudioDataset:
     groups: NDArray[np.int64]  # (N,); clips of one recording share a number: never split them
     classes: tuple[str, ...]  # sorted, those with at least one usable recording
     paths: tuple[str, ...]  # N, relative to the folder
-    skipped: list[Skipped]  # what is not used, and why
+    skipped: list[SkippedFile]  # what is not used, and why
     fingerprint: str  # of the data: equal only for equal recordings, classes and order
 
     def __len__(self) -> int:
@@ -171,9 +178,9 @@ def prepare_recording(path: Path) -> Clip:
     return Clip(samples, audio_fingerprint(samples, RATE), facts, clipped, level)
 
 
-def _key(root: Path, files: Sequence[File], cache: Path) -> str:
+def _key(root: Path, files: Sequence[SourceFile], cache: Path) -> str:
     result = hashlib.blake2b(json.dumps([_VERSION, RATE]).encode(), digest_size=16)
-    contents = digests((root / file.path for file in files), cache)
+    contents = remembered_digests((root / file.path for file in files), cache)
     for file, content in zip(files, contents, strict=True):
         result.update(json.dumps([*file, content]).encode())
     return result.hexdigest()
@@ -187,11 +194,11 @@ def _write_header(file: BinaryIO, length: int) -> None:
 
 
 def _decode(
-    root: Path, files: Sequence[File], target: BinaryIO, progress: Progress | None
+    root: Path, files: Sequence[SourceFile], target: BinaryIO, progress: DecodeProgress | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the samples clip by clip; returns the arrays and the manifest."""
-    used: list[File] = []
-    skipped: list[Skipped] = []
+    used: list[SourceFile] = []
+    skipped: list[SkippedFile] = []
     offsets = [0]
     fingerprints: list[Fingerprints] = []
 
@@ -201,7 +208,7 @@ def _decode(
     results = decode_all((root / file.path for file in files), prepare_recording)
     for done, (file, result) in enumerate(zip(files, results, strict=True), 1):
         if isinstance(result, UnreadableRecording):
-            skipped.append(Skipped(file.path, result.reason))
+            skipped.append(SkippedFile(file.path, result.reason))
         else:
             target.write(result.wave.astype("<i2").tobytes())
             offsets.append(offsets[-1] + len(result.wave))
@@ -223,7 +230,9 @@ def _decode(
     return arrays, {"classes": classes, "paths": [file.path for file in used], "skipped": skipped}
 
 
-def _build(root: Path, files: Sequence[File], home: Path, progress: Progress | None) -> None:
+def _build(
+    root: Path, files: Sequence[SourceFile], home: Path, progress: DecodeProgress | None
+) -> None:
     with new_folder(home) as temporary:
         with open(temporary / "waves.npy", "wb") as file:
             arrays, manifest = _decode(root, files, file, progress)
@@ -243,7 +252,7 @@ def _open(home: Path) -> AudioDataset | None:
             np.load(home / f"{name}.npy") for name in ("offsets", "labels", "groups")
         )
         paths = tuple(manifest["paths"])
-        skipped = [Skipped(*item) for item in manifest["skipped"]]
+        skipped = [SkippedFile(*item) for item in manifest["skipped"]]
 
         # A cache from a full disk can have arrays of other lengths: it is built again.
         same_length = len(labels) == len(groups) == len(paths) == len(offsets) - 1
@@ -256,12 +265,15 @@ def _open(home: Path) -> AudioDataset | None:
 
 
 def load_audio_dataset(
-    folder: Path | Found, recipe: Recipe, cache: Path, progress: Progress | None = None
+    folder: Path | FolderContents,
+    recipe: Recipe,
+    cache: Path,
+    progress: DecodeProgress | None = None,
 ) -> AudioDataset:
     """The recordings of ``folder`` as clips, from the cache or decoded now.
 
     Args:
-        folder: a folder, or the recordings that :func:`jungle.data.folders.gather` found in
+        folder: a folder, or the recordings that :func:`jungle.data.folders.gather_folders` found in
             several.
         recipe: its ``limit``, ``order`` and ``seed`` decide.
         cache: a folder for decoded recordings; safe to delete.
@@ -272,10 +284,10 @@ def load_audio_dataset(
         BadInput: fewer than two usable recordings (with the first reasons), or no room for the
             cache.
     """
-    listing = folder if isinstance(folder, Found) else scan(folder, RECORDINGS)
+    listing = folder if isinstance(folder, FolderContents) else scan_folder(folder, RECORDINGS)
     root = listing.root
     names = [file.name for file in listing.files]
-    indices = choose(names, recipe.limit, recipe.order, recipe.seed)
+    indices = choose_files(names, recipe.limit, recipe.order, recipe.seed)
     files = [listing.files[index] for index in indices]
     require_enough(root, len(files), listing.skipped, RECORDINGS)
 

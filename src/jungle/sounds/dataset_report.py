@@ -14,22 +14,22 @@ from typing import TypeVar
 import numpy as np
 
 from ..config.recipes import Recipe
-from ..data.decoding import Progress, Unreadable, decode_all
+from ..data.decoding import DecodeProgress, Unreadable, decode_all
 from ..data.duplicates import repeated
-from ..data.folders import FEWEST, File, Skipped, scan
+from ..data.folders import FEWEST, SkippedFile, SourceFile, scan_folder
 from ..data.formats import RECORDINGS
 from ..data.report_text import (
     FEW,
     bars,
     bytes_text,
+    count_noun,
     counts,
+    describe_duplicates,
     duration,
-    examples,
-    plural,
+    list_examples,
     skipped_files,
-    twins,
 )
-from ..storage.hashing import digests
+from ..storage.hashing import remembered_digests
 from . import fingerprint
 from .dataset import LONGEST, RATE, Clip, prepare_recording
 from .generate import check_recipe
@@ -50,7 +50,7 @@ class Report:
     folder: str
     recordings: int  # that can be used
     classes: dict[str, int]  # usable recordings of each, most first
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedFile, ...]
     rates: dict[int, int]  # Hz -> recordings, most first; so for the next two
     encodings: dict[str, int]
     channels: dict[int, int]
@@ -81,7 +81,7 @@ class Report:
 
     def to_text(self) -> str:
         """The report for people, without a line break at the end."""
-        total, files = plural(self.recordings, "recording"), skipped_files(self.skipped)
+        total, files = count_noun(self.recordings, "recording"), skipped_files(self.skipped)
         if self.recordings < FEWEST:
             too_few = f"{total} in {self.folder} can be used: too few to train on."
             return "\n".join([too_few, *files])
@@ -93,7 +93,7 @@ class Report:
             *bars(self.classes),
             "",
         ]
-        same = twins("recording", self.duplicates, self.near, self.disputed)
+        same = describe_duplicates("recording", self.duplicates, self.near, self.disputed)
         return "\n".join([*lines, *files, *self._sound(), *same, *self._cost()])
 
     def _sound(self) -> list[str]:
@@ -121,7 +121,7 @@ class Report:
             ("Clipped, and so will the calls sound", self.clipped),
             ("Quiet, so that noise is heard", self.quiet),
         ):
-            lines += [f"{title}: {len(paths):,}.", *examples(paths)] if paths else []
+            lines += [f"{title}: {len(paths):,}.", *list_examples(paths)] if paths else []
         if self.small_classes:
             lines.append(
                 f"Small classes (under {FEW} recordings, hardly learnt): "
@@ -144,7 +144,7 @@ class Report:
 class _Usable:
     """The recordings that can be used, and which of them are the same; groups hold indices."""
 
-    files: Sequence[File]
+    files: Sequence[SourceFile]
     clips: Sequence[Clip]  # one a file
     duplicates: list[list[int]]  # the same bytes
     near: list[list[int]]  # the same recording in other bytes
@@ -156,7 +156,7 @@ def inspect(
     cache: Path,
     clips_per_second: float | None = None,
     memory_bytes: int | None = None,
-    progress: Progress | None = None,
+    progress: DecodeProgress | None = None,
 ) -> Report:
     """Open every recording of a folder once and report.
 
@@ -174,21 +174,21 @@ def inspect(
         BadInput: the recipe is none for recordings.
     """
     check_recipe(recipe)
-    listing = scan(folder, RECORDINGS)
+    listing = scan_folder(folder, RECORDINGS)
     skipped = list(listing.skipped)
-    files: list[File] = []
+    files: list[SourceFile] = []
     clips: list[Clip] = []
     results = decode_all((folder / file.path for file in listing.files), prepare_recording)
     for done, (file, result) in enumerate(zip(listing.files, results, strict=True), 1):
         if isinstance(result, Unreadable):
-            skipped.append(Skipped(file.path, result.reason))
+            skipped.append(SkippedFile(file.path, result.reason))
         else:
             files.append(file)
             clips.append(result)
         if progress:
             progress(done, len(listing.files))
 
-    duplicates = repeated(list(digests((folder / file.path for file in files), cache)))
+    duplicates = repeated(list(remembered_digests((folder / file.path for file in files), cache)))
     near = _near_duplicates(clips, duplicates)
     usable = _Usable(files=files, clips=clips, duplicates=duplicates, near=near)
     report = _report(folder, recipe, usable, skipped)
@@ -215,7 +215,9 @@ def _most_first(values: Iterable[_Value]) -> dict[_Value, int]:
     return dict(Counter(values).most_common())
 
 
-def _report(folder: Path, recipe: Recipe, usable: _Usable, skipped: Sequence[Skipped]) -> Report:
+def _report(
+    folder: Path, recipe: Recipe, usable: _Usable, skipped: Sequence[SkippedFile]
+) -> Report:
     """The report without what depends on the machine: time and memory of training."""
     files, clips = usable.files, usable.clips
     infos = [clip.facts for clip in clips]

@@ -14,8 +14,8 @@ import numpy as np
 from ..config.recipes import Recipe, SampleRecipe
 from ..diffusion.device import Compute
 from ..diffusion.model import Model
-from ..diffusion.report import Health
-from ..diffusion.training_run import Run
+from ..diffusion.report import TrainingReport
+from ..diffusion.training_run import TrainingRun
 from ..evaluation.contact_sheet import contact_sheet
 from ..storage.atomic import write_atomic
 from .batches import AudioBatchSource
@@ -44,7 +44,7 @@ def write_preview_wav(path: Path, calls: list[Audio], rate: int) -> None:
     )
 
 
-class CallRun(Run[list[Take]]):
+class CallRun(TrainingRun[list[Take]]):
     """A run on recordings; see :class:`~jungle.diffusion.run.Run`."""
 
     def __init__(
@@ -66,7 +66,7 @@ class CallRun(Run[list[Take]]):
         )
         self.clips = clips
 
-    def end(self) -> Health:
+    def end(self) -> TrainingReport:
         """Finish, and write the report."""
         takes, comparison = self.finish()
         MemorisationIndex.from_dataset(self.clips, AudioClassifier.shipped()).save(

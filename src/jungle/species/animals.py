@@ -54,7 +54,7 @@ a build of its own.
 """
 
 
-def build(name: str) -> str:
+def body_plan(name: str) -> str:
     """The build of an animal; empty where nothing is known of it."""
     body = bodies().get(name, "")
     return BUILDS.get(body, body)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..records import Species
-from .animals import build
+from .animals import body_plan
 
 VOWELS = "aeiouy"
 
@@ -42,7 +42,7 @@ def partners(first: str, classes: Sequence[str]) -> list[str]:
     (docs/LOG.md).
     """
     others = [name for name in classes if name != first]
-    return [name for name in others if build(name) == build(first)] or others
+    return [name for name in others if body_plan(name) == body_plan(first)] or others
 
 
 def parents(classes: tuple[str, ...], seed: int) -> dict[str, float]:
@@ -64,7 +64,7 @@ def parents_of(mix: Mapping[str, float]) -> list[str]:
     return sorted((name for name in mix if mix[name] > 0), key=lambda name: (-mix[name], name))
 
 
-def invent(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
+def invent_species(classes: tuple[str, ...], count: int, seed: int) -> tuple[Species, ...]:
     """``count`` species from the seeds ``seed``, ``seed`` + 1 ..., passing over pairs that are
     taken while there are others.
 

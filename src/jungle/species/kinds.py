@@ -29,7 +29,7 @@ FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class KindQuality:
     """One kind of animal: what ImageNet labels its photos get, and how often a model's pictures of
     it get one of them.
 
@@ -53,14 +53,14 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class KindReport:
+class ClassQualityReport:
     """The kinds of one model; ``model`` is the hash of its weights, ``judge`` the name of what saw
     photos and pictures.
     """
 
     model: str = ""
     judge: str = ""
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, KindQuality] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The file's text; the same report gives the same text."""
@@ -73,7 +73,7 @@ def path_beside(model_file: Path) -> Path:
     return model_file.with_suffix(SUFFIX)
 
 
-def read(path: Path) -> KindReport:
+def read_report(path: Path) -> ClassQualityReport:
     """Read a file that ``jungle evaluate --kinds`` wrote.
 
     Raises:
@@ -87,7 +87,7 @@ def read(path: Path) -> KindReport:
                 "jungle evaluate --kinds."
             )
         kinds = {name: _kind(fields) for name, fields in values["kinds"].items()}
-        return KindReport(str(values["model"]), str(values["judge"]), kinds)
+        return ClassQualityReport(str(values["model"]), str(values["judge"]), kinds)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(
             f"{path} is no report on kinds: remove it, or write it again with  jungle evaluate "
@@ -95,9 +95,9 @@ def read(path: Path) -> KindReport:
         ) from None
 
 
-def _kind(fields: dict[str, Any]) -> Kind:
+def _kind(fields: dict[str, Any]) -> KindQuality:
     labels = {int(label): float(share) for label, share in fields["labels"].items()}
-    return Kind(
+    return KindQuality(
         labels=labels,
         photos=int(fields["photos"]),
         photos_named=float(fields["photos_named"]),
@@ -108,7 +108,7 @@ def _kind(fields: dict[str, Any]) -> Kind:
     )
 
 
-def of_model(model_file: Path, model_hash: str) -> KindReport:
+def of_model(model_file: Path, model_hash: str) -> ClassQualityReport:
     """The report beside a model's file; an empty one where there is none, or where it is of other
     weights.
 
@@ -116,22 +116,24 @@ def of_model(model_file: Path, model_hash: str) -> KindReport:
         BadInput: the file there is no report.
     """
     path = path_beside(model_file)
-    report = read(path) if path.is_file() else KindReport()
-    return report if report.model == model_hash else KindReport()
+    report = read_report(path) if path.is_file() else ClassQualityReport()
+    return report if report.model == model_hash else ClassQualityReport()
 
 
-def labels_by_kind(report: KindReport) -> dict[str, Mapping[int, float]]:
+def labels_by_kind(report: ClassQualityReport) -> dict[str, Mapping[int, float]]:
     """What labels photos of each kind get: of the report, and of the shipped one for kinds that it
     does not tell of.
 
     Labels are a matter of the photos, not of a model, so that they serve every model with a kind of
     that name.
     """
-    known = {**read(shipped(SHIPPED)).kinds, **report.kinds}
+    known = {**read_report(shipped(SHIPPED)).kinds, **report.kinds}
     return {name: kind.labels for name, kind in known.items()}
 
 
-def to_invent_from(classes: Sequence[str], report: KindReport, count: int = 1) -> tuple[str, ...]:
+def to_invent_from(
+    classes: Sequence[str], report: ClassQualityReport, count: int = 1
+) -> tuple[str, ...]:
     """Those of a model's classes that ``count`` animals are invented from, in the order of
     ``classes``.
 

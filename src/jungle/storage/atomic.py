@@ -34,7 +34,7 @@ def digest(*parts: object) -> str:
     return hasher.hexdigest()
 
 
-def check_place(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Refuse, before any work is done and without making it, a folder that cannot be made or
     written.
 
@@ -141,7 +141,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sweep(folder: Path, inside: Sequence[str]) -> None:
+def remove_leftovers(folder: Path, inside: Sequence[str]) -> None:
     """Remove what a killed run left half-written by this module: in ``folder``, and at any depth in
     its folders ``inside``.
     """

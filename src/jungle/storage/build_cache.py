@@ -18,7 +18,7 @@ from .atomic import write_bytes, write_json
 FOLDER = ".jungle"
 
 
-def file_digest(path: Path) -> str:
+def cached_file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes; "" where there is no such file."""
     try:
         with path.open("rb") as file:
@@ -27,7 +27,7 @@ def file_digest(path: Path) -> str:
         return ""
 
 
-class Shelf:
+class BuildCache:
     """The memory of the jungle in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
@@ -70,7 +70,8 @@ class Shelf:
         if not isinstance(result, dict) or result.get("key") != key:
             return None
         whole = all(
-            file_digest(self.folder / name) == known for name, known in result["files"].items()
+            cached_file_digest(self.folder / name) == known
+            for name, known in result["files"].items()
         )
         return result["record"] if whole else None
 
@@ -78,5 +79,7 @@ class Shelf:
         """A stage is finished: ``record`` (plain values), and its files inside the jungle's
         folder.
         """
-        digests = {path.relative_to(self.folder).as_posix(): file_digest(path) for path in files}
+        digests = {
+            path.relative_to(self.folder).as_posix(): cached_file_digest(path) for path in files
+        }
         write_json(self._stage(stage), {"key": key, "record": record, "files": digests})

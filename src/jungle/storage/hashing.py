@@ -62,7 +62,7 @@ def _remembered(path: Path, memo: sqlite3.Connection) -> str:
     return result
 
 
-def digests(paths: Iterable[Path], cache: Path) -> Iterator[str]:
+def remembered_digests(paths: Iterable[Path], cache: Path) -> Iterator[str]:
     """:func:`digest_file` of each file; one of the same path, size and time as before is not read
     again.
 

@@ -57,7 +57,7 @@ def config(
     }
 
 
-def build(
+def build_unet2d(
     size: int, widths: tuple[int, ...] = (64, 128, 256, 512), groups: int = 32
 ) -> "UNet2DModel":
     """The original network, 63.2 million parameters at the default widths.

@@ -132,8 +132,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v)
 
 
-class Attention(nn.Module):
-    """Takes over the layers of a diffusers ``Attention`` block: self-attention over pixels with a
+class FastAttention(nn.Module):
+    """Takes over the layers of a diffusers ``FastAttention`` block: self-attention over pixels with a
     residual connection.
     """
 
@@ -164,7 +164,7 @@ class Attention(nn.Module):
         return out if self.rescale == 1 else out / self.rescale
 
 
-class Residual(nn.Module):
+class FastResidual(nn.Module):
     """Takes over the layers of a diffusers ``ResnetBlock2D``, without its copies (a layout change,
     a division by 1).
     """
@@ -218,7 +218,7 @@ def _swap(module: nn.Module) -> nn.Module | None:
         and kind.group_norm is not None
         and kind.spatial_norm is None
     ):
-        return Attention(module)
+        return FastAttention(module)
 
     plain = (
         name == "ResnetBlock2D"
@@ -227,7 +227,7 @@ def _swap(module: nn.Module) -> nn.Module | None:
         and isinstance(kind.nonlinearity, nn.SiLU)
     )
 
-    return Residual(module) if plain else None
+    return FastResidual(module) if plain else None
 
 
 def retune(net: nn.Module) -> None:
@@ -235,7 +235,7 @@ def retune(net: nn.Module) -> None:
     their names stay.
     """
     for name, child in list(net.named_children()):
-        if isinstance(child, (GroupNorm, Attention, Residual)):
+        if isinstance(child, (GroupNorm, FastAttention, FastResidual)):
             continue
         retune(child)
         ours = _swap(child)

@@ -37,7 +37,7 @@ def article(words: str) -> str:
     )
 
 
-def plural(noun: str) -> str:
+def plural_noun(noun: str) -> str:
     """A regular plural."""
     if noun.endswith(("s", "x", "ch", "sh")):
         return noun + "es"

@@ -5,7 +5,7 @@ from functools import partial
 from ..memo import Memo
 from ..semantics.concepts import Concept
 from ..semantics.meaning import NP
-from .inflection import article, plural
+from .inflection import article, plural_noun
 
 OBJECTS = {"I": "me", "we": "us", "who": "who"}
 POSSESSIVES = {"I": "my", "you": "your", "we": "our", "who": "whose", "what": "whose"}
@@ -27,7 +27,7 @@ class NounPhrases:
         self.many = {
             name: concept.english.split(",")[1]
             if "," in concept.english
-            else plural(self.plain[name])
+            else plural_noun(self.plain[name])
             for name, concept in known.items()
             if concept.kind == "N"
         }

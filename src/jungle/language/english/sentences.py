@@ -30,7 +30,7 @@ LONG_AGO, TOLD = "long.ago", "long ago, they say, "
 MARKS = {"IND": ".", "Q": "?", "IMP": "!", "URG": "!"}  # at the end of a single clause
 
 
-class English(NounPhrases):
+class EnglishGenerator(NounPhrases):
     """Renders meanings over a set of concepts."""
 
     def __init__(self, known: dict[str, Concept]) -> None:

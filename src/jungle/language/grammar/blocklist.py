@@ -15,7 +15,7 @@ def _lists() -> tuple[frozenset[str], re.Pattern[str]]:
     return frozenset(word for word in words if word[0] != "*"), re.compile(pieces)
 
 
-def harmless(text: str) -> bool:
+def is_allowed(text: str) -> bool:
     """Whether a written word is on no list of words_to_avoid.txt."""
     words, pieces = _lists()
     return text not in words and pieces.search(text) is None

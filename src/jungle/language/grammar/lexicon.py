@@ -3,7 +3,7 @@ two meanings for one form.
 """
 
 from ...errors import BadInput
-from ...seeds import Dice
+from ...seeds import NamedRandom
 from ..phonology.phonology import Bias, Phonology, even, vowel_depth
 from ..phonology.segments import CONSONANTS, SONORITY, is_vowel
 from ..semantics.concepts import DERIVATIONS, Concept
@@ -17,7 +17,7 @@ from .morphology import (
     marker_labels,
 )
 from .typology import Typology
-from .word_table import Table
+from .word_table import WordTable
 
 ATTEMPTS = 60  # forms tried for a concept; half way they grow by a syllable
 LONGEST_STEM = 5  # syllables of a derived word; a longer one is given a root of its own
@@ -34,9 +34,9 @@ def make_table(
     phonology: Phonology,
     typology: Typology,
     known: dict[str, Concept],
-    dice: Dice,
+    dice: NamedRandom,
     inherited: Heritage | None = None,
-) -> Table:
+) -> WordTable:
     """All words of a language.
 
     Args:
@@ -52,7 +52,7 @@ def make_table(
     """
     for attempt in range(20):
         markers = make_markers(phonology, typology, dice, inherited if attempt < 5 else None)
-        table = Table(Morphology(phonology, typology, markers))
+        table = WordTable(Morphology(phonology, typology, markers))
         if table.morphology.sound():
             break
 
@@ -98,7 +98,11 @@ def _particles(typology: Typology) -> list[str]:
 
 
 def _name(
-    table: Table, concept: Concept, dice: Dice, inherited: Heritage | None, calls: list[str]
+    table: WordTable,
+    concept: Concept,
+    dice: NamedRandom,
+    inherited: Heritage | None,
+    calls: list[str],
 ) -> None:
     """Find a word for a concept and take it into the table."""
     phonology = table.morphology.phonology
@@ -145,7 +149,7 @@ def _name(
     )
 
 
-def made_of(table: Table, concept: Concept) -> Morphs:
+def made_of(table: WordTable, concept: Concept) -> Morphs:
     """The stem of a derivation or compound: its morphs stay visible in glosses."""
     morphology = table.morphology
     first, *rest = concept.parts
@@ -168,7 +172,7 @@ def made_of(table: Table, concept: Concept) -> Morphs:
     return stem
 
 
-def _stem(table: Table, name: str) -> Morphs:
+def _stem(table: WordTable, name: str) -> Morphs:
     stem = table.stems[name]
     return (stem[0]._replace(joint=""), *stem[1:])
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from ...seeds import Dice
-from ..phonology.phonology import Form, Phonology
+from ...seeds import NamedRandom
+from ..phonology.phonology import Phonology, Segments
 from ..phonology.segments import CONSONANTS, VOWELS, is_vowel, quality, tone
 from ..semantics.concepts import DERIVATIONS, Concept
-from .blocklist import harmless
-from .typology import NUMBERS, SOURCES, TENSES, Typology
+from .blocklist import is_allowed
+from .typology import EVIDENTIALS, NUMBERS, TENSES, Typology
 
 # a word of another class, without other change
 CONVERSIONS = {
@@ -30,14 +30,14 @@ HARMONY = {"i": "u", "e": "o", "ɛ": "ɔ", "u": "i", "o": "e", "ɔ": "ɛ"}
 class Morph(NamedTuple):
     """A piece of a word, its gloss, and the joint before it."""
 
-    form: Form
+    form: Segments
     gloss: str
     joint: str = "-"
 
 
 Morphs = tuple[Morph, ...]
 # forms that a dialect has from its family, the best first, by concept or marker
-Heritage = Callable[[str], tuple[Form, ...]]
+Heritage = Callable[[str], tuple[Segments, ...]]
 Key = tuple[str, ...]  # of a form: class, concept, features
 
 
@@ -47,9 +47,9 @@ class Morphology:
 
     phonology: Phonology
     typology: Typology
-    markers: dict[str, Form]
+    markers: dict[str, Segments]
     # of markers under harmony
-    _shades: dict[tuple[Form, bool], Form] = field(default_factory=dict, repr=False)
+    _shades: dict[tuple[Segments, bool], Segments] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _predicates(self) -> list[tuple[Key, list[str]]]:
@@ -128,7 +128,7 @@ class Morphology:
 
         return (*left, *right)
 
-    def harmonised(self, marker: Form, stem: Morphs) -> Form:
+    def harmonised(self, marker: Segments, stem: Morphs) -> Segments:
         """A marker whose vowels are front or back like the nearest vowel of the stem, in languages
         with harmony.
         """
@@ -176,7 +176,7 @@ class Morphology:
             "".join(self.phonology.spell(self.markers[label]) for label in labels[::back])
             for labels in bundles
         }
-        return len(spelled) == len(bundles) and all(map(harmless, spelled))
+        return len(spelled) == len(bundles) and all(map(is_allowed, spelled))
 
     def forms(self, concept: Concept, stem: Morphs) -> Iterator[tuple[Key, Morphs, list[str]]]:
         """Every form of a concept: its key, its stem, and the glosses of its markers, from the stem
@@ -214,7 +214,7 @@ PREDICATES = tuple(
     (mood, tense, source, negative)
     for negative in (False, True)
     for mood, tense, source in (
-        *(("IND", tense, source) for tense in TENSES for source in SOURCES),
+        *(("IND", tense, source) for tense in TENSES for source in EVIDENTIALS),
         *(("Q", tense, "") for tense in TENSES),
         ("IMP", "", ""),
         ("URG", "", ""),
@@ -229,26 +229,26 @@ def marker_labels(typology: Typology) -> list[str]:
     nouns = ["VOC", "POSS"]
     if typology.kind == "fusional":
         cases = ["ERG" if typology.ergative else "ACC", "LOC", *nouns]
-        results = [f"{tense}.{source}" for tense in TENSES for source in (*SOURCES, "Q")]
+        results = [f"{tense}.{source}" for tense in TENSES for source in (*EVIDENTIALS, "Q")]
         results += [f"SG.{case}" for case in cases] + [f"PL.{case}" for case in ("NOM", *cases)]
     else:
-        results = [*SOURCES, "Q", "PST", "FUT", "PL", *nouns]
+        results = [*EVIDENTIALS, "Q", "PST", "FUT", "PL", *nouns]
         if typology.kind == "agglutinating":
             results += ["ERG" if typology.ergative else "ACC", "LOC", "PL.INAN"]
     return [*results, "NEG", "IMP", *DERIVATIONS, *dict.fromkeys(CONVERSIONS.values())]
 
 
 def make_markers(
-    phonology: Phonology, typology: Typology, dice: Dice, inherited: Heritage | None = None
-) -> dict[str, Form]:
+    phonology: Phonology, typology: Typology, dice: NamedRandom, inherited: Heritage | None = None
+) -> dict[str, Segments]:
     """A short form for each gloss, no two alike, not even under harmony; all could be words."""
-    markers: dict[str, Form] = {}
-    taken: set[Form] = set()
+    markers: dict[str, Segments] = {}
+    taken: set[Segments] = set()
 
     for label in marker_labels(typology):
         ideas = inherited(label) if inherited else ()
         for attempt in range(1000):
-            form: Form = ideas[attempt] if attempt < len(ideas) else ()
+            form: Segments = ideas[attempt] if attempt < len(ideas) else ()
             for _ in range(1 + (attempt > 60) if not form else 0):
                 form += tuple(
                     phonology.syllable(dice, first=False, bare=attempt < 20 or typology.prefixing)
@@ -256,7 +256,11 @@ def make_markers(
 
             # Harmony changes vowels, so two markers that differ in them alone could fall together.
             seen = _shape(form) if typology.harmony else form
-            if seen not in taken and phonology.syllables(form) and harmless(phonology.spell(form)):
+            if (
+                seen not in taken
+                and phonology.syllables(form)
+                and is_allowed(phonology.spell(form))
+            ):
                 taken.add(seen)
                 markers[label] = form
                 break
@@ -264,7 +268,7 @@ def make_markers(
     return markers
 
 
-def _shape(form: Form) -> Form:
+def _shape(form: Segments) -> Segments:
     """A form in which vowels that harmony can swap look alike."""
     return tuple(
         min(base, HARMONY.get(base, base)) + tone(item)

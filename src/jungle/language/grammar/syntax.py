@@ -2,7 +2,7 @@
 Grammatical Framework (Ranta 2011).
 
 Both directions are total on their side: every meaning without
-:func:`jungle.language.meaning.faults` has one phrase, and a text is either read as exactly the
+:func:`jungle.language.meaning.violations` has one phrase, and a text is either read as exactly the
 meaning whose phrase it is, or refused with a reason.
 """
 
@@ -14,13 +14,13 @@ from operator import itemgetter
 from ...errors import BadInput
 from ..memo import Memo
 from ..semantics.concepts import Concept
-from ..semantics.meaning import NP, Clause, Meaning, faults
+from ..semantics.meaning import NP, Clause, Meaning, violations
 from .morphology import PREDICATES, Key
 from .typology import CASES, NUMBERS, Typology
-from .word_table import Table, Word
+from .word_table import InflectedWord, WordTable
 
 PARTS = "SVOLD"  # of a clause: subject, verb, object, place (locus), adverb
-Words = tuple[Word, ...]
+WordSequence = tuple[InflectedWord, ...]
 
 
 class NotInLanguage(BadInput):
@@ -30,7 +30,7 @@ class NotInLanguage(BadInput):
 class Grammar:
     """Syntax of one language over its table of words."""
 
-    def __init__(self, table: Table, known: dict[str, Concept]) -> None:
+    def __init__(self, table: WordTable, known: dict[str, Concept]) -> None:
         self.table, self.known = table, known
         self.typology = table.morphology.typology
         self.mark = {case: table.morphology.mark(case) for case in CASES}
@@ -50,7 +50,7 @@ class Grammar:
             Memo(self._verb),
             Memo(self._call),
         )
-        self._adverbs: dict[str, Words] = {
+        self._adverbs: dict[str, WordSequence] = {
             name: (table.words["D", name],) for name, one in known.items() if one.kind == "D"
         }
         self._arranged = itemgetter(*map(PARTS.index, _order(self.typology)))
@@ -69,10 +69,10 @@ class Grammar:
                 for features in PREDICATES
             }
 
-    def words(self, meaning: Meaning) -> list[Word]:
+    def words(self, meaning: Meaning) -> list[InflectedWord]:
         """The words of a phrase, in order."""
         call, level, to, first, link, second = meaning
-        results: list[Word] = []
+        results: list[InflectedWord] = []
         if call:
             results.append(self._calls[call, level])
         if to:
@@ -88,9 +88,9 @@ class Grammar:
         """The phrase for a meaning."""
         return " ".join([word.text for word in self.words(meaning)])
 
-    def _clause(self, clause: Clause, found: list[Word]) -> None:
+    def _clause(self, clause: Clause, found: list[InflectedWord]) -> None:
         _, _, _, _, _, actor, patient, relation, place, adverb = clause
-        parts: tuple[Words, ...] = (  # as in PARTS
+        parts: tuple[WordSequence, ...] = (  # as in PARTS
             (self._actors if patient else self._subjects)[actor] if actor else (),
             self._verbs[clause[:5]],
             self._patients[patient] if patient else (),
@@ -100,14 +100,14 @@ class Grammar:
         one, two, three, four, five = self._arranged(parts)
         found += (*one, *two, *three, *four, *five)
 
-    def _np(self, case: str, np: NP) -> Words:
+    def _np(self, case: str, np: NP) -> WordSequence:
         typology, table = self.typology, self.table.words
         noun, number, quality, owner = np
         quantity = ""
         if number not in NUMBERS:
             quantity, number = number, self.counted[number]
-        before: list[Word] = []
-        after: list[Word] = []
+        before: list[InflectedWord] = []
+        after: list[InflectedWord] = []
         if owner:
             (before if typology.owner_first else after).append(table["N", owner, "SG", "POSS"])
         if quantity:
@@ -116,14 +116,14 @@ class Grammar:
             (before if typology.quality_first else after).append(table["A", quality])
         return (*before, table["N", noun, number, self.mark[case]], *reversed(after))
 
-    def _call(self, loud: tuple[str, int]) -> Word:
+    def _call(self, loud: tuple[str, int]) -> InflectedWord:
         call, level = loud
         return self.table.words["X", call, str(level)]
 
-    def _verb(self, features: tuple[str, str, str, str, bool]) -> Words:
+    def _verb(self, features: tuple[str, str, str, str, bool]) -> WordSequence:
         return (self.table.words[_verb_key(Clause(*features))],)
 
-    def _place(self, where: tuple[str, NP]) -> Words:
+    def _place(self, where: tuple[str, NP]) -> WordSequence:
         relation, place = where
         word, np = self.table.words["P", relation], self._located[place]
         return (word, *np) if self.prepositions else (*np, word)
@@ -155,7 +155,7 @@ class Grammar:
 
         # Read first, then said again: only what comes out the same was meant.
         meaning = self._read(keys)
-        if faults(meaning, self.known) or self.text(meaning) != " ".join(tokens):
+        if violations(meaning, self.known) or self.text(meaning) != " ".join(tokens):
             raise NotInLanguage(
                 f"The words of {' '.join(tokens)[:80]!r} are known, but do not stand in an order "
                 "that means anything."

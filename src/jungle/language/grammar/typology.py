@@ -4,14 +4,14 @@ human languages where they are known.
 
 from dataclasses import dataclass
 
-from ...seeds import Dice
+from ...seeds import NamedRandom
 
 # Dryer 2013, World Atlas of Language Structures 81A, 85A, 86A, 87A; counts of languages, rounded.
 ORDERS = {"SOV": 564, "SVO": 488, "VSO": 95, "VOS": 25, "OVS": 11, "OSV": 4}
 KINDS = {"agglutinating": 45, "fusional": 25, "isolating": 30}
 NUMBERS = ("SG", "PL")
 TENSES = ("PRS", "PST", "FUT")
-SOURCES = ("VIS", "AUD", "OLF", "REP")
+EVIDENTIALS = ("VIS", "AUD", "OLF", "REP")
 MOODS = ("IND", "IMP", "URG", "Q")
 CASES = ("ACT", "SBJ", "PAT", "LOC", "VOC", "POSS")
 LABELS = {
@@ -60,7 +60,7 @@ class Typology:
         return self.order.index("V") < self.order.index("O")
 
 
-def draw_typology(dice: Dice, *, kind: str = "", order: str = "") -> Typology:
+def draw_typology(dice: NamedRandom, *, kind: str = "", order: str = "") -> Typology:
     """A grammar; ``kind`` and ``order`` fix what would be drawn."""
     kind = kind or dice.weighted(list(KINDS), list(KINDS.values()))
     order = order or dice.weighted(list(ORDERS), list(ORDERS.values()))

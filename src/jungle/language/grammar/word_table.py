@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..memo import Memo
-from ..phonology.phonology import Form
+from ..phonology.phonology import Segments
 from ..semantics.concepts import Concept
-from ..semantics.meaning import quick
-from .blocklist import harmless
+from ..semantics.meaning import make_fast
+from .blocklist import is_allowed
 from .morphology import Key, Morph, Morphology, Morphs
 
 
-class Word(NamedTuple):
+class InflectedWord(NamedTuple):
     """How a form is written, cut, glossed and said. In isolating languages it may be several
     written words.
     """
@@ -23,23 +23,23 @@ class Word(NamedTuple):
     parts: str
     gloss: str
     ipa: str
-    syllables: tuple[tuple[Form, bool], ...]  # each with its stress
+    syllables: tuple[tuple[Segments, bool], ...]  # each with its stress
     size: int  # number of syllables
 
 
 @dataclass
-class Table:
+class WordTable:
     """Forms by key, and keys by written form. :meth:`add` is the gate that keeps it injective."""
 
     morphology: Morphology
-    words: dict[Key, Word] = field(default_factory=dict)
+    words: dict[Key, InflectedWord] = field(default_factory=dict)
     reading: dict[str, Key] = field(default_factory=dict)
     stems: dict[str, Morphs] = field(default_factory=dict)
 
-    def word(self, morphs: Morphs) -> Word | None:
+    def word(self, morphs: Morphs) -> InflectedWord | None:
         """How morphs are written and said; None if the language does not allow the sequence."""
         phonology = self.morphology.phonology
-        form: Form = ()
+        form: Segments = ()
         for morph in morphs:
             form += morph.form
         syllables = phonology.syllables(form)
@@ -58,7 +58,9 @@ class Table:
         main = phonology.stressed(syllables)
         said = tuple([(syllable, index == main) for index, syllable in enumerate(syllables)])
 
-        return quick(Word, (text, parts, gloss, phonology.ipa(syllables, main), said, len(said)))
+        return make_fast(
+            InflectedWord, (text, parts, gloss, phonology.ipa(syllables, main), said, len(said))
+        )
 
     def add(
         self, concept: Concept, stem: Morphs, fits: Callable[[str], bool] | None = None
@@ -68,7 +70,7 @@ class Table:
         """
         isolating = self.morphology.typology.kind == "isolating"
         new: dict[str, Key] = {}
-        results: dict[Key, Word] = {}
+        results: dict[Key, InflectedWord] = {}
         heads = Memo(self.word)  # of an isolating language: the same with any particles
 
         for key, morphs, labels in self.morphology.forms(concept, stem):
@@ -78,7 +80,7 @@ class Table:
             if (
                 single is None
                 or single.text in self.reading
-                or not harmless(single.text)
+                or not is_allowed(single.text)
                 or (fits and not fits(single.text))
             ):
                 return False
@@ -104,13 +106,13 @@ class Table:
         """
         for label in labels:
             word = self.word((Morph(self.morphology.markers[label], label),))
-            if word is None or word.text in self.reading or not harmless(word.text):
+            if word is None or word.text in self.reading or not is_allowed(word.text):
                 return False
             self.words["M", label] = word
             self.reading[word.text] = ("M", label)
         return True
 
-    def _group(self, head: Word, labels: list[str]) -> Word:
+    def _group(self, head: InflectedWord, labels: list[str]) -> InflectedWord:
         particles = [self.words["M", label] for label in labels]
         words = (
             [*reversed(particles), head]
@@ -124,7 +126,7 @@ class Table:
         texts, parts, glosses, said, _, sizes = zip(*words, strict=True)
         syllables = tuple(one for word in words for one in word.syllables)
 
-        return Word(
+        return InflectedWord(
             " ".join(texts),
             " ".join(parts),
             " ".join(glosses),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ...storage.atomic import write_json
 from ..semantics.concepts import Concept
-from ..semantics.meaning import NP, Clause, Meaning, faults
+from ..semantics.meaning import NP, Clause, Meaning, violations
 from .client import SAMPLING, Question
 from .coinage import CLASSES, Coin
 from .endpoint import Endpoint
@@ -21,7 +21,7 @@ from .endpoint import Endpoint
 VERSION = 1
 
 
-class Found(NamedTuple):
+class CachedPhrase(NamedTuple):
     """A phrase of a model that passed: a meaning, or in the faithful mode the text itself."""
 
     meaning: Meaning | None
@@ -30,14 +30,14 @@ class Found(NamedTuple):
     intent: str = ""
 
 
-class Memory(NamedTuple):
+class CachedConversation(NamedTuple):
     """What a conversation came to."""
 
-    found: tuple[Found, ...]
+    found: tuple[CachedPhrase, ...]
     coined: tuple[Coin, ...]
 
 
-def place(cache: Path, endpoint: Endpoint, question: Question, *others: object) -> Path:
+def cache_path(cache: Path, endpoint: Endpoint, question: Question, *others: object) -> Path:
     """The file of a conversation: its name is the SHA-256 of all that decides the answers."""
     asked = [
         VERSION,
@@ -51,7 +51,7 @@ def place(cache: Path, endpoint: Endpoint, question: Question, *others: object) 
     return cache / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.json"
 
 
-def keep(path: Path, memory: Memory) -> None:
+def store_conversation(path: Path, memory: CachedConversation) -> None:
     """Write a conversation down.
 
     Raises:
@@ -66,7 +66,7 @@ def keep(path: Path, memory: Memory) -> None:
     )
 
 
-def recall(path: Path) -> Memory | None:
+def load_conversation(path: Path) -> CachedConversation | None:
     """A conversation from its file; None if there is none, or it cannot be read."""
     try:
         value = json.loads(path.read_text("utf-8"))
@@ -79,7 +79,7 @@ def recall(path: Path) -> Memory | None:
             for one in value["coined"]
         )
         results = tuple(
-            Found(
+            CachedPhrase(
                 _meaning(one["meaning"]),
                 str(one["text"]),
                 str(one["provenance"]),
@@ -92,13 +92,13 @@ def recall(path: Path) -> Memory | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
-    return Memory(results, coined)
+    return CachedConversation(results, coined)
 
 
 def sound(meaning: Meaning, known: Mapping[str, Concept]) -> bool:
     """Whether a meaning that was read from a file can be said."""
     try:
-        return not faults(meaning, dict(known))
+        return not violations(meaning, dict(known))
     except TypeError:  # lists and the like in place of names
         return False
 

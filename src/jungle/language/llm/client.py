@@ -39,7 +39,7 @@ SHAPES = (
 SAMPLING = {"temperature": 0.7, "top_p": 1.0}
 
 
-class Form(NamedTuple):
+class RequestForm(NamedTuple):
     """One way to ask for an answer of a certain shape."""
 
     name: str
@@ -53,7 +53,7 @@ class Question:
 
     name: str  # under which the form that worked is remembered
     messages: tuple[tuple[str, str], ...]  # who says what
-    forms: tuple[Form, ...]
+    forms: tuple[RequestForm, ...]
     tokens: int  # of the answer at most
 
 
@@ -72,7 +72,7 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Habits:
+class ServerCapabilities:
     """What is known of a server and model: kept in a file, so that no run finds it out twice."""
 
     path: Path
@@ -81,7 +81,7 @@ class Habits:
     limit: str = ""  # its name for the most tokens
 
     @classmethod
-    def read(cls, path: Path) -> "Habits":
+    def read(cls, path: Path) -> "ServerCapabilities":
         """The habits in a file; none if there is no such file, or nothing of ours in it."""
         habits = cls(path)
         try:
@@ -100,7 +100,7 @@ class Habits:
         )
 
 
-class Chat:
+class LlmClient:
     """A conversation with one server and model."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Chat:
         """
         self.endpoint, self.clock, self.tell, self.usage = endpoint, clock, tell, Usage()
         self._post, self._end = post, clock() + deadline
-        self.habits = Habits.read(
+        self.habits = ServerCapabilities.read(
             cache / f"{digest('habits', endpoint.base_url, endpoint.model)}.json"
         )
         self._trouble = ""  # the last one, as a sentence
@@ -167,7 +167,7 @@ class Chat:
         except BadInput as problem:  # the next run finds it out again
             self.tell(str(problem))
 
-    def _answer(self, question: Question, form: Form) -> str | None:
+    def _answer(self, question: Question, form: RequestForm) -> str | None:
         """The text of an answer; None if this form leads to none."""
         failures = 0
 
@@ -206,7 +206,7 @@ class Chat:
             failures += 1
             self._pause(reply, failures)
 
-    def _body(self, question: Question, form: Form) -> dict[str, Any]:
+    def _body(self, question: Question, form: RequestForm) -> dict[str, Any]:
         *first, (role, last) = question.messages
         said = [*first, (role, f"{last}\n\n{form.tail}" if form.tail else last)]
         body: dict[str, Any] = {

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..english.sentences import English
-from ..grammar.blocklist import harmless
+from ..english.sentences import EnglishGenerator
+from ..grammar.blocklist import is_allowed
 from ..grammar.morphology import Morph
 from ..grammar.syntax import Grammar
-from ..grammar.word_table import Table
+from ..grammar.word_table import WordTable
 from ..language import Language
-from ..phonology.phonology import Form
+from ..phonology.phonology import Segments
 from ..phonology.segments import is_vowel
 from ..semantics.concepts import Concept
 from .original_request import COMMANDS
@@ -31,7 +31,7 @@ class Coin(NamedTuple):
 
     concept: str  # its English, one word or two
     kind: str
-    form: Form
+    form: Segments
 
 
 def coins(tongue: Language, rows: Iterable[Mapping[str, Any]]) -> list[Coin]:
@@ -58,12 +58,12 @@ def _english(concept: str) -> bool:
     return (
         len(concept) <= 24
         and re.fullmatch(r"[a-z]{2,16}( [a-z]{2,16})?", concept) is not None
-        and all(map(harmless, (concept, concept.replace(" ", ""), *concept.split())))
+        and all(map(is_allowed, (concept, concept.replace(" ", ""), *concept.split())))
         and not COMMANDS.intersection(concept.split())
     )
 
 
-def _sounds(tongue: Language, text: str, *, free: bool) -> Form | None:
+def _sounds(tongue: Language, text: str, *, free: bool) -> Segments | None:
     """The sounds of a root as the language would have made it; None if it would not."""
     phonology = tongue.phonology
     form = phonology.decode(text) if text else None
@@ -82,7 +82,7 @@ def grown(tongue: Language, new: Iterable[Coin]) -> Language:
     """
     known = dict(tongue.known)
     old = tongue.grammar.table
-    table = Table(old.morphology, dict(old.words), dict(old.reading), dict(old.stems))
+    table = WordTable(old.morphology, dict(old.words), dict(old.reading), dict(old.stems))
 
     # :The original language stays as it is: other animals speak it.
     for coin in new:
@@ -95,7 +95,7 @@ def grown(tongue: Language, new: Iterable[Coin]) -> Language:
     language.known, language.grammar, language.english = (
         known,
         Grammar(table, known),
-        English(known),
+        EnglishGenerator(known),
     )
 
     return language

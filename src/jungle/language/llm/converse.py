@@ -17,10 +17,10 @@ from typing import NamedTuple
 from ...errors import BadInput, NoAnswer
 from ...storage.atomic import write_bytes, write_json
 from ..export import PHRASES, record, write_language
-from ..language import Language, Phrase
+from ..language import Language, Utterance
 from . import original_request, prompts
-from .cache import Memory, keep, place, recall, sound
-from .client import Chat, Question, Usage
+from .cache import CachedConversation, cache_path, load_conversation, sound, store_conversation
+from .client import LlmClient, Question, Usage
 from .coinage import grown
 from .endpoint import PRICES_OF, Endpoint, find_endpoint
 from .session import BATCH, LlmWishes, Session
@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
     text: str
     provenance: str
-    phrase: Phrase | None
+    phrase: Utterance | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Conversation:
     cost: float | None = None  # estimate in US dollars, where prices are known
 
     @property
-    def phrases(self) -> list[Phrase]:
+    def phrases(self) -> list[Utterance]:
         """The phrases that are of the language: all, but in the faithful mode."""
         return [line.phrase for line in self.lines if line.phrase]
 
@@ -94,10 +94,10 @@ def converse(
     endpoint = find_endpoint(wishes.base_url, wishes.model, environ)
     folder = cache / "llm"
     question = _first_question(tongue, count, wishes)
-    path = place(folder, endpoint, question, tongue.seed, wishes.mode, count)
+    path = cache_path(folder, endpoint, question, tongue.seed, wishes.mode, count)
 
     # Answers are kept by what was asked, so that the same command needs no network again.
-    memory = recall(path)
+    memory = load_conversation(path)
     if memory and (len(memory.found) >= count or not wishes.require):
         tell(
             f"The answers of {endpoint.model} at {endpoint.host} are known from before: nothing is "
@@ -108,7 +108,7 @@ def converse(
     need_library()
     tell(_announced(endpoint, question, count, wishes.deadline))
     session = Session(
-        tongue, count, wishes, Chat(endpoint, folder, clock, wishes.deadline, tell, post)
+        tongue, count, wishes, LlmClient(endpoint, folder, clock, wishes.deadline, tell, post)
     )
     warnings = []
 
@@ -121,11 +121,11 @@ def converse(
             raise
         warnings.append(str(problem))
 
-    memory = Memory(tuple(session.found), session.used())
+    memory = CachedConversation(tuple(session.found), session.used())
 
     if not warnings:
         try:
-            keep(path, memory)
+            store_conversation(path, memory)
         except BadInput as problem:
             warnings.append(str(problem))
 
@@ -179,7 +179,7 @@ def _finished(
     tongue: Language,
     count: int,
     wishes: LlmWishes,
-    memory: Memory,
+    memory: CachedConversation,
     warnings: list[str],
     usage: Usage,
     endpoint: Endpoint,

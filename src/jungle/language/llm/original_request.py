@@ -10,8 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from ..grammar.blocklist import harmless
-from .client import Form, Question
+from ..grammar.blocklist import is_allowed
+from .client import Question, RequestForm
 
 TOKENS = 450  # of the answer at most
 AT_ONCE = 16  # phrases that an answer of that length holds
@@ -75,7 +75,7 @@ def question(count: int, world: str = "") -> Question:
         f"Continue the list with {more} new phrases in the same form, from number "
         f"{len(EXAMPLES) + 1} on."
     )
-    return Question("faithful", (("user", text),), (Form("plain", "", {}),), TOKENS)
+    return Question("faithful", (("user", text),), (RequestForm("plain", "", {}),), TOKENS)
 
 
 def quoted(text: str) -> list[str] | None:
@@ -129,7 +129,7 @@ def _clean(phrase: str) -> str:
     plain = [_plain(word) for word in words]
     commands = COMMANDS.intersection(piece for word in plain for piece in re.split("['-]", word))
     # words of two letters are nobody's own
-    english = [word for word in plain if not harmless(word)]
+    english = [word for word in plain if not is_allowed(word)]
 
     return (
         ""

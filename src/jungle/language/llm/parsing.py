@@ -17,23 +17,23 @@ END_OF_PHRASE = re.compile(r"\s+[-–—=|:(/]+|:\s|\t|[|(\[{]|\s*[*_`\"“”«
 _decoder = json.JSONDecoder()
 
 
-class Item(NamedTuple):
+class OfferedPhrase(NamedTuple):
     """A phrase that a model offers, and its gloss of it."""
 
     phrase: str
     gloss: str = ""
 
 
-class Offer(NamedTuple):
+class ParsedAnswer(NamedTuple):
     """All that an answer holds."""
 
-    items: tuple[Item, ...]
+    items: tuple[OfferedPhrase, ...]
     rows: tuple[dict[str, Any], ...]  # the objects that the items were, for plans and coined words
     words: tuple[dict[str, Any], ...]
     formal: bool  # it came as JSON
 
 
-def read_offer(text: str) -> Offer:
+def parse_answer(text: str) -> ParsedAnswer:
     """Everything in an answer that could be a phrase, a plan or a word."""
     text = THOUGHTS.sub("", text[:1_000_000])
     values = list(_values(text))
@@ -42,10 +42,12 @@ def read_offer(text: str) -> Offer:
     results = [item for item in items if item.phrase or item.gloss]
     formal = bool(rows)
     if not formal:
-        results = [Item(line) for line in _lines(text)]
+        results = [OfferedPhrase(line) for line in _lines(text)]
     objects = tuple(row for row in rows if isinstance(row, dict))
     coined = tuple(row for row in words if isinstance(row, dict) and "form" in row)
-    return Offer(tuple(results[:MOST_ITEMS]), objects[:MOST_ITEMS], coined[:MOST_ITEMS], formal)
+    return ParsedAnswer(
+        tuple(results[:MOST_ITEMS]), objects[:MOST_ITEMS], coined[:MOST_ITEMS], formal
+    )
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -100,14 +102,14 @@ def _rows(values: list[Any], name: str) -> list[Any]:
     return [row for row in flat if isinstance(row, str | dict)][:MOST_ITEMS]
 
 
-def _item(row: str | dict[str, Any]) -> Item:
+def _item(row: str | dict[str, Any]) -> OfferedPhrase:
     if isinstance(row, str):
-        return Item(_short(row))
+        return OfferedPhrase(_short(row))
     phrase = next(
         (row[name] for name in ("phrase", "text", "utterance") if isinstance(row.get(name), str)),
         "",
     )
-    return Item(_short(phrase), _short(row.get("gloss")))
+    return OfferedPhrase(_short(phrase), _short(row.get("gloss")))
 
 
 def _short(value: Any) -> str:

@@ -5,10 +5,10 @@ the phrase is well formed.
 from collections.abc import Mapping
 from typing import Any
 
-from ..grammar.typology import MOODS, SOURCES, TENSES
+from ..grammar.typology import EVIDENTIALS, MOODS, TENSES
 from ..language import Language
 from ..semantics.concepts import Concept
-from ..semantics.meaning import NP, Clause, Meaning, faults
+from ..semantics.meaning import NP, Clause, Meaning, violations
 
 ROLES = ("actor", "patient", "place")
 
@@ -35,7 +35,7 @@ def schema(tongue: Language) -> dict[str, Any]:
         "verb": one_of("I", "T", "A"),
         "mood": {"type": "string", "enum": list(MOODS)},
         "tense": {"type": "string", "enum": ["", *TENSES]},
-        "source": {"type": "string", "enum": ["", *SOURCES]},
+        "source": {"type": "string", "enum": ["", *EVIDENTIALS]},
         "negative": {"type": "boolean"},
         "relation": one_of("P"),
         "adverb": one_of("D"),
@@ -96,7 +96,7 @@ def planned(row: Mapping[str, Any], known: Mapping[str, Concept]) -> Meaning | N
         verb,
         mood,
         "" if order else choice("tense", TENSES),
-        choice("source", SOURCES) if mood == "IND" else "",
+        choice("source", EVIDENTIALS) if mood == "IND" else "",
         row.get("negative") is True,
         None if order else np("actor") or NP("I"),
         np("patient") if verb and known[verb].kind == "T" else None,
@@ -105,4 +105,4 @@ def planned(row: Mapping[str, Any], known: Mapping[str, Concept]) -> Meaning | N
         slot("adverb", "D"),
     )
     meaning = Meaning(call, 1 if call else 0, NP(to) if to else None, clause if verb else None)
-    return None if faults(meaning, dict(known)) else meaning
+    return None if violations(meaning, dict(known)) else meaning

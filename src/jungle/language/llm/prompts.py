@@ -10,11 +10,11 @@ from typing import Any
 
 from ..grammar_sketch import sentence_pages, word_pages
 from ..language import Language
-from .client import Form, Question
+from .client import Question, RequestForm
 from .gbnf import Rules
-from .parsing import Item
+from .parsing import OfferedPhrase
 from .plans import schema as plan_schema
-from .validation import Verdict
+from .validation import Validation
 
 WORLD = (
     "In a jungle that no map shows, the animals communicate through phrases of their own. You "
@@ -87,7 +87,7 @@ LIST_SHAPE = (
 )
 
 
-def ladder(name: str, shape: dict[str, Any], words: str) -> tuple[Form, ...]:
+def request_forms(name: str, shape: dict[str, Any], words: str) -> tuple[RequestForm, ...]:
     """The forms in which JSON is asked for, the strictest first."""
     strict = {
         "response_format": {
@@ -97,18 +97,23 @@ def ladder(name: str, shape: dict[str, Any], words: str) -> tuple[Form, ...]:
     }
     loose = {"response_format": {"type": "json_object", "schema": shape}}
     tail = f"Answer with one JSON object of this shape and nothing else: {words}"
-    return Form("schema", tail, strict), Form("object", tail, loose), Form("json", tail, {})
+    return (
+        RequestForm("schema", tail, strict),
+        RequestForm("object", tail, loose),
+        RequestForm("json", tail, {}),
+    )
 
 
-def examples(tongue: Language) -> list[Item]:
+def example_lines(tongue: Language) -> list[OfferedPhrase]:
     """Phrases that a prompt shows; nobody should say them again."""
     return [
-        Item(phrase.text, phrase.gloss) for phrase in map(tongue.phrase, range(FAR, FAR + EXAMPLES))
+        OfferedPhrase(phrase.text, phrase.gloss)
+        for phrase in map(tongue.phrase, range(FAR, FAR + EXAMPLES))
     ]
 
 
 @lru_cache(maxsize=4)
-def describe(tongue: Language, theme: str = "", world: str = "") -> str:
+def describe_language(tongue: Language, theme: str = "", world: str = "") -> str:
     """The language on a page: letters, syllables, endings, order, words, examples.
 
     Args:
@@ -188,7 +193,7 @@ def list_question(
     count: int,
     theme: str = "",
     world: str = "",
-    again: Sequence[tuple[Item, Verdict]] = (),
+    again: Sequence[tuple[OfferedPhrase, Validation]] = (),
 ) -> Question:
     """Ask to continue the list. ``again``: items of the answer before with what became of them, for
     a second round.
@@ -227,8 +232,8 @@ def list_question(
             'it; otherwise leave "words" empty.'
         )
 
-    text = describe(tongue, theme, world) + "\n\n" + "\n".join(task)
-    bare = Form(
+    text = describe_language(tongue, theme, world) + "\n\n" + "\n".join(task)
+    bare = RequestForm(
         "lines",
         "Answer with the phrases only: one a line, without numbers, quotes or anything else.",
         {},
@@ -237,7 +242,7 @@ def list_question(
     return Question(
         "list",
         (("user", text),),
-        (*ladder("phrases", LIST_SCHEMA, LIST_SHAPE), bare),
+        (*request_forms("phrases", LIST_SCHEMA, LIST_SHAPE), bare),
         90 * count + 200,
     )
 
@@ -263,7 +268,9 @@ def plan_question(tongue: Language, count: int, theme: str = "", world: str = ""
         f"What a plan does not need is empty.\n\n{listed}\n\nto, actor, patient, place: a noun."
     )
 
-    return Question("plan", (("user", text),), ladder("plans", shape, words), 150 * count + 200)
+    return Question(
+        "plan", (("user", text),), request_forms("plans", shape, words), 150 * count + 200
+    )
 
 
 def grammar_question(tongue: Language, count: int, theme: str = "", world: str = "") -> Question:
@@ -271,11 +278,11 @@ def grammar_question(tongue: Language, count: int, theme: str = "", world: str =
     rules = Rules(tongue).gbnf(count)
     about = f" They are about {theme}." if theme else ""
     text = (
-        f"{describe(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short "
+        f"{describe_language(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short "
         f"ones, one a line and nothing else.{about}"
     )
     forms = (
-        Form("gbnf", "", {"grammar": rules}),
-        Form("structured", "", {"structured_outputs": {"grammar": rules}}),
+        RequestForm("gbnf", "", {"grammar": rules}),
+        RequestForm("structured", "", {"structured_outputs": {"grammar": rules}}),
     )
     return Question("grammar", (("user", text),), forms, 60 * count + 100)

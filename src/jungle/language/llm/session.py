@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from ...errors import BadInput
 from ..language import Language
 from . import original_request, prompts
-from .cache import Found
-from .client import Chat, Unusable
+from .cache import CachedPhrase
+from .client import LlmClient, Unusable
 from .coinage import MOST_COINED, Coin, coins, grown
-from .parsing import Item, Offer, read_offer
+from .parsing import OfferedPhrase, ParsedAnswer, parse_answer
 from .plans import planned
-from .validation import MODEL, PLANNED, Gate, Verdict
+from .validation import MODEL, PLANNED, Validation, Validator
 
 MODES = ("auto", "list", "plan", "grammar")
 BATCH = 24  # phrases that a model is asked for at once
@@ -55,11 +55,11 @@ class LlmWishes:
 class Session:
     """Asks until there is enough, and keeps what passes."""
 
-    def __init__(self, tongue: Language, count: int, wishes: LlmWishes, chat: Chat) -> None:
+    def __init__(self, tongue: Language, count: int, wishes: LlmWishes, chat: LlmClient) -> None:
         self.wishes, self.chat, self.count = wishes, chat, count
-        self.found: list[Found] = []
+        self.found: list[CachedPhrase] = []
         self.coined: list[Coin] = []
-        self.gate = Gate(tongue, {item.phrase for item in prompts.examples(tongue)})
+        self.gate = Validator(tongue, {item.phrase for item in prompts.example_lines(tongue)})
 
     @property
     def missing(self) -> int:
@@ -102,8 +102,8 @@ class Session:
                 return
 
     def _round(
-        self, want: int, again: Sequence[tuple[Item, Verdict]]
-    ) -> list[tuple[Item, Verdict]]:
+        self, want: int, again: Sequence[tuple[OfferedPhrase, Validation]]
+    ) -> list[tuple[OfferedPhrase, Validation]]:
         """Ask for a list, and judge what comes."""
         question = prompts.list_question(
             self.gate.tongue, want, self.wishes.theme, self.wishes.world, again
@@ -111,11 +111,11 @@ class Session:
         offer = self.chat.ask(question, self._read)
         return self._judge(offer, want)
 
-    def _read(self, text: str) -> Offer | None:
+    def _read(self, text: str) -> ParsedAnswer | None:
         """An answer that holds JSON with phrases, or lines of which one at least has a word of the
         language.
         """
-        offer = read_offer(text)
+        offer = parse_answer(text)
         if not offer.formal:
             reading = self.gate.tongue.grammar.table.reading
             known = tuple(
@@ -126,11 +126,11 @@ class Session:
             offer = offer._replace(items=known)
         return offer if offer.items else None
 
-    def _judge(self, offer: Offer, want: int) -> list[tuple[Item, Verdict]]:
+    def _judge(self, offer: ParsedAnswer, want: int) -> list[tuple[OfferedPhrase, Validation]]:
         new = coins(self.gate.tongue, offer.words)[: MOST_COINED - len(self.coined)]
         if new:
             self.coined += new
-            self.gate = Gate(grown(self.gate.tongue, new), self.gate.said)
+            self.gate = Validator(grown(self.gate.tongue, new), self.gate.said)
         verdicts = []
         for item in offer.items:
             if want <= 0:
@@ -139,7 +139,7 @@ class Session:
             verdicts.append((item, verdict))
             if verdict.meaning:
                 want -= 1
-                self.found.append(Found(verdict.meaning, "", verdict.provenance))
+                self.found.append(CachedPhrase(verdict.meaning, "", verdict.provenance))
         return verdicts
 
     def _plans(self) -> None:
@@ -150,12 +150,12 @@ class Session:
             question = prompts.plan_question(
                 self.gate.tongue, want, self.wishes.theme, self.wishes.world
             )
-            for row in self.chat.ask(question, lambda text: read_offer(text).rows or None):
+            for row in self.chat.ask(question, lambda text: parse_answer(text).rows or None):
                 meaning = planned(row, self.gate.tongue.known)
                 if meaning and self.missing and self.gate.take(meaning, PLANNED).meaning:
                     intent = row.get("intent")
                     self.found.append(
-                        Found(meaning, "", PLANNED, intent if intent in intents else "")
+                        CachedPhrase(meaning, "", PLANNED, intent if intent in intents else "")
                     )
 
             # :A model that brings nothing new will not the next time either.
@@ -188,4 +188,4 @@ class Session:
             fresh = original_request.vetted([*known, *more])[len(known) : self.count]
             if not fresh:
                 return
-            self.found += [Found(None, text, MODEL) for text in fresh]
+            self.found += [CachedPhrase(None, text, MODEL) for text in fresh]

@@ -14,10 +14,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..grammar.syntax import NotInLanguage, normal
-from ..language import Language, Phrase
+from ..language import Language, Utterance
 from ..semantics.intents import Intent
 from ..semantics.meaning import Meaning
-from .parsing import Item
+from .parsing import OfferedPhrase
 
 MOST_WORDS = 30  # of a phrase that is looked at
 LONGEST_WORD = 40
@@ -31,7 +31,7 @@ MODEL, REPAIRED, PLANNED, ENGINE = (
 )
 
 
-class Verdict(NamedTuple):
+class Validation(NamedTuple):
     """What became of an item: a meaning and whose work it is, or a reason that the model may
     read.
     """
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass
-class Gate:
+class Validator:
     """Judges items for one language, and remembers what was said."""
 
     tongue: Language
@@ -53,7 +53,7 @@ class Gate:
         self._reading = self.tongue.grammar.table.reading
         self._letters = sorted({letter for word in self._reading for letter in word})
 
-    def decide(self, item: Item) -> Verdict:
+    def decide(self, item: OfferedPhrase) -> Validation:
         """Accept a phrase, repair it from its gloss, repair its spelling, or reject it."""
         words = _words(item.phrase)
         try:
@@ -66,20 +66,20 @@ class Gate:
                     return self.take(self.tongue.parse(mended), REPAIRED)
                 except NotInLanguage:
                     continue
-        return Verdict(reason=reason)
+        return Validation(reason=reason)
 
-    def take(self, meaning: Meaning, provenance: str) -> Verdict:
+    def take(self, meaning: Meaning, provenance: str) -> Validation:
         """Let a meaning through, if it is new and fits into a breath."""
         words = self.tongue.grammar.words(meaning)
         text = " ".join(word.text for word in words)
         if text in self.said:
-            return Verdict(reason="This was said already: say something new.")
+            return Validation(reason="This was said already: say something new.")
         if sum(word.size for word in words) > self.tongue.voice.breath:
-            return Verdict(
+            return Validation(
                 reason=f"It is too long: a breath has {self.tongue.voice.breath} syllables."
             )
         self.said.add(text)
-        return Verdict(meaning, provenance)
+        return Validation(meaning, provenance)
 
     def _from_gloss(self, gloss: str) -> str:
         known = glosses(self.tongue)
@@ -140,7 +140,7 @@ def _sorted(gloss: str) -> str:
     )
 
 
-def phrase_of(tongue: Language, meaning: Meaning, name: str = "") -> Phrase:
+def phrase_of(tongue: Language, meaning: Meaning, name: str = "") -> Utterance:
     """The phrase for a meaning that a model chose, with the intent of this name, or the one that it
     fits best.
     """

@@ -13,11 +13,11 @@ from functools import cached_property
 from itertools import pairwise
 
 from ...errors import BadInput
-from ...seeds import Dice
+from ...seeds import NamedRandom
 from .segments import CONSONANTS, TONES, VOWELS, Vowel, is_vowel, quality, tone
-from .vocal_tract import Voice
+from .vocal_tract import VocalTract
 
-Form = tuple[str, ...]
+Segments = tuple[str, ...]
 Bias = Callable[[str], float]  # how much likelier than usual a segment is
 # Goedemans and van der Hulst 2013, WALS 14 and 15
 STRESSES = {
@@ -42,9 +42,9 @@ def even(_segment: str) -> float:
 class Phonology:
     """What :func:`make_phonology` drew. Segments stand in the order of how often roots use them."""
 
-    consonants: Form
-    vowels: Form  # with their tones
-    onsets: frozenset[Form]  # of two consonants
+    consonants: Segments
+    vowels: Segments  # with their tones
+    onsets: frozenset[Segments]  # of two consonants
     codas: frozenset[str]
     clusters: float  # share of onsets that are clusters, where there are any
     closed: float  # share of syllables with a coda, where there are any
@@ -52,8 +52,8 @@ class Phonology:
     letters: dict[str, str]
     _reading: dict[str, str] = field(default_factory=dict, repr=False)
     # what was worked out before
-    _spelled: dict[Form, str] = field(default_factory=dict, repr=False)
-    _said: dict[Form, str] = field(default_factory=dict, repr=False)
+    _spelled: dict[Segments, str] = field(default_factory=dict, repr=False)
+    _said: dict[Segments, str] = field(default_factory=dict, repr=False)
     _nuclei: frozenset[str] = field(init=False, repr=False)  # segments that carry a syllable
     _rest: frozenset[str] = field(init=False, repr=False)  # segments that do not
     _weights: dict[str, float] = field(default_factory=dict, repr=False)
@@ -76,14 +76,14 @@ class Phonology:
         """Whether pitch tells words apart."""
         return any(tone(vowel) for vowel in self.vowels)
 
-    def spell(self, form: Form) -> str:
+    def spell(self, form: Segments) -> str:
         """A form in letters."""
         result = self._spelled.get(form)
         if result is None:
             result = self._spelled[form] = "".join([self.letters[segment] for segment in form])
         return result
 
-    def decode(self, text: str) -> Form | None:
+    def decode(self, text: str) -> Segments | None:
         """The form that letters spell, two letters before one; None if they spell none."""
         form, place = [], 0
         text = unicodedata.normalize("NFC", text)
@@ -97,7 +97,7 @@ class Phonology:
                 return None
         return tuple(form)
 
-    def syllables(self, form: Form) -> tuple[Form, ...] | None:
+    def syllables(self, form: Segments) -> tuple[Segments, ...] | None:
         """A form cut into syllables, each onset as long as it may be; None if the language does not
         allow the form.
         """
@@ -132,7 +132,7 @@ class Phonology:
             [form[start:end] for start, end in zip(starts, [*starts[1:], len(form)], strict=True)]
         )
 
-    def stressed(self, syllables: tuple[Form, ...]) -> int:
+    def stressed(self, syllables: tuple[Segments, ...]) -> int:
         """The number of the stressed syllable, from 0."""
         last = len(syllables) - 1
         if self.stress == "initial" or last == 0:
@@ -145,7 +145,7 @@ class Phonology:
             )
         return last - 1
 
-    def ipa(self, syllables: tuple[Form, ...], main: int) -> str:
+    def ipa(self, syllables: tuple[Segments, ...], main: int) -> str:
         """Broad transcription: a stress mark before syllable ``main``, dots before the others; tone
         letters end a syllable.
         """
@@ -155,13 +155,13 @@ class Phonology:
         text = ".".join(said[:main])
         return f"{text}ˈ{'.'.join(said[main:])}"
 
-    def _say(self, syllable: Form) -> str:
+    def _say(self, syllable: Segments) -> str:
         said = "".join(sorted("".join(syllable), key=TONE_LETTERS.__contains__))
         self._said[syllable] = said
         return said
 
     def syllable(
-        self, dice: Dice, bias: Bias = even, *, first: bool, bare: bool = False
+        self, dice: NamedRandom, bias: Bias = even, *, first: bool, bare: bool = False
     ) -> list[str]:
         """A syllable. ``bare``: one consonant and one vowel."""
         pairs = sorted(self.onsets)
@@ -190,7 +190,7 @@ class Phonology:
             onset.append(dice.weighted(ends, [self.weight(one) for one in ends]))
         return onset
 
-    def root(self, dice: Dice, count: int, bias: Bias = even) -> Form:
+    def root(self, dice: NamedRandom, count: int, bias: Bias = even) -> Segments:
         """A form of ``count`` syllables."""
         while True:
             form: list[str] = []
@@ -204,7 +204,7 @@ class Phonology:
         return self._weights[segment]
 
 
-def make_phonology(voice: Voice, dice: Dice) -> Phonology:
+def make_phonology(voice: VocalTract, dice: NamedRandom) -> Phonology:
     """The sounds of one language of a body. Two languages of one voice differ, as those of two
     frogs do.
 
@@ -266,7 +266,7 @@ def _rises(first: str, second: str) -> bool:
     )
 
 
-def _consonants(voice: Voice, dice: Dice) -> list[str]:
+def _consonants(voice: VocalTract, dice: NamedRandom) -> list[str]:
     fits = {name: segment.fits(voice) for name, segment in CONSONANTS.items()}
     able = [name for name, fit in fits.items() if fit > 0]
     count = FEWEST_CONSONANTS + dice.below(MOST_CONSONANTS - FEWEST_CONSONANTS + 1)
@@ -287,7 +287,7 @@ def _consonants(voice: Voice, dice: Dice) -> list[str]:
     return sorted(chosen, key=lambda name: -fits[name])
 
 
-def _vowels(voice: Voice, dice: Dice) -> list[str]:
+def _vowels(voice: VocalTract, dice: NamedRandom) -> list[str]:
     """Three to five vowels, far from one another (Liljencrants and Lindblom 1972), and like the
     body: small and high, or large and low.
     """

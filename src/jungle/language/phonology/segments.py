@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from .vocal_tract import Voice
+from .vocal_tract import VocalTract
 
 # Parker 2002
 SONORITY = {
@@ -50,7 +50,7 @@ class Segment:
         """From 1, a stop, to 7, a vowel."""
         return SONORITY[self.kind]
 
-    def fits(self, voice: Voice) -> float:
+    def fits(self, voice: VocalTract) -> float:
         """How likely a body says it, not negative; 0: it cannot."""
         total = logs = 0.0
         for axis, weight in self.needs:

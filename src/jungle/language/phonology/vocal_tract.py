@@ -9,7 +9,7 @@ from ...errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Voice:
+class VocalTract:
     """A vocal tract in a dozen numbers, each from 0 (cannot) to 1 (excels) where no unit is
     given.
     """
@@ -53,8 +53,10 @@ class Voice:
 AXES = ("lips", "tongue", "throat", "nose", "noise", "tone", "pulse", "click", "depth")
 
 
-def _voice(name: str, pitch: float, span: float, tempo: float, breath: int, *axes: float) -> Voice:
-    return Voice(
+def _voice(
+    name: str, pitch: float, span: float, tempo: float, breath: int, *axes: float
+) -> VocalTract:
+    return VocalTract(
         name=name,
         pitch=pitch,
         span=span,
@@ -88,7 +90,7 @@ VOICES = {
 }
 
 
-def voice_named(name: str) -> Voice:
+def voice_named(name: str) -> VocalTract:
     """The voice of :data:`VOICES` with this name.
 
     Raises:
@@ -100,8 +102,8 @@ def voice_named(name: str) -> Voice:
 
 
 def measured_voice(
-    name: str, like: Voice, *, pitch: float, tonality: float, flatness: float, pulses: float
-) -> Voice:
+    name: str, like: VocalTract, *, pitch: float, tonality: float, flatness: float, pulses: float
+) -> VocalTract:
     """The voice of one animal: the body of ``like``, moved by what was measured in a recording of
     its call.
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ...errors import BadInput
 from ..grammar.typology import NUMBERS
 from .concepts import Concept, concepts
-from .meaning import NP, Clause, Meaning, faults, quick
+from .meaning import NP, Clause, Meaning, make_fast, violations
 
 MOODS = ("calm", "glad", "afraid", "angry", "sad", "curious", "tender", "proud")
 FIELDS = (
@@ -72,7 +72,7 @@ class ClauseTemplate:
         adverb = self.adverbs[low // len(places)]
         if where and ((who and where.noun == who.noun) or (whom and where.noun == whom.noun)):
             relation, where = "", None  # not "the river sings in the river"
-        return quick(
+        return make_fast(
             Clause, (verb, mood, tense, source, negative, who, whom, relation, where, adverb)
         ), number
 
@@ -110,8 +110,8 @@ class Intent:
             if which < len(then):
                 template = then[which]
                 second, _ = template.draw(number)
-                return quick(Meaning, (call, level, to, first, template.link, second))
-        return quick(Meaning, (call, level, to, first, "", None))
+                return make_fast(Meaning, (call, level, to, first, template.link, second))
+        return make_fast(Meaning, (call, level, to, first, "", None))
 
 
 class Reader:
@@ -321,7 +321,7 @@ class Reader:
                     place=place,
                     adverb=template.adverbs[0],
                 )
-                wrong = faults(
+                wrong = violations(
                     Meaning(
                         first=clause, link=template.link, second=second if template.link else None
                     ),

@@ -4,7 +4,7 @@ back, :mod:`english` into English.
 
 from typing import NamedTuple
 
-from ..grammar.typology import MOODS, NUMBERS, SOURCES, TENSES
+from ..grammar.typology import EVIDENTIALS, MOODS, NUMBERS, TENSES
 from .concepts import Concept
 
 
@@ -44,10 +44,10 @@ class Meaning(NamedTuple):
 
 
 # quick(Clause, fields) is Clause(*fields) in half the time, for whoever makes many
-quick = tuple.__new__
+make_fast = tuple.__new__
 
 
-def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
+def violations(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
     """What is wrong with a meaning, in words; empty if every language can say it."""
 
     def is_a(name: str, kinds: str) -> bool:
@@ -77,7 +77,7 @@ def faults(meaning: Meaning, known: dict[str, Concept]) -> list[str]:
             f"the tense {clause.tense!r} does not go with {clause.mood}",
         )
         check(
-            clause.source in (SOURCES if clause.mood == "IND" else ("",)),
+            clause.source in (EVIDENTIALS if clause.mood == "IND" else ("",)),
             f"the source {clause.source!r} does not go with {clause.mood}",
         )
         check((clause.actor is None) == order, "a command has no actor, all else has one")

@@ -1,11 +1,17 @@
-"""From a folder, or a name on the Hugging Face hub, to a loaded ``StableAudioPipeline``. The only place that downloads one."""
+"""From a folder, or a name on the Hugging Face hub, to a loaded ``StableAudioPipeline``.
 
+The only place that downloads one, and that changes how one works.
+"""
+
+import contextlib
 import hashlib
+import itertools
 import json
 import math
 import re
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +31,14 @@ from .hub_access import (
 
 
 def choose_compute(device: str, faithful: bool = False) -> Compute:
-    """Device and dtype for a text-to-audio model: as asked, else float16 on CUDA and float32 elsewhere.
+    """Device and dtype for a text-to-audio model: float16 on CUDA and float32 elsewhere.
 
-    float16 strays 7 times less from float32 than bfloat16 does (docs/LOG.md); what overflows in it is repeated in float32.
+    float16 strays 7 times less from float32 than bfloat16 does (docs/LOG.md); what overflows in it
+    is repeated in float32.
+
+    Args:
+        device: as for ``diffusion.device.choose``; a dtype in it ("cuda:bfloat16") wins.
+        faithful: the original recipe, which no dtype in ``device`` changes.
     """
     chosen = choose(device)
     if ":" in device and not faithful:
@@ -38,43 +49,57 @@ def choose_compute(device: str, faithful: bool = False) -> Compute:
 
 
 def fetch_model(source: str, token: Token | None) -> tuple[Path, str]:
-    """The local folder of the model ``source``, downloaded if need be, and its name: NAME@COMMIT, or the hash of a folder.
+    """The local folder of the model ``source``, downloaded if need be, and its name.
+
+    The name is NAME@COMMIT, or the hash of a folder.
 
     Raises:
-        BadInput: no such folder or model, no access to it (asked before anything is downloaded), no network or no room.
+        BadInput: no such folder or model, no access to it (asked before anything is downloaded), no
+            network or no room.
         MissingExtra: the libraries are not installed.
     """
-    if folder := local_folder(source):
+    folder = local_folder(source)
+    if folder:
         return folder, _digest(folder)
     check_model_name(source)
     pipeline = _pipeline_class()
     from huggingface_hub import constants, try_to_load_from_cache
 
+    # A model in the cache opens without a network, token or room.
     if not isinstance(try_to_load_from_cache(source, "model_index.json"), str):
         check_access(source, token)
-        cache = next(
-            place
-            for place in (Path(constants.HF_HUB_CACHE), *Path(constants.HF_HUB_CACHE).parents)
-            if place.is_dir()
-        )
-        free = shutil.disk_usage(cache).free / 2**30
-        if source == STABLE_AUDIO and free < DISK_GIB:
-            raise BadInput(
-                f"{cache} has {free:.1f} GiB left and {source} needs {DISK_GIB:.0f}: free some space, or set HF_HOME."
-            )
+        _check_space(source, Path(constants.HF_HUB_CACHE))
+
+    # The library raises errors of its own, of httpx, and of the disk.
     try:
-        snapshot = Path(
-            pipeline.download(source, token=token.value if token else False, use_safetensors=True)
+        downloaded = pipeline.download(
+            source, token=token.value if token else False, use_safetensors=True
         )
-    except Exception as problem:  # the library raises its own, httpx', and the disk's errors
+        snapshot = Path(downloaded)
+    except Exception as problem:
         raise access_error(source, token, problem) from problem
     return snapshot, f"{source}@{snapshot.name[:12]}"
 
 
-def load_pipeline(folder: Path, compute: Compute, deterministic: bool = False) -> Any:
-    """The pipeline in ``folder`` on the device and in the dtype of ``compute``; no code and no pickle of the folder is run.
+def _check_space(source: str, hub_cache: Path) -> None:
+    # The cache may not exist yet: the folder that it will be made in does.
+    cache = next(folder for folder in (hub_cache, *hub_cache.parents) if folder.is_dir())
+    free = shutil.disk_usage(cache).free / 2**30
+    if source == STABLE_AUDIO and free < DISK_GIB:
+        raise BadInput(
+            f"{cache} has {free:.1f} GiB left and {source} needs {DISK_GIB:.0f}: free some space, "
+            "or set HF_HOME."
+        )
 
-    ``deterministic`` replaces the solver of the model, which needs the library torchsde, by :func:`deterministic_solver`.
+
+def load_pipeline(folder: Path, compute: Compute, deterministic: bool = False) -> Any:
+    """The pipeline in ``folder``; no code and no pickle of the folder is run.
+
+    Args:
+        folder: of a Stable Audio model.
+        compute: device and dtype of the pipeline.
+        deterministic: replace the solver of the model, which needs the library torchsde, by
+            :func:`deterministic_solver`.
 
     Raises:
         BadCheckpoint: not the folder of a Stable Audio model, or a damaged one.
@@ -89,8 +114,10 @@ def load_pipeline(folder: Path, compute: Compute, deterministic: bool = False) -
                 f"'{folder}' is a {index['_class_name']}: a StableAudioPipeline is needed."
             )
         parts = {"scheduler": deterministic_solver(folder)} if deterministic else {}
+
+        # diffusers builds its autoencoder with what torch calls deprecated, and renames an argument
+        # between versions.
         with warnings.catch_warnings():
-            # diffusers builds its autoencoder with what torch calls deprecated, and renames an argument between versions
             warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)
             warnings.filterwarnings("ignore", message=".*torch_dtype", category=FutureWarning)
             loaded = pipeline.from_pretrained(
@@ -104,10 +131,13 @@ def load_pipeline(folder: Path, compute: Compute, deterministic: bool = False) -
         return loaded.to(compute.device)
     except JungleError:
         raise
-    except Exception as problem:  # diffusers, transformers and safetensors raise many kinds
+
+    # diffusers, transformers and safetensors raise many kinds.
+    except Exception as problem:
         if isinstance(problem, RuntimeError) and out_of_memory(problem):
             raise JungleError(
-                f"There is not enough memory on '{compute.device}' for the model in '{folder}': use --device cpu."
+                f"There is not enough memory on '{compute.device}' for the model in '{folder}': "
+                "use <--device> cpu."
             ) from problem
         raise BadCheckpoint(
             f"'{folder}' is no Stable Audio model that can be opened ({type(problem).__name__}): "
@@ -116,10 +146,11 @@ def load_pipeline(folder: Path, compute: Compute, deterministic: bool = False) -
 
 
 def deterministic_solver(folder: Path) -> Any:
-    """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2) with the noise levels of the model in ``folder``, without torchsde.
+    """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2) for the model in ``folder``.
 
-    The class of diffusers tells a network the noise level as ln(sigma) / 4, as EDM networks want it (arXiv 2206.00364,
-    table 1). Stable Audio's was trained on 2 arctan(sigma) / pi, and would take one level for quite another.
+    With its noise levels and without torchsde. The class of diffusers tells a network the noise
+    level as ln(sigma) / 4, as EDM networks want it (arXiv 2206.00364, table 1). Stable Audio's was
+    trained on 2 arctan(sigma) / pi, and would take one level for quite another.
     """
     from diffusers import EDMDPMSolverMultistepScheduler
 
@@ -127,8 +158,9 @@ def deterministic_solver(folder: Path) -> Any:
         def precondition_noise(self, sigma: Any) -> torch.Tensor:
             return torch.as_tensor(sigma).atan() * (2 / math.pi)
 
+    # The settings that both solvers have: the model's own has some more.
     config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8"))
-    kept = (
+    shared = (
         "sigma_min",
         "sigma_max",
         "sigma_data",
@@ -137,35 +169,72 @@ def deterministic_solver(folder: Path) -> Any:
         "rho",
         "final_sigmas_type",
     )
-    return ArctanSolver(**{name: config[name] for name in kept if name in config})
+    return ArctanSolver(**{name: config[name] for name in shared if name in config})
+
+
+@contextlib.contextmanager
+def own_durations(pipeline: Any, seconds: list[float]) -> Iterator[None]:
+    """Tell the network each take's own duration inside.
+
+    The pipeline accepts but one number for all of a batch.
+    """
+    encode = pipeline.encode_duration
+    pipeline.encode_duration = lambda start, end, *rest: encode(start, seconds, *rest)
+    try:
+        yield
+    finally:
+        del pipeline.encode_duration  # the method of the class shows again
+
+
+@contextlib.contextmanager
+def in_float32(pipeline: Any) -> Iterator[None]:
+    """All weights in float32 inside, in exactly their own dtypes again outside."""
+    parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    weights = [
+        weight
+        for part in parts
+        for weight in itertools.chain(part.parameters(), part.buffers())
+        if weight.is_floating_point()
+    ]
+
+    # One by one, because some models mix dtypes.
+    dtypes = [weight.dtype for weight in weights]
+    try:
+        for weight in weights:
+            weight.data = weight.data.float()
+        yield
+    finally:
+        for weight, dtype in zip(weights, dtypes, strict=True):
+            weight.data = weight.data.to(dtype)
 
 
 def _pipeline_class() -> Any:
     try:
         from diffusers import StableAudioPipeline
-        from diffusers.utils import logging
-        from transformers import T5EncoderModel  # noqa: F401 - else diffusers offers a stand-in that fails much later
-        from transformers.utils import logging as logging_too
+        from diffusers.utils import logging as diffusers_logging
+
+        # Else diffusers offers a stand-in that fails much later.
+        from transformers import T5EncoderModel  # noqa: F401
+        from transformers.utils import logging as transformers_logging
     except ImportError as problem:
         name = re.split(r"\W", problem.name or "diffusers")[0]
         raise MissingExtra.library(name, "stable-audio", "Stable Audio") from None
-    for library in (logging, logging_too):
-        library.disable_progress_bar()  # of the loading of parts; downloads keep theirs
-        library.set_verbosity_error()  # what they would warn of, the notes of the takes tell
+
+    # Of the loading of parts; downloads keep their bars. What the libraries would warn of, the
+    # notes of the takes tell.
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()
+        library.set_verbosity_error()
     return StableAudioPipeline
 
 
 def _digest(folder: Path) -> str:
     """32 hexadecimal digits of the settings and weights in ``folder``."""
     hasher = hashlib.blake2b(digest_size=16)
-    for path in sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in {".json", ".safetensors"} and path.is_file()
-    ):
-        with path.open("rb") as file:
-            hasher.update(
-                path.relative_to(folder).as_posix().encode()
-                + hashlib.file_digest(file, "blake2b").digest()
-            )
+    suffixes = {".json", ".safetensors"}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in suffixes and path.is_file():
+            name = path.relative_to(folder).as_posix().encode()
+            with path.open("rb") as file:
+                hasher.update(name + hashlib.file_digest(file, "blake2b").digest())
     return hasher.hexdigest()
