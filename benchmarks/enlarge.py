@@ -112,7 +112,7 @@ def enlarged(
     """
     if version is None:
         return upscale(small, (side, side), weights=file)
-    code = "import sys, torch; from jungle.images.upscale import enlarge; "
+    code = "import sys, torch; from jungle.images.enlarge import enlarge; "
     code += "torch.set_num_threads(int(sys.argv[3])); torch.save(enlarge(torch.load(sys.argv[1]), (int(sys.argv[2]),) * 2), sys.argv[1])"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pictures.pt"

@@ -350,7 +350,7 @@ def score(
     from jungle.sounds.classifier import AudioClassifier
     from jungle.sounds.dataset import RATE, load_audio_dataset
     from jungle.sounds.engine import CallRequest, SoundEngine
-    from jungle.sounds.evaluate import score_calls
+    from jungle.sounds.evaluate import ComparisonSet, score_calls
     from jungle.sounds.memorisation import MemorisationIndex
 
     clips, ear = (
@@ -362,7 +362,12 @@ def score(
             f"{ear_file} knows {', '.join(ear.classes)}, and {recordings} holds "
             f"{', '.join(clips.classes)}."
         )
-    reference = MemorisationIndex.from_dataset(clips, ear)
+    against = ComparisonSet(
+        clips=clips,
+        classifier=ear,
+        index=MemorisationIndex.from_dataset(clips, ear),
+        seed=seed,
+    )
     occurring = np.random.default_rng([seed, 7]).choice(clips.labels, count)
     wanted = np.arange(count) % len(clips.classes) if balanced else occurring
     requests = [
@@ -372,7 +377,7 @@ def score(
     scores: dict[str, CallScores] = {}
 
     def judge(name: str, calls: "Sequence[Audio]", labels: Any) -> None:
-        scores[name] = score_calls(calls, RATE, labels, clips, ear, reference, seed)
+        scores[name] = score_calls(calls, RATE, labels, against)
         print(f"{name}: {scores[name].to_text()}\n", flush=True)
 
     def sung(maker: SoundEngine) -> "list[Audio]":

@@ -32,7 +32,7 @@ from jungle.diffusion import checkpoint, device, model
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.train import State, begin_training, train
 from jungle.sounds import dataset
-from jungle.sounds.batches import AudioBatchSource
+from jungle.sounds.batches import CallBatches
 from jungle.species.animals import voice_among
 
 FINE = NetRecipe(
@@ -131,7 +131,7 @@ class Both:
 class Strips:
     """Batches for training: one strip of :data:`COLUMNS` out of each window of a feed."""
 
-    def __init__(self, feed: AudioBatchSource) -> None:
+    def __init__(self, feed: CallBatches) -> None:
         self.feed = feed
 
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -156,7 +156,7 @@ def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float])
     return [round(float(error.square().mean().sqrt()), 5) for error in found]
 
 
-def only_new(net: Trainable, feed: AudioBatchSource, old: Sequence[str]) -> None:
+def only_new(net: Trainable, feed: CallBatches, old: Sequence[str]) -> None:
     """Let nothing but the vectors of classes that are not ``old`` learn, from recordings of those
     alone: old calls stay what they are.
     """
@@ -253,8 +253,8 @@ def main() -> None:
         )
     if data.classes != start.classes:
         both = both.without_weak().widened(data.classes)
-    feed = AudioBatchSource(data, recipe, compute.device)
-    x, mix = AudioBatchSource(
+    feed = CallBatches(data, recipe, compute.device)
+    x, mix = CallBatches(
         data, dataclasses.replace(recipe, augment="none", batch=16), compute.device
     )(0, torch.Generator())
 

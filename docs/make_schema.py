@@ -48,7 +48,7 @@ def _record_schema(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
         fields = [field.name for field in dataclasses.fields(kind)]
         definitions[name] = {
             "type": "object",
-            "description": (kind.__doc__ or "").strip().split("\n")[0],
+            "description": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),
             "properties": {field: schema_of(hints[field], definitions) for field in fields},
             "required": fields,
             "additionalProperties": False,

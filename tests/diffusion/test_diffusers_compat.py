@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from jungle.config.recipe_table import find_recipe
 from jungle.config.recipes import SampleRecipe, override
 from jungle.diffusion import export
+from jungle.diffusion.batched_sampling import SampleRequest
 from jungle.diffusion.diffusers_compat import ddpm, fast_blocks, state_dict
 from jungle.diffusion.model import Model
 from jungle.errors import BadCheckpoint, BadInput
-from jungle.images.sampling import Wish, sample_pictures
+from jungle.images.sampling import sample_pictures
 
 diffusers = pytest.importorskip("diffusers")
 
@@ -181,7 +182,7 @@ def test_an_item_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
     """
     recipe = override(find_recipe("faithful"), {"image_size": str(SIZE)})
     ours = Model(ddpm.DdpmDenoiser(small(), dtype), recipe, (), 0, "", "", torch.device("cpu"))
-    wishes = [Wish(seed, torch.zeros(0)) for seed in range(9)]
+    wishes = [SampleRequest(seed, torch.zeros(0)) for seed in range(9)]
     whole = [pixels for _, pixels in sample_pictures(ours, wishes, SampleRecipe(steps=3))]
     for size in (1, 2, 3):
         for (_, pixels), expected in zip(

@@ -510,8 +510,9 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
     otherwise than without it.
     """
     from jungle.diffusion import checkpoint
+    from jungle.diffusion.batched_sampling import SampleRequest
     from jungle.images.generate import export
-    from jungle.images.sampling import Wish, sample_pictures
+    from jungle.images.sampling import sample_pictures
 
     def trained(name: str, recipe: Recipe, classes: tuple[str, ...]) -> model.Model:
         torch.manual_seed(len(name))
@@ -533,7 +534,7 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
             [
                 pixels
                 for _, pixels in sample_pictures(
-                    one, [Wish(0, torch.eye(2)[0]), Wish(1, torch.eye(2)[1])], sampling
+                    one, [SampleRequest(0, torch.eye(2)[0]), SampleRequest(1, torch.eye(2)[1])], sampling
                 )
             ]
         )
@@ -579,7 +580,8 @@ def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path)
     with in the same way.
     """
     from jungle.diffusion import checkpoint
-    from jungle.images.sampling import Wish, sample_pictures
+    from jungle.diffusion.batched_sampling import SampleRequest
+    from jungle.images.sampling import sample_pictures
 
     recipe = dataclasses.replace(TINY, image_size=32, small_share=0.5)
     denoiser = model.build_model(recipe, 3, CPU)
@@ -601,7 +603,7 @@ def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path)
     loaded = model.load_model(tmp_path / "m.pth", CPU)
     assert loaded.size == (16, 16)
     assert "half size" in loaded.note
-    ((_, picture),) = sample_pictures(loaded, [Wish(0, torch.zeros(3))], SampleRecipe(steps=3))
+    ((_, picture),) = sample_pictures(loaded, [SampleRequest(0, torch.zeros(3))], SampleRecipe(steps=3))
     assert picture.shape == (16, 16, 3)
     x, sigma = torch.randn(2, 3, 16, 16), torch.tensor([0.5, 1.0])
     assert not torch.equal(

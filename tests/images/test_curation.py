@@ -54,7 +54,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return {"toy": TOY, "wall": NOTHING}.get(path.stem.rstrip("0123456789"), GOOD)
 
     monkeypatch.setattr(curation, "read_small", read)
-    monkeypatch.setattr(curation, "examine", look)
+    monkeypatch.setattr(curation, "analyse_photo", look)
     monkeypatch.setattr(curation, "shipped_lite0", lambda: None)
     return paths
 
@@ -254,7 +254,7 @@ def test_crop_animal_cuts_the_window(
         (tmp_path / "zoo" / "owl").mkdir(parents=True, exist_ok=True)
         Image.fromarray(ramp + np.uint8(number)).save(tmp_path / "zoo" / "owl" / f"{number}.png")
     left = PhotoAnalysis(0.9, 0.0, 3.0, (1.0, 0.0, 0.0), (1.0,))
-    monkeypatch.setattr(curation, "examine", lambda net, x, path: left)
+    monkeypatch.setattr(curation, "analyse_photo", lambda net, x, path: left)
     follow = dataset.load_photos(
         tmp_path / "zoo", override(RECIPE, {"crop": "animal"}), tmp_path / "cache"
     )

@@ -381,5 +381,5 @@ def test_dino_reads_a_saved_model(tmp_path: Path) -> None:
 
 def test_dino_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtra, match=r"jungle\[dinov2\]"):
+    with pytest.raises(MissingExtra, match=r"\[dinov2\]"):
         feature_spaces.Dino.load("toy")

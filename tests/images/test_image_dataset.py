@@ -275,9 +275,9 @@ def test_fast_jpeg_decoding_gives_almost_the_same_picture(tmp_path: Path) -> Non
 
 def test_limit_keeps_photos_by_path_by_class_in_turn_or_by_seed() -> None:
     names = ["dog"] * 5 + ["cat"] * 2 + ["owl"] * 3
-    assert dataset.choose(names, 0, "shuffled", 0) == list(range(10))
-    assert dataset.choose(names, 4, "path", 0) == [0, 1, 2, 3]
-    assert [names[i] for i in dataset.choose(names, 7, "balanced", 0)] == [
+    assert dataset.choose_files(names, 0, "shuffled", 0) == list(range(10))
+    assert dataset.choose_files(names, 4, "path", 0) == [0, 1, 2, 3]
+    assert [names[i] for i in dataset.choose_files(names, 7, "balanced", 0)] == [
         "cat",
         "dog",
         "owl",
@@ -286,11 +286,11 @@ def test_limit_keeps_photos_by_path_by_class_in_turn_or_by_seed() -> None:
         "owl",
         "dog",
     ]
-    shuffled = dataset.choose(names, 6, "shuffled", 1)
+    shuffled = dataset.choose_files(names, 6, "shuffled", 1)
     assert (
         shuffled
-        == dataset.choose(names, 6, "shuffled", 1)
-        != dataset.choose(names, 6, "shuffled", 2)
+        == dataset.choose_files(names, 6, "shuffled", 1)
+        != dataset.choose_files(names, 6, "shuffled", 2)
     )
     assert len(set(shuffled)) == 6
 

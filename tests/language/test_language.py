@@ -260,12 +260,12 @@ PROGRAM = """
 import hashlib, sys
 from jungle.language.language import Language
 from jungle.language.export import array, record
-from jungle.language.grammar_sketch import sketch
+from jungle.language.grammar_sketch import write_sketch
 from jungle.language.phonology.vocal_tract import VOICES
 import json
 spoken = Language(1, VOICES["frog"])
 phrases = list(spoken.phrases(16))
-text = array(phrases) + json.dumps([record(spoken, one) for one in phrases], sort_keys=True) + sketch(spoken, phrases)
+text = array(phrases) + json.dumps([record(spoken, one) for one in phrases], sort_keys=True) + write_sketch(spoken, phrases)
 print(hashlib.sha256(text.encode()).hexdigest())
 """
 

@@ -413,7 +413,7 @@ def test_what_cannot_be_printed_is_one_sentence(
         with pytest.raises(BadInput, match=r"^[^\n]+$"):
             make_pdf(*arguments)  # type: ignore[arg-type]
     monkeypatch.setitem(__import__("sys").modules, "segno", None)
-    with pytest.raises(MissingExtra, match=r"jungle\[print\]"):
+    with pytest.raises(MissingExtra, match=r"\[print\]"):
         make_pdf(folder, cards)
     with pytest.raises(JungleError):
         write_pdf(tmp_path / "x.pdf", folder, cards)

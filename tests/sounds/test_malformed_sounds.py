@@ -32,7 +32,7 @@ from jungle.diffusion import checkpoint, device, model
 from jungle.errors import BadInput
 from jungle.evaluation.classifier import FEATURES
 from jungle.records import Species
-from jungle.sounds.memorisation import BANDS, SHORTEST
+from jungle.sounds.memorisation import BANDS, SHORTEST_COLUMNS
 
 RATE = 16_000
 ANIMALS = ("frog", "lion")
@@ -84,7 +84,7 @@ def reference(names: Any = ("a", "b"), **changes: Any) -> bytes:
     """A reference of two recordings as its file holds it, with ``changes``; a value of ... leaves a
     part out.
     """
-    frames = 2 * SHORTEST
+    frames = 2 * SHORTEST_COLUMNS
     parts: dict[str, Any] = {
         "features": np.zeros((2, FEATURES), np.float16),
         "picture": np.zeros((BANDS, 2 * frames), np.uint8),
@@ -106,14 +106,14 @@ REFERENCES: dict[str, bytes] = {
     "no-features": reference(features=...), "no-lengths": reference(lengths=...), "no-picture": reference(picture=...),
     "features-narrow": reference(features=np.zeros((2, 5), np.float16)), "features-flat": reference(features=np.zeros(2, np.float16)),
     "features-nan": reference(features=np.full((2, FEATURES), np.nan, np.float16)),
-    "picture-float": reference(picture=np.zeros((BANDS, 4 * SHORTEST), np.float32)),
+    "picture-float": reference(picture=np.zeros((BANDS, 4 * SHORTEST_COLUMNS), np.float32)),
     "picture-flat": reference(picture=np.zeros(99, np.uint8)),
     "shades-flat": reference(picture=..., shades=np.zeros(99, np.uint8)),
-    "shades-float": reference(picture=..., shades=np.zeros((BANDS // 2, 4 * SHORTEST), np.float32)),
-    "shades-few": reference(picture=..., shades=np.zeros((BANDS // 4, 4 * SHORTEST), np.uint8)),
+    "shades-float": reference(picture=..., shades=np.zeros((BANDS // 2, 4 * SHORTEST_COLUMNS), np.float32)),
+    "shades-few": reference(picture=..., shades=np.zeros((BANDS // 4, 4 * SHORTEST_COLUMNS), np.uint8)),
     "lengths-long": reference(lengths=np.full(2, 999, np.int32)),
-    "lengths-negative": reference(lengths=np.array([-4, 4 + 4 * SHORTEST], np.int32)),
-    "lengths-real": reference(lengths=np.full(2, 2.0 * SHORTEST, np.float32)),
+    "lengths-negative": reference(lengths=np.array([-4, 4 + 4 * SHORTEST_COLUMNS], np.int32)),
+    "lengths-real": reference(lengths=np.full(2, 2.0 * SHORTEST_COLUMNS, np.float32)),
 }  # fmt: skip
 
 TOMLS: dict[str, tuple[bytes, str]] = {  # name: what the file holds, and a word of the sentence

@@ -32,7 +32,7 @@ from jungle.mastering.loudness import integrated_loudness, true_peak
 from jungle.postcards.calls import Wanted, make_album, speak_calls, write_plain
 from jungle.records import Species
 from jungle.sounds import dataset, rank, spectrogram
-from jungle.sounds.batches import AudioBatchSource
+from jungle.sounds.batches import CallBatches
 from jungle.sounds.classifier import (
     FEATURES,
     SAMPLES,
@@ -44,7 +44,7 @@ from jungle.sounds.classifier import (
 )
 from jungle.sounds.dataset import AudioDataset
 from jungle.sounds.engine import CallRequest, Take, take_seed
-from jungle.sounds.evaluate import _parts, class_accuracy, score_calls
+from jungle.sounds.evaluate import ComparisonSet, _splits, class_accuracy, score_calls
 from jungle.sounds.fit_length import audible_range, fit_length
 from jungle.sounds.generate import SpectrogramEngine
 from jungle.sounds.memorisation import COPY, SHADE, MemorisationIndex
@@ -78,6 +78,12 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
             wave = note(pitch * (1 + 0.07 * number), 0.4 + 0.2 * number, number)
             soundfile.write(folder / name / f"{number}.wav", wave, RATE, subtype="PCM_16")
     return folder
+
+
+def against(
+    clips: AudioDataset, classifier: AudioClassifier, index: MemorisationIndex
+) -> ComparisonSet:
+    return ComparisonSet(clips=clips, classifier=classifier, index=index, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +184,7 @@ def test_silence_and_noise_have_phases_too() -> None:
 
 
 def test_batches_are_a_function_of_the_update(loaded: AudioDataset) -> None:
-    feed = AudioBatchSource(loaded, find_recipe("tiny", "recordings"), CPU.device)
+    feed = CallBatches(loaded, find_recipe("tiny", "recordings"), CPU.device)
     generator = torch.Generator()
     images, mix = feed(4, generator)
     again, _ = feed(4, generator)
@@ -193,7 +199,7 @@ def test_batches_are_a_function_of_the_update(loaded: AudioDataset) -> None:
 
 @pytest.mark.slow
 def test_what_weighs_nothing_is_never_drawn(loaded: AudioDataset) -> None:
-    feed = AudioBatchSource(
+    feed = CallBatches(
         loaded, dataclasses.replace(find_recipe("tiny", "recordings"), batch=32), CPU.device
     )
     feed.set_weights((loaded.labels == 1).astype(np.float64))
@@ -402,7 +408,7 @@ def test_a_reference_survives_its_file(reference: MemorisationIndex, tmp_path: P
     again = MemorisationIndex.load(tmp_path / "some.reference")
     assert again
     assert again.names == reference.names
-    assert np.abs(again.picture.astype(int) - reference.picture).max() <= SHADE // 2
+    assert np.abs(again.levels.astype(int) - reference.levels).max() <= SHADE // 2
     again.save(tmp_path / "again.reference")
     assert (tmp_path / "again.reference").read_bytes() == (tmp_path / "some.reference").read_bytes()
     (tmp_path / "some.reference").write_bytes(b"no")
@@ -416,7 +422,7 @@ def test_a_reference_of_the_first_version_opens(
     """It had 256 levels instead of 16; both find the same copies."""
     tensors = {
         "features": reference.features.astype(np.float16),
-        "picture": reference.picture,
+        "picture": reference.levels,
         "lengths": reference.lengths,
     }
     save_file(tensors, tmp_path / "old.reference", metadata={"names": json.dumps(reference.names)})
@@ -424,7 +430,7 @@ def test_a_reference_of_the_first_version_opens(
     old, new = (MemorisationIndex.load(tmp_path / f"{age}.reference") for age in ("old", "new"))
     assert old
     assert new
-    assert np.array_equal(old.picture, reference.picture)
+    assert np.array_equal(old.levels, reference.levels)
     assert (tmp_path / "new.reference").stat().st_size < 0.7 * (
         tmp_path / "old.reference"
     ).stat().st_size
@@ -454,17 +460,17 @@ def test_scores_tell_real_recordings_from_noise(
 ) -> None:
     labels = loaded.labels[:20]
     real = score_calls(
-        [loaded.waveform(i)[:, None] for i in range(20)], RATE, labels, loaded, ear, reference, 0
+        [loaded.waveform(i)[:, None] for i in range(20)],
+        RATE,
+        labels,
+        against(loaded, ear, reference),
     )
     source = np.random.default_rng(0)
     noise = score_calls(
         [source.standard_normal((RATE, 1)).astype(np.float32) for _ in range(20)],
         RATE,
         labels,
-        loaded,
-        ear,
-        reference,
-        0,
+        against(loaded, ear, reference),
     )
     assert noise.kid > 2 * real.kid
     assert real.copies == 20
@@ -497,7 +503,7 @@ def test_an_ear_that_knows_more_animals_names_the_same(
         head.weight[1:4], head.bias[1:4] = own.weight, own.bias
     calls = [loaded.waveform(i)[:, None] for i in range(20)]
     first, second = (
-        score_calls(calls, RATE, loaded.labels[:20], loaded, one, reference, 0)
+        score_calls(calls, RATE, loaded.labels[:20], against(loaded, one, reference))
         for one in (ear, wider)
     )
     assert dataclasses.replace(second, ear=first.ear) == first
@@ -514,20 +520,17 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
         [loaded.waveform(i)[:, None] for i in some],
         RATE,
         loaded.labels[some],
-        loaded,
-        ear,
-        reference,
-        0,
+        against(loaded, ear, reference),
     )
     assert abs(scores.kid - scores.kid_floor) < 2 * scores.kid_error
     twins = dataclasses.replace(loaded, groups=np.arange(len(loaded)) // 4)
-    parts = list(_parts(twins, 10, 0))
+    parts = list(_splits(twins, 10, 0))
     assert len({part.tobytes() for part in parts}) > 10
     for part in parts:
         assert 10 <= part.sum() <= 13
         assert all(len(set(part[twins.groups == group])) == 1 for group in np.unique(twins.groups))
     most = np.where(np.arange(len(loaded)) < len(loaded) - 4, 0, np.arange(len(loaded)))
-    sizes = [part.sum() for part in _parts(dataclasses.replace(loaded, groups=most), 10, 0)]
+    sizes = [part.sum() for part in _splits(dataclasses.replace(loaded, groups=most), 10, 0)]
     assert 0 < len(sizes) < 20
     assert all(4 <= size <= len(loaded) - 4 for size in sizes)
     copies = dataclasses.replace(loaded, groups=np.zeros(len(loaded), np.int64))
@@ -536,10 +539,7 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
             [loaded.waveform(i)[:, None] for i in some],
             RATE,
             loaded.labels[some],
-            copies,
-            ear,
-            reference,
-            0,
+            against(copies, ear, reference),
         )
 
 

@@ -27,6 +27,7 @@ from jungle.sounds.stable_audio import pipeline as pipelines
 from jungle.sounds.stable_audio.engine import (
     FAITHFUL_NEGATIVE,
     StableAudioEngine,
+    StableAudioSampling,
     faithful_requests,
     find_fault,
     scale_to_headroom,
@@ -106,7 +107,9 @@ def test_faithful_recipe_gives_four_wavs_of_exact_length(toy: Path, tmp_path: Pa
     ]
     assert [10 * request.seconds for request in requests] == [5, 10, 15, 20]
     assert len({request.seed for request in requests}) == 4
-    maker = StableAudioEngine.open(str(toy), "cpu", faithful=True, sampling=StableAudioSampling(batch=4))
+    maker = StableAudioEngine.open(
+        str(toy), "cpu", faithful=True, sampling=StableAudioSampling(batch=4)
+    )
     assert (maker.steps, maker.guidance, maker.rate) == (200, 7.0, RATE)
     assert "float32" in maker.about
     for index, take in maker.make(requests):
@@ -167,7 +170,10 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioEngine) -> 
     )
     for alone in (
         takes(maker, [wanted]),
-        takes(StableAudioEngine(maker.pipeline, "toy", StableAudioSampling(steps=4, batch=1)), [wanted]),
+        takes(
+            StableAudioEngine(maker.pipeline, "toy", StableAudioSampling(steps=4, batch=1)),
+            [wanted],
+        ),
     ):
         for (_, left), (_, right) in zip(alone, together[1:3], strict=True):
             np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
@@ -215,13 +221,17 @@ def test_no_steps_and_no_such_guidance_are_refused(pipeline: Any) -> None:
     with pytest.raises(BadInput, match=r"guidance=0\.5"):
         StableAudioEngine(pipeline, "toy", StableAudioSampling(guidance=0.5))
     with pytest.raises(BadInput, match="would return noise"):
-        StableAudioEngine.open("somebody/never-fetched", "cpu", sampling=StableAudioSampling(steps=0))
+        StableAudioEngine.open(
+            "somebody/never-fetched", "cpu", sampling=StableAudioSampling(steps=0)
+        )
 
 
 def test_what_the_model_will_not_hear_is_told(pipeline: Any) -> None:
     done: list[tuple[int, int]] = []
     maker = StableAudioEngine(
-        pipeline, "toy", StableAudioSampling(steps=2, guidance=1, on_step=lambda *step: done.append(step))
+        pipeline,
+        "toy",
+        StableAudioSampling(steps=2, guidance=1, on_step=lambda *step: done.append(step)),
     )
     note = one(maker, prompt="lion " * 40, negative="music").note
     assert "the prompt has" in note
@@ -245,7 +255,7 @@ def test_without_torchsde_the_solver_is_replaced_with_the_same_noise_levels(
     # what the network is told about the noise
     torch.testing.assert_close(ours.timesteps, own.timesteps)
     np.testing.assert_allclose(one(maker).audio, one(maker).audio, atol=1e-6)
-    with pytest.raises(MissingExtra, match=r"torchsde.*jungle\[stable-audio\]"):
+    with pytest.raises(MissingExtra, match=r"torchsde.*\[stable-audio\]"):
         StableAudioEngine.open(str(toy), "cpu", faithful=True)
 
 
@@ -287,7 +297,9 @@ def spoiled(
             return answer
 
     parts = dict(pipeline.components)
-    return StableAudioEngine(Spoiled(**parts), "toy", StableAudioSampling(**{"steps": 2, "batch": 2} | options)), calls
+    return StableAudioEngine(
+        Spoiled(**parts), "toy", StableAudioSampling(**{"steps": 2, "batch": 2} | options)
+    ), calls
 
 
 @pytest.fixture
@@ -337,7 +349,9 @@ def test_a_take_that_stays_broken_gets_another_seed_and_then_an_error(pipeline: 
     assert take.seed == spare[1]
     assert take.note == f"silence from seed 7 in float32: repeated in float32 with seed {spare[1]}"
     np.testing.assert_allclose(
-        take.audio, one(StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2)), seed=spare[1]).audio, atol=1e-5
+        take.audio,
+        one(StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2)), seed=spare[1]).audio,
+        atol=1e-5,
     )
 
     maker, _ = spoiled(pipeline, lambda audio, *_: audio * np.nan)
@@ -398,7 +412,9 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(pipeline: Any) -> No
     got = takes(maker, requests)
     assert sizes == [5, 2, 3, 1, 2, 1]
     for (_, left), (_, right) in zip(
-        got, StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2, batch=6)).make(requests), strict=True
+        got,
+        StableAudioEngine(pipeline, "toy", StableAudioSampling(steps=2, batch=6)).make(requests),
+        strict=True,
     ):
         np.testing.assert_allclose(left.audio, right.audio, atol=1e-5)
     with pytest.raises(JungleError, match="not enough memory on 'cpu' for one take of toy"):

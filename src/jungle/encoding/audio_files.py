@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInput, MissingExtra
+from ..errors import BadInput
 from ..mastering.clean import Audio
 
 INFO = {
@@ -192,10 +192,7 @@ def _encoded(
     options: dict[str, str],
     container_options: dict[str, str] | None = None,
 ) -> bytes:
-    try:
-        import av
-    except ImportError:
-        raise MissingExtra.library("av", "sounds", f"Writing {codec}") from None
+    import av  # only here: FFmpeg takes a tenth of a second to load
 
     channels = samples.shape[1]
     if channels not in (1, 2):

@@ -49,7 +49,7 @@ def _rgb(colour: Colour) -> RGB:
     )
 
 
-class Canvas:
+class PrintCanvas:
     """Draws on one document. Lengths in mm, the origin at the bottom left, sizes of letters in
     points.
     """

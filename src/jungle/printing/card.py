@@ -12,7 +12,7 @@ from PIL import Image
 from ..postcards import captions
 from ..records import Phrase, Postcard
 from . import raster
-from .canvas import PAPER, RGB, Canvas, card_tint
+from .canvas import PAPER, RGB, PrintCanvas, card_tint
 from .paper import Box
 from .qr_code import draw_qr
 from .stamp import draw_postmark, draw_stamp
@@ -38,7 +38,7 @@ def card_name(card: Postcard) -> str:
     return clean_for_print(card.species.name) or clean_for_print(card.species.binomial)
 
 
-def draw_front(pen: Canvas, card: Postcard, picture: Image.Image, sheet: Sheet) -> None:
+def draw_front(pen: PrintCanvas, card: Postcard, picture: Image.Image, sheet: Sheet) -> None:
     """The whole picture, never cropped, as wide as the card; below it the names."""
     wide, high = sheet.size
     pen.fill(Box(0, 0, wide, high).grown(sheet.bleed), PAPER)
@@ -56,7 +56,7 @@ def draw_front(pen: Canvas, card: Postcard, picture: Image.Image, sheet: Sheet) 
     _caption(pen, card, wide, high - shown)
 
 
-def _bleeding(pen: Canvas, picture: Image.Image, box: Box, sheet: Sheet) -> None:
+def _bleeding(pen: PrintCanvas, picture: Image.Image, box: Box, sheet: Sheet) -> None:
     """The picture in ``box`` with its mirrored rim around it: what the knife may leave on three
     sides is never white.
     """
@@ -68,7 +68,7 @@ def _bleeding(pen: Canvas, picture: Image.Image, box: Box, sheet: Sheet) -> None
         pen.picture(raster.print_jpeg(raster.mirrored(large, rim)), box.grown(rim * pixel))
 
 
-def _caption(pen: Canvas, card: Postcard, wide: float, high: float) -> None:
+def _caption(pen: PrintCanvas, card: Postcard, wide: float, high: float) -> None:
     """Names in the strip of ``high`` mm at the foot: in English, as a naturalist writes it, and in
     the animal's own script.
     """
@@ -113,7 +113,7 @@ def _caption(pen: Canvas, card: Postcard, wide: float, high: float) -> None:
 
 
 def draw_back(
-    pen: Canvas, card: Postcard, picture: Image.Image, sheet: Sheet, address: str
+    pen: PrintCanvas, card: Postcard, picture: Image.Image, sheet: Sheet, address: str
 ) -> None:
     """What the animal says at the left; stamp, postmark and lines for an address at the right;
     between them how it was made.
@@ -133,7 +133,7 @@ def draw_back(
         _message(pen, card, Box(room.x, foot, room.width, room.y + room.height - foot))
 
 
-def _divider(pen: Canvas, card: Postcard, x: float, high: float) -> None:
+def _divider(pen: PrintCanvas, card: Postcard, x: float, high: float) -> None:
     """The line between message and address, with the recipe on it, where printers of postcards
     leave their name.
     """
@@ -157,7 +157,7 @@ def _divider(pen: Canvas, card: Postcard, x: float, high: float) -> None:
             )
 
 
-def _footer(pen: Canvas, card: Postcard, room: Box, address: str) -> float:
+def _footer(pen: PrintCanvas, card: Postcard, room: Box, address: str) -> float:
     """Field notes, beside the code of the card's page if there is one; returns the height at which
     the message may end.
     """
@@ -189,7 +189,7 @@ def _footer(pen: Canvas, card: Postcard, room: Box, address: str) -> float:
     return room.y + max(side if address else 0.0, 3.1 * len(lines)) + 1.0
 
 
-def _message(pen: Canvas, card: Postcard, room: Box) -> None:
+def _message(pen: PrintCanvas, card: Postcard, room: Box) -> None:
     """The names, then as many phrases as there is room for."""
     y = room.y + room.height - 4.2
     pen.fitted(room.x, y, card_name(card), DISPLAY, 11, room.width, least=7)
@@ -263,7 +263,7 @@ def _block(phrase: Phrase, room: float) -> PhraseBlock:
     return PhraseBlock(rows, meaning, ROW * len(rows) + LINE * len(meaning) + 2.0)
 
 
-def _phrase(pen: Canvas, block: PhraseBlock, x: float, y: float, ink: RGB, room: float) -> None:
+def _phrase(pen: PrintCanvas, block: PhraseBlock, x: float, y: float, ink: RGB, room: float) -> None:
     for row in block.rows:
         for (off, (word, ipa, gloss)), end in zip(
             row, [place for place, _ in row[1:]] + [room], strict=True

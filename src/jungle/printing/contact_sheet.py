@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..records import Postcard
 from . import raster
-from .canvas import Canvas, card_tint
+from .canvas import PrintCanvas, card_tint
 from .card import card_name
 from .paper import Box
 from .text_layout import DISPLAY, DISPLAY_ITALIC, ROMAN, clean_for_print
@@ -19,7 +19,7 @@ STEP = (PAGE[1] - 2 * RIM - HEAD) / ROWS
 
 def draw_contact(
     jungle: Path, cards: Sequence[Postcard], title: str
-) -> Iterator[Callable[[Canvas], None]]:
+) -> Iterator[Callable[[PrintCanvas], None]]:
     """What draws each page."""
     every = COLUMNS * ROWS
     pages = -(-len(cards) // every)
@@ -30,7 +30,7 @@ def draw_contact(
         )  # type: ignore[misc]
 
 
-def _page(pen: Canvas, jungle: Path, cards: Sequence[Postcard], title: str, where: str) -> None:
+def _page(pen: PrintCanvas, jungle: Path, cards: Sequence[Postcard], title: str, where: str) -> None:
     top = PAGE[1] - RIM
     pen.text(RIM, top - 6.5, title, DISPLAY, 17)
     pen.text(PAGE[0] - RIM, top - 6.5, where, ROMAN, 9, align="right")
@@ -40,7 +40,7 @@ def _page(pen: Canvas, jungle: Path, cards: Sequence[Postcard], title: str, wher
         _cell(pen, jungle, card, RIM + column * (SIDE + GAP), top - HEAD - row * STEP)
 
 
-def _cell(pen: Canvas, jungle: Path, card: Postcard, x: float, top: float) -> None:
+def _cell(pen: PrintCanvas, jungle: Path, card: Postcard, x: float, top: float) -> None:
     """A picture at the foot of a square whose upper left corner is (x, top), the names below."""
     picture = raster.open_master(jungle, card)
     scale = SIDE / max(picture.size)

@@ -16,7 +16,7 @@ from ..postcards import captions
 from ..records import Postcard
 from ..storage.atomic import write_bytes
 from . import raster
-from .canvas import Canvas
+from .canvas import PrintCanvas
 from .card import Sheet, card_name, draw_back, draw_front
 from .contact_sheet import PAGE, draw_contact
 from .paper import Box, Layout, PaperFormat, layout
@@ -108,7 +108,7 @@ def _facts(cards: Sequence[Postcard]) -> Provenance:
 
 def _pages(
     jungle: Path, cards: Sequence[Postcard], page: Layout, addresses: Sequence[str]
-) -> Iterator[Callable[[Canvas], None]]:
+) -> Iterator[Callable[[PrintCanvas], None]]:
     """What draws each page: fronts, then the backs of the same cards."""
     every = len(page.cells)
     for first in range(0, len(cards), every):
@@ -118,7 +118,7 @@ def _pages(
 
 
 def _side(
-    pen: Canvas, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None
+    pen: PrintCanvas, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None
 ) -> None:
     """One side of a sheet with the fronts of ``cards``, or their backs with ``links``."""
     sheet = Sheet(page.card, page.bleed / page.scale, page.scale)
@@ -150,7 +150,7 @@ def _side(
     )
 
 
-def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Canvas], None]]) -> bytes:
+def _drawn(size: tuple[float, float], pages: Iterable[Callable[[PrintCanvas], None]]) -> bytes:
     """A PDF as ReportLab writes it, with the date of its choice: that of no day."""
     from reportlab import rl_config
     from reportlab.pdfgen.canvas import Canvas
@@ -174,7 +174,7 @@ def _drawn(size: tuple[float, float], pages: Iterable[Callable[[Canvas], None]])
         )
         for draw in pages:
             canvas.scale(MM, MM)
-            draw(Canvas(canvas))
+            draw(PrintCanvas(canvas))
             canvas.showPage()
         canvas.save()
     finally:

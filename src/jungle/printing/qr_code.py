@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote, urlsplit
 
 from ..errors import BadInput
-from .canvas import BLACK, Canvas
+from .canvas import BLACK, PrintCanvas
 from .paper import Box
 
 QUIET = 4  # modules that stay empty around it (section 6.3.8)
@@ -41,7 +41,7 @@ def address(base_url: str, slug: str) -> str:
     return f"{base_url.rstrip('/')}/c/{quote(slug, safe='')}.html"
 
 
-def draw_qr(pen: Canvas, text: str, box: Box) -> None:
+def draw_qr(pen: PrintCanvas, text: str, box: Box) -> None:
     """``text`` as a code that fills ``box``, its quiet zone included: as few modules as will do,
     and the best correction that they hold.
     """

@@ -6,7 +6,7 @@ from PIL import Image
 
 from ..records import Postcard
 from . import raster
-from .canvas import RGB, Canvas, card_tint
+from .canvas import RGB, PrintCanvas, card_tint
 from .paper import Box
 from .text_layout import DISPLAY, ROMAN, clean_for_print, fit_text, width, wrap
 
@@ -14,7 +14,7 @@ WHITE: RGB = (1.0, 1.0, 1.0)
 CANCEL: RGB = (0.16, 0.17, 0.22)  # ink of the post office
 
 
-def draw_stamp(pen: Canvas, card: Postcard, picture: Image.Image, box: Box, scale: float) -> None:
+def draw_stamp(pen: PrintCanvas, card: Postcard, picture: Image.Image, box: Box, scale: float) -> None:
     """A perforated stamp of ``box``: the picture in two inks, and the name in the animals' script.
     ``scale``: of the card on paper.
     """
@@ -51,7 +51,7 @@ def _bytes(colour: RGB) -> tuple[int, int, int]:
 
 
 def draw_postmark(
-    pen: Canvas, card: Postcard, x: float, y: float, radius: float, reach: float
+    pen: PrintCanvas, card: Postcard, x: float, y: float, radius: float, reach: float
 ) -> None:
     """Two rings around (x, y) with place and date, and waves of ``reach`` mm that cancel the
     stamp.

@@ -22,7 +22,7 @@ def peak_magnitude(wave: np.ndarray) -> float:
 
 
 @dataclass
-class AudioBatchSource:
+class CallBatches:
     """Batches of clips as a function of the update number: see ``diffusion.train.Batches``."""
 
     clips: AudioDataset

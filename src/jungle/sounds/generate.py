@@ -98,8 +98,8 @@ class SpectrogramEngine:
     def _draw(self, jobs: Sequence[_Job], width: int) -> Iterator[tuple[int, Take]]:
         shrunk = self._model.shrunk
         shape = (1, spectrogram.BINS // shrunk, width // shrunk)
-        wishes = [SampleRequest(job.seed, self._model.mix(job.request.mix)) for job in jobs]
-        for position, image in draw_samples(self._model, wishes, self.recipe, shape):
+        items = [SampleRequest(job.seed, self._model.mix(job.request.mix)) for job in jobs]
+        for position, image in draw_samples(self._model, items, self.recipe, shape):
             job = jobs[position]
             audio = self._to_audio(image, shrunk, job.request.seconds, job.seed)
             yield job.index, Take(audio, self.rate, job.seed)

@@ -25,14 +25,14 @@ from .engine import Audio
 INDEX_FILE = "animal_diffusion_model.reference"
 COPY = 0.7  # similarity from which a call counts as a copy (docs/LOG.md)
 SHADE = 17  # of 255: a file keeps 16 levels, 4.7 dB apart, two bands a byte
+BANDS = 32
 
-_BANDS = 32
+# A shorter call is compared together with the silence after it. As many part two recordings.
+SHORTEST_COLUMNS = 16
+
 _STEP = 2 * HOP  # samples of a column: 32 ms
 _WINDOW = 64  # columns that are compared at once
 
-# Columns; a shorter call is compared together with the silence after it. As many part two
-# recordings.
-_SHORTEST = 16
 _RANGE_DB = 70.0
 
 # Of that range: columns that are so far under the loudest are silence around a call.
@@ -64,7 +64,7 @@ def mel_band_levels(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     # Pooled after the logarithm: a loud band must not hide its neighbour.
     scaled = ((level - level.max()) / _RANGE_DB + 1).clamp_min(0)
     pooled: NDArray[np.float32] = torch.nn.functional.avg_pool2d(
-        scaled[:, None], (MELS // _BANDS, 2)
+        scaled[:, None], (MELS // BANDS, 2)
     )[0, 0].numpy()
     return pooled
 
@@ -157,10 +157,10 @@ class MemorisationIndex:
         # Silence around the call would resemble any silence.
         loud = np.flatnonzero(levels.max(axis=0) > levels.max(initial=0.0) - _ACTIVE)
         levels = levels[:, loud[0] : loud[-1] + 1]
-        levels = np.pad(levels, ((0, 0), (0, max(0, _SHORTEST - levels.shape[1]))))
+        levels = np.pad(levels, ((0, 0), (0, max(0, SHORTEST_COLUMNS - levels.shape[1]))))
 
         best, offset = 0.0, 0
-        for start in range(0, max(1, levels.shape[1] - _SHORTEST + 1), _WINDOW):
+        for start in range(0, max(1, levels.shape[1] - SHORTEST_COLUMNS + 1), _WINDOW):
             correlations = self._correlations(levels[:, start : start + _WINDOW])
             if correlations.max() > best:
                 best, offset = float(correlations.max()), int(correlations.argmax())
@@ -189,7 +189,7 @@ class MemorisationIndex:
             - squares[:count]
             - np.square(band_sums).sum(axis=0) / width
         )
-        floor = _FLOOR * width * _BANDS
+        floor = _FLOOR * width * BANDS
         length = np.sqrt(np.maximum(variance, floor) * max(float(np.square(shape).sum()), floor))
         correlations: NDArray[np.float64] = shared / length
         return correlations
@@ -200,7 +200,10 @@ class MemorisationIndex:
         waves = [clips.waveform(index) for index in range(len(clips))]
         features, _ = classifier.classify([wave[:, None] for wave in waves], RATE)
         levels = [
-            np.pad((mel_band_levels(wave) * 255).round().astype(np.uint8), ((0, 0), (0, _SHORTEST)))
+            np.pad(
+                (mel_band_levels(wave) * 255).round().astype(np.uint8),
+                ((0, 0), (0, SHORTEST_COLUMNS)),
+            )
             for wave in waves
         ]
         lengths = np.array([columns.shape[1] for columns in levels], dtype=np.int32)
@@ -279,14 +282,14 @@ def _check_parts(
         or not np.isfinite(features).all()
     ):
         raise ValueError(f"the features are {features.dtype} {features.shape}")
-    if levels.ndim != 2 or levels.shape[0] != _BANDS or levels.dtype != np.uint8:
+    if levels.ndim != 2 or levels.shape[0] != BANDS or levels.dtype != np.uint8:
         raise ValueError(f"the spectrograms are {levels.dtype} {levels.shape}")
 
     # Each recording has its silence, and together they are the spectrograms.
     if (
         lengths.shape != (len(names),)
         or lengths.dtype.kind != "i"
-        or lengths.min() < _SHORTEST
+        or lengths.min() < SHORTEST_COLUMNS
         or lengths.sum() != levels.shape[1]
     ):
         raise ValueError("the lengths do not fit the spectrograms")

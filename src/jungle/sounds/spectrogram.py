@@ -79,7 +79,10 @@ def image_magnitudes(images: Tensor) -> Tensor:
 
 
 def images_to_waves(images: Tensor, polish: int = _POLISH) -> Tensor:
-    """Calls that look like ``images``; the same image gives the same samples.
+    """Calls that look like ``images``.
+
+    The same batch gives the same samples; on some CPUs the last bits of a call depend on the size
+    of the batch (by up to 8e-6).
 
     The phases are integrated from the levels alone (:func:`integrate_phases`), then polished by the
     fast Griffin-Lim algorithm (Perraudin et al. 2013, algorithm 2, alpha = 0.99).

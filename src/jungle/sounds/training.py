@@ -1,7 +1,7 @@
 """``jungle train`` for recordings: previews and the health report of one run folder.
 
-preview.png, previews/        spectrograms of the same seeds, drawn every few minutes
-preview.wav                   the same calls, one after the other
+preview.png, previews/            spectrograms of the same seeds, drawn every few minutes
+preview.wav                       the same calls, one after the other
 animal_diffusion_model.reference  what the recordings were, to find copies of them
 and what diffusion/training_run.py writes
 """
@@ -18,7 +18,7 @@ from ..diffusion.report import TrainingReport
 from ..diffusion.training_run import TrainingRun
 from ..evaluation.contact_sheet import contact_sheet
 from ..storage.atomic import write_atomic
-from .batches import AudioBatchSource
+from .batches import CallBatches
 from .classifier import AudioClassifier
 from .dataset import AudioDataset
 from .engine import Audio, CallRequest, Take
@@ -30,14 +30,15 @@ from .quality_checks import check_quality
 RECOGNISABLE = 70_000  # training clips until most calls could be told (docs/LOG.md)
 PREVIEWS = 10
 PREVIEW_SAMPLING = SampleRecipe(steps=16, guidance=2.0, sigma_max=160.0)
-PAUSE = 0.25  # seconds between two calls of preview.wav
+
+_PAUSE = 0.25  # seconds between two calls of preview.wav
 
 
 def write_preview_wav(path: Path, calls: list[Audio], rate: int) -> None:
-    """Calls one after the other, 16 bit, with pauses."""
+    """Calls (samples, 1) one after the other at ``rate`` Hz, 16 bit, with pauses."""
     import soundfile
 
-    pause = np.zeros((int(PAUSE * rate), 1), dtype=np.float32)
+    pause = np.zeros((int(_PAUSE * rate), 1), dtype=np.float32)
     together = np.concatenate([part for call in calls for part in (call.clip(-1, 1), pause)])
     write_atomic(
         path, lambda file: soundfile.write(file, together, rate, format="WAV", subtype="PCM_16")
@@ -45,17 +46,25 @@ def write_preview_wav(path: Path, calls: list[Audio], rate: int) -> None:
 
 
 class CallRun(TrainingRun[list[Take]]):
-    """A run on recordings; see :class:`~jungle.diffusion.run.Run`."""
+    """A run on recordings; see :class:`~jungle.diffusion.training_run.TrainingRun`."""
 
     def __init__(
-        self, out: Path, clips: AudioDataset, recipe: Recipe, compute: Compute, minutes: float, clock: Callable[[], float], started: float,
-        cache: Path, start: Model | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        out: Path,
+        clips: AudioDataset,
+        recipe: Recipe,
+        compute: Compute,
+        minutes: float,
+        clock: Callable[[], float],
+        started: float,
+        cache: Path,
+        start: Model | None = None,
+    ) -> None:
         check_recipe(recipe)
         super().__init__(
             out,
             clips,
-            AudioBatchSource(clips, recipe, compute.device),
+            CallBatches(clips, recipe, compute.device),
             recipe,
             compute,
             minutes,
@@ -69,43 +78,38 @@ class CallRun(TrainingRun[list[Take]]):
     def end(self) -> TrainingReport:
         """Finish, and write the report."""
         takes, comparison = self.finish()
-        MemorisationIndex.from_dataset(self.clips, AudioClassifier.shipped()).save(
-            self.out / INDEX_FILE
-        )
-        wrong = [
+        index = MemorisationIndex.from_dataset(self.clips, AudioClassifier.shipped())
+        index.save(self.out / INDEX_FILE)
+
+        faults = [
             finding.sentence
             for take in takes
             for finding in check_quality(take.audio, take.rate)
             if finding.fatal
         ]
-        verdict = (
-            f"{len(wrong)} of {PREVIEWS} preview calls are faulty: {wrong[0]}"
-            if wrong
-            else "The preview calls pass every detector."
-        )
+        verdict = "The preview calls pass every detector."
+        if faults:
+            verdict = f"{len(faults)} of {PREVIEWS} preview calls are faulty: {faults[0]}"
         return self.report(comparison, verdict, RECOGNISABLE)
 
     def show(self, now: Model) -> list[Take]:
         """Draw the fixed seeds into preview.png, previews/ and preview.wav; returns them."""
-        maker = SpectrogramEngine(now, PREVIEW_SAMPLING)
-        names = [
-            now.classes[seed * len(now.classes) // PREVIEWS % len(now.classes)]
-            for seed in range(PREVIEWS)
-        ]
-        takes = [
-            take
-            for _, take in maker.make(
-                [CallRequest(seed=seed, mix={name: 1.0}) for seed, name in enumerate(names)]
-            )
-        ]
-        sheet = contact_sheet(
-            np.stack([spectrogram_image(take.audio, take.rate) for take in takes]),
-            columns=PREVIEWS // 2,
-        )
+        engine = SpectrogramEngine(now, PREVIEW_SAMPLING)
+
+        # Spread the previews evenly over the classes: with more classes than previews some have none.
+        count = len(now.classes)
+        requests = []
+        for seed in range(PREVIEWS):
+            class_index = seed * count // PREVIEWS % count
+            requests.append(CallRequest(seed=seed, mix={now.classes[class_index]: 1.0}))
+        takes = [take for _, take in engine.make(requests)]
+
+        images = np.stack([spectrogram_image(take.audio, take.rate) for take in takes])
+        sheet = contact_sheet(images, columns=PREVIEWS // 2)
         for path in (
             self.out / "preview.png",
             self.out / "previews" / f"update_{now.step:07d}.png",
         ):
             write_atomic(path, lambda file: sheet.save(file, "PNG"))
-        write_preview_wav(self.out / "preview.wav", [take.audio for take in takes], maker.rate)
+        write_preview_wav(self.out / "preview.wav", [take.audio for take in takes], engine.rate)
         return takes

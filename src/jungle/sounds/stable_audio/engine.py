@@ -143,7 +143,7 @@ class StableAudioEngine:
 
         Args:
             source: a folder, or a model of the hub ("OWNER/NAME", downloaded once).
-            device: see ``diffusion.device.choose``.
+            device: see ``diffusion.device.choose_device``.
             token: of the hub.
             faithful: the original recipe: 200 steps with guidance 7 and the model's own solver,
                 float16 on a CUDA device; elsewhere float32, which each take's note then says.

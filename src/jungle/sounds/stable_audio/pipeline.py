@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ...diffusion.device import Compute, choose, out_of_memory
+from ...diffusion.device import Compute, choose_device, out_of_memory
 from ...errors import BadCheckpoint, BadInput, JungleError, MissingExtra
 from .hub_access import (
     DISK_GIB,
@@ -37,10 +37,10 @@ def choose_compute(device: str, faithful: bool = False) -> Compute:
     is repeated in float32.
 
     Args:
-        device: as for ``diffusion.device.choose``; a dtype in it ("cuda:bfloat16") wins.
+        device: as for ``diffusion.device.choose_device``; a dtype in it ("cuda:bfloat16") wins.
         faithful: the original recipe, which no dtype in ``device`` changes.
     """
-    chosen = choose(device)
+    chosen = choose_device(device)
     if ":" in device and not faithful:
         return chosen
     if chosen.device.type == "cuda":
