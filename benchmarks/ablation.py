@@ -201,7 +201,7 @@ def followed(
             update_ema(ema, net, state.step, width)
 
 
-def run(
+def run(  # noqa: PLR0913
     name: str,
     recipe: Recipe,
     data: photo_files.ImageDataset,

@@ -138,7 +138,7 @@ def part(look: ImageNetScores, rows: Labels) -> ImageNetScores:
     return ImageNetScores(look.features[rows], look.probabilities[rows])
 
 
-def judge(
+def judge(  # noqa: PLR0913
     model: Model,
     photos: Photos,
     judging: ImageNetClassifier,

@@ -1,11 +1,13 @@
-"""Calls: ours against what people would use instead, in one run on one machine. Prints a table,
-writes JSON to ``--out``.
+"""Calls: ours against what people would use instead, in one run on one machine.
 
-    python benchmarks/sounds.py speed                [--model M] [--threads 2] [--rounds 5] --out
-    speed.json python benchmarks/sounds.py mastering RECORDINGS [--count 100] [--program
-    ffmpeg-normalize] --out mastering.json python benchmarks/sounds.py train-mel RECORDINGS
-    --minutes 20 --out MEL python benchmarks/sounds.py score RECORDINGS     --ear EAR [--model M]
-    [--mel-model MEL/animal_diffusion_model.pth] --out score.json
+Prints a table, writes JSON to ``--out``.
+
+    python benchmarks/sounds.py speed [--model M] [--threads 2] [--rounds 5] --out speed.json
+    python benchmarks/sounds.py mastering RECORDINGS [--count 100] [--program ffmpeg-normalize] \\
+        --out mastering.json
+    python benchmarks/sounds.py train-mel RECORDINGS --minutes 20 --out MEL
+    python benchmarks/sounds.py score RECORDINGS --ear EAR [--model M] \\
+        [--mel-model MEL/animal_diffusion_model.pth] --out score.json
 
 ``speed`` makes calls with the embedded engine and says where the time goes; and it calls Stable
 Audio at toy size through our ``StableAudioEngine`` and directly, in turn. ``mastering`` brings
@@ -20,253 +22,59 @@ import dataclasses
 import functools
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from unittest import mock
+from typing import TYPE_CHECKING, Any
 
 import loudness
 import numpy as np
+from sound_speed import speed
+from timing import medians, print_table, timed
 
 if TYPE_CHECKING:
-    from jungle.sounds.classifier import AudioClassifier
-    from jungle.sounds.engine import Audio, CallRequest
+    from jungle.sounds.engine import Audio
     from jungle.sounds.evaluate import CallScores
-    from jungle.sounds.generate import SpectrogramEngine
-    from jungle.sounds.memorisation import MemorisationIndex
-    from jungle.sounds.stable_audio.engine import StableAudioEngine
-
-TOY_STEPS, TOY_TAKES, TOY_SECONDS = 50, 4, 2.0
-TOY_PROMPT, TOY_NEGATIVE = "a lion roars in a misty forest", "low quality music"
-R = TypeVar("R")
 
 
-def timed(work: Callable[[], R]) -> tuple[R, float]:
-    """What ``work`` returns, and the seconds it takes."""
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
-
-
-def medians(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each figure."""
-    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
-
-
-def table(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """One line a row, the keys of the first row as headings."""
-    widths = {title: max(12, len(title) + 3) for title in next(iter(rows.values()))}
-    print(" " * 20 + "".join(f"{title:>{wide}}" for title, wide in widths.items()))
-    for name, row in rows.items():
-        cells = (
-            f"{row[title]:.3f}" if isinstance(row[title], float) else row[title] for title in widths
-        )
-        print(
-            f"{name:20}"
-            + "".join(
-                f"{'' if cell is None else cell:>{wide}}"
-                for cell, wide in zip(cells, widths.values(), strict=True)
-            )
-        )
-
-
-# --- speed
-# ----------------------------------------------------------------------------------------------------------
-
-
-def sing(
-    maker: "SpectrogramEngine",
-    requests: "Sequence[CallRequest]",
-    ear: "AudioClassifier",
-    reference: "MemorisationIndex | None",
-) -> dict[str, float]:
-    """Seconds of each part of making, ranking and mastering ``requests``, and the seconds of sound
-    drawn.
-    """
-    from jungle.mastering.chain import master_clips
-    from jungle.sounds import spectrogram
-    from jungle.sounds.rank import rank_takes
-
-    recovering = 0.0
-    recover = spectrogram.images_to_waves
-
-    def clocked(*images: Any) -> Any:
-        nonlocal recovering
-        waves, seconds = timed(lambda: recover(*images))
-        recovering += seconds
-        return waves
-
-    with mock.patch.object(spectrogram, "to_waves", clocked):
-        takes, drawing = timed(lambda: [take for _, take in maker.make(requests)])
-    _, ranking = timed(
-        lambda: [
-            rank_takes([take], one.mix, ear, reference)
-            for take, one in zip(takes, requests, strict=True)
-        ]
-    )
-    _, mastering = timed(lambda: master_clips([take.audio for take in takes], maker.rate))
-    parts = {
-        "network": drawing - recovering,
-        "phase recovery": recovering,
-        "ranking": ranking,
-        "mastering": mastering,
-    }
-    return parts | {"sound": sum(len(take.audio) / take.rate for take in takes)}
-
-
-def through_ours(maker: "StableAudioEngine") -> "list[Audio]":
-    """TOY_TAKES takes by our maker, all in one batch."""
-    from jungle.sounds.engine import CallRequest
-
-    wanted = [
-        CallRequest(seed=seed, prompt=TOY_PROMPT, negative=TOY_NEGATIVE, seconds=TOY_SECONDS)
-        for seed in range(TOY_TAKES)
-    ]
-    return [take.audio for _, take in maker.make(wanted)]
-
-
-def through_pipeline(pipeline: Any) -> "list[Audio]":
-    """The same takes by the plainest call of the same pipeline."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Should have t[ab]", category=UserWarning, module="torchsde"
-        )
-        answer = pipeline(
-            [TOY_PROMPT] * TOY_TAKES,
-            negative_prompt=[TOY_NEGATIVE] * TOY_TAKES,
-            num_inference_steps=TOY_STEPS,
-            guidance_scale=7.0,
-            audio_end_in_s=TOY_SECONDS,
-            generator=[torch.Generator().manual_seed(seed) for seed in range(TOY_TAKES)],
-            output_type="np",
-        ).audios
-    return [one.T for one in answer]
-
-
-def speed(model: str, calls: int, rounds: int) -> dict[str, Any]:
-    """The embedded engine, and Stable Audio at toy size through ours and directly; all arms in
-    turn, ``rounds`` times.
-    """
-    import toy_stable_audio
-
-    from jungle.cli.models import open_sound_engine
-    from jungle.cli.options import CommonOptions
-    from jungle.config.jungle_toml import JungleFolder
-    from jungle.sounds.classifier import AudioClassifier
-    from jungle.sounds.engine import CallRequest
-    from jungle.sounds.stable_audio.engine import StableAudioEngine, StableAudioSampling
-
-    maker, reference = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))
-    ear = AudioClassifier.shipped()
-    wanted = [
-        CallRequest(seed=seed, mix={maker.classes[seed % len(maker.classes)]: 1.0})
-        for seed in range(calls)
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        toy = StableAudioEngine.open(
-            str(toy_stable_audio.build(Path(folder) / "toy")),
-            "cpu",
-            sampling=StableAudioSampling(steps=TOY_STEPS, batch=TOY_TAKES),
-        )
-    arms: dict[str, Callable[[], Any]] = {
-        "ours": lambda: through_ours(toy),
-        "pipeline": lambda: through_pipeline(toy.pipeline),
-    }
-    apart = max(
-        float(np.abs(a - b).max()) for a, b in zip(*(arm() for arm in arms.values()), strict=True)
-    )
-    sing(maker, wanted[:1], ear, reference)  # all warm now
-    sung, taken = [], []
-    for _ in range(rounds):
-        sung.append(sing(maker, wanted, ear, reference))
-        taken.append({name: timed(arm)[1] / TOY_TAKES for name, arm in arms.items()})
-    engine, stable = medians(sung), medians(taken)
-    sound = engine.pop("sound")
-    rows = engine | {
-        "drawing": engine["network"] + engine["phase recovery"],
-        "everything": sum(engine.values()),
-    }
-    table(
-        {
-            name: {"s a call": spent / calls, "times real time": sound / spent}
-            for name, spent in rows.items()
-        }
-    )
-    ratio = stable["ours"] / stable["pipeline"]
-    print(
-        f"{calls} calls of {sound / calls:.2f} s; ranking with{'' if reference else 'out'} a look "
-        "for copies of recordings."
-    )
-    print(
-        f"Stable Audio at toy size, {TOY_STEPS} steps: {stable['ours']:.4f} s a take through ours, "
-        f"{stable['pipeline']:.4f} s directly: "
-        f"{ratio:.3f} times as long, {1000 * (stable['ours'] - stable['pipeline']):+.1f} ms; "
-        f"samples at most {apart:.1e} apart."
-    )
-    return {
-        "calls": calls,
-        "sound": sound,
-        "seconds": engine,
-        "stable_audio": stable,
-        "ratio": ratio,
-        "apart": apart,
-    }
-
-
-# --- mastering
-# ------------------------------------------------------------------------------------------------------
-
-
-def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int) -> dict[str, Any]:
-    """``count`` recordings through ours and through ffmpeg-normalize, each a process of its own, in
-    turn, ``rounds`` times.
-    """
+def _copy_recordings(recordings: Path, count: int, seed: int, out: Path) -> None:
+    """``count`` recordings, drawn at random, as WAV of 24 bits: what both programs can read."""
     import soundfile
 
     from jungle.data.folders import scan_folder
     from jungle.data.formats import RECORDINGS
     from jungle.sounds.decode import open_recording
 
+    paths = [file.path for file in scan_folder(recordings, RECORDINGS).files]
+    chosen = np.random.default_rng([seed, 11]).permutation(len(paths))[:count]
+    for number, index in enumerate(chosen):
+        audio, rate, _ = open_recording(recordings / paths[index])
+        soundfile.write(out / f"{number:03}.wav", audio, rate, subtype="PCM_24")
+
+
+def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int) -> dict[str, Any]:
+    """``count`` recordings through ours and through ffmpeg-normalize.
+
+    Each a process of its own, in turn, ``rounds`` times.
+    """
     foreign = shutil.which(program)
     if not foreign or not shutil.which("ffmpeg"):
         raise SystemExit(
             f"There is no {program if not foreign else 'ffmpeg'} here: pip install "
             "ffmpeg-normalize, and apt install ffmpeg."
         )
-    paths = [file.path for file in scan_folder(recordings, RECORDINGS).files]
-    chosen = np.random.default_rng([seed, 11]).permutation(len(paths))[:count]
     with tempfile.TemporaryDirectory() as temporary:
-        folders = {
-            name: Path(temporary) / name for name in ("untouched", "ours", "ffmpeg-normalize")
-        }
+        names = ("untouched", "ours", "ffmpeg-normalize")
+        folders = {name: Path(temporary) / name for name in names}
         for folder in folders.values():
             folder.mkdir()
-        for number, index in enumerate(chosen):
-            audio, rate, _ = open_recording(recordings / paths[index])
-            soundfile.write(
-                folders["untouched"] / f"{number:03}.wav", audio, rate, subtype="PCM_24"
-            )
+        _copy_recordings(recordings, count, seed, folders["untouched"])
+
         files = [str(file) for file in sorted(folders["untouched"].iterdir())]
-        settings = [
-            "-t",
-            f"{loudness.TARGET:g}",
-            "-tp",
-            f"{loudness.CEILING:g}",
-            "-ar",
-            "48000",
-            "-ext",
-            "wav",
-            "-f",
-            "-q",
-        ]
+        goal = ["-t", f"{loudness.TARGET:g}", "-tp", f"{loudness.CEILING:g}"]
+        form = ["-ar", "48000", "-ext", "wav", "-f", "-q"]
         commands = {
             "ours": [
                 sys.executable,
@@ -279,9 +87,12 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
                 *files,
                 "-of",
                 str(folders["ffmpeg-normalize"]),
-                *settings,
+                *goal,
+                *form,
             ],
         }
+
+        # Ours prints the seconds that it took without start and files.
         spent: list[dict[str, float]] = []
         for _ in range(rounds):
             done = {
@@ -289,20 +100,17 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
                 for name, c in commands.items()
             }
             alone = float(done["ours"][0].stdout)
-            spent.append(
-                {name: taken / count for name, (_, taken) in done.items()}
-                | {"alone": alone / count}
-            )
+            taken = {name: seconds / count for name, (_, seconds) in done.items()}
+            spent.append(taken | {"alone": alone / count})
         seconds = medians(spent)
         rows = {
             name: loudness.measured(folder, count) | {"s a clip": seconds.get(name)}
             for name, folder in folders.items()
         }
-    table(rows)
-    goal = f"{loudness.TARGET:g} LUFS and {loudness.CEILING:g} dBTP at 48 kHz"
+    print_table(rows)
     print(
-        f"{count} recordings to {goal}; seconds with the start of the process, medians of {rounds} "
-        "rounds."
+        f"{count} recordings to {loudness.TARGET:g} LUFS and {loudness.CEILING:g} dBTP at 48 kHz; "
+        f"seconds with the start of the process, medians of {rounds} rounds."
     )
     print(
         f"Ours also cleans, trims and loops ({seconds['alone']:.4f} s a clip without start and "
@@ -311,13 +119,10 @@ def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int
     return {"count": count, "rounds": rounds, "alone": seconds["alone"], "arms": rows}
 
 
-# --- score
-# ----------------------------------------------------------------------------------------------------------
+def frechet_ratio(ours: "CallScores", other: "CallScores") -> float | None:
+    """(Frechet distance of ours - floor) / (that of the other - floor).
 
-
-def row_nine(ours: "CallScores", other: "CallScores") -> float | None:
-    """(Frechet distance of ours - floor) / (that of the other - floor); None where there are too
-    few calls for it.
+    None where there are too few calls for it.
     """
     if (
         ours.frechet is None
@@ -329,16 +134,8 @@ def row_nine(ours: "CallScores", other: "CallScores") -> float | None:
     return (ours.frechet - ours.frechet_floor) / (other.frechet - other.frechet_floor)
 
 
-def score(
-    recordings: Path,
-    model: str,
-    mel_model: str,
-    ear_file: Path,
-    count: int,
-    balanced: bool,
-    seed: int,
-) -> dict[str, Any]:
-    """Every arm against the recordings, by the ear in ``ear_file``."""
+def score(recordings: Path, count: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Every arm against the recordings, by the classifier in ``given.ear``."""
     import baselines
 
     from jungle.cli.models import open_sound_engine
@@ -346,60 +143,64 @@ def score(
     from jungle.config.jungle_toml import JungleFolder
     from jungle.config.paths import cache_folder
     from jungle.config.recipe_table import find_recipe
-    from jungle.evaluation.classifier import FEATURES
     from jungle.sounds.classifier import AudioClassifier
     from jungle.sounds.dataset import RATE, load_audio_dataset
     from jungle.sounds.engine import CallRequest, SoundEngine
     from jungle.sounds.evaluate import ComparisonSet, score_calls
     from jungle.sounds.memorisation import MemorisationIndex
 
-    clips, ear = (
-        load_audio_dataset(recordings, find_recipe("call", "recordings"), cache_folder()),
-        AudioClassifier.load(ear_file),
-    )
-    if not set(clips.classes) <= set(ear.classes):
+    clips = load_audio_dataset(recordings, find_recipe("call", "recordings"), cache_folder())
+    classifier = AudioClassifier.load(given.ear)
+    if not set(clips.classes) <= set(classifier.classes):
         raise SystemExit(
-            f"{ear_file} knows {', '.join(ear.classes)}, and {recordings} holds "
+            f"{given.ear} knows {', '.join(classifier.classes)}, and {recordings} holds "
             f"{', '.join(clips.classes)}."
         )
-    against = ComparisonSet(
-        clips=clips,
-        classifier=ear,
-        index=MemorisationIndex.from_dataset(clips, ear),
-        seed=seed,
-    )
-    occurring = np.random.default_rng([seed, 7]).choice(clips.labels, count)
-    wanted = np.arange(count) % len(clips.classes) if balanced else occurring
+    index = MemorisationIndex.from_dataset(clips, classifier)
+    against = ComparisonSet(clips=clips, classifier=classifier, index=index, seed=given.seed)
+
+    occurring = np.random.default_rng([given.seed, 7]).choice(clips.labels, count)
+    labels = np.arange(count) % len(clips.classes) if given.balanced else occurring
     requests = [
-        CallRequest(seed=seed + i, mix={clips.classes[label]: 1.0})
-        for i, label in enumerate(wanted)
+        CallRequest(seed=given.seed + i, mix={clips.classes[label]: 1.0})
+        for i, label in enumerate(labels)
     ]
     scores: dict[str, CallScores] = {}
 
-    def judge(name: str, calls: "Sequence[Audio]", labels: Any) -> None:
+    def score_arm(name: str, calls: "Sequence[Audio]", labels: Any) -> None:
         scores[name] = score_calls(calls, RATE, labels, against)
         print(f"{name}: {scores[name].to_text()}\n", flush=True)
 
-    def sung(maker: SoundEngine) -> "list[Audio]":
-        return [take.audio for _, take in maker.make(requests)]
+    def calls_of(engine: SoundEngine) -> "list[Audio]":
+        return [take.audio for _, take in engine.make(requests)]
 
-    judge(
-        "ours",
-        sung(open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))[0]),
-        wanted,
-    )
-    if mel_model:
+    def open_engine(model: str) -> SoundEngine:
+        return open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))[0]
+
+    score_arm("ours", calls_of(open_engine(given.model)), labels)
+    if given.mel_model:
         with baselines.as_mel():
-            drawn = sung(
-                open_sound_engine(CommonOptions(), mel_model, JungleFolder.open(Path()))[0]
-            )
-        judge("mel, Griffin-Lim", drawn, wanted)
-    judge("by rule", sung(baselines.ParametricMaker()), wanted)
-    aside = baselines.set_aside(clips, count, seed)
-    judge("recordings, ours", baselines.copy_synthesis(clips, aside), clips.labels[aside])
+            drawn = calls_of(open_engine(given.mel_model))
+        score_arm("mel, Griffin-Lim", drawn, labels)
+    score_arm("by rule", calls_of(baselines.ParametricMaker()), labels)
+
+    # What a perfect model could reach: recordings through each representation and back.
+    aside = baselines.set_aside(clips, count, given.seed)
+    score_arm("recordings, ours", baselines.copy_synthesis(clips, aside), clips.labels[aside])
     with baselines.as_mel():
         copies = baselines.copy_synthesis(clips, aside)
-    judge("recordings, mel", copies, clips.labels[aside])
+    score_arm("recordings, mel", copies, clips.labels[aside])
+    return {
+        "balanced": given.balanced,
+        "scores": {name: dataclasses.asdict(scored) for name, scored in scores.items()},
+        "ratios": _print_scores(scores),
+    }
+
+
+def _print_scores(scores: "Mapping[str, CallScores]") -> dict[str, float | None]:
+    """The table of all arms, and how near ours is to the floor beside others; returns that."""
+    from jungle.evaluation.classifier import FEATURES
+
     columns = {
         "agreement": "agreement",
         "mean of classes": "agreement_mean",
@@ -410,37 +211,30 @@ def score(
         "faulty": "flagged",
         "copies": "copies",
     }
-    table(
+    print_table(
         {
-            name: {title: getattr(one, key) for title, key in columns.items()}
-            for name, one in scores.items()
+            name: {title: getattr(scored, key) for title, key in columns.items()}
+            for name, scored in scores.items()
         }
     )
     ratios = {
-        name: row_nine(scores["ours"], scores[name])
+        name: frechet_ratio(scores["ours"], scores[name])
         for name in ("mel, Griffin-Lim", "by rule")
         if name in scores
     }
+
+    too_few = f"too few calls for a Frechet distance: use --count {2 * FEATURES} or more"
     for name, ratio in ratios.items():
-        told = (
-            f"too few calls for a Frechet distance: use --count {2 * FEATURES} or more"
-            if ratio is None
-            else f"{ratio:.3f}"
-        )
-        print(f"(Frechet of ours - floor) / (Frechet of {name} - floor): {told}.")
+        text = too_few if ratio is None else f"{ratio:.3f}"
+        print(f"(Frechet of ours - floor) / (Frechet of {name} - floor): {text}.")
     print(
         "Recordings went through each representation and back: they are copies by design, and the "
         "best that a model could reach."
     )
-    return {
-        "balanced": balanced,
-        "scores": {name: dataclasses.asdict(one) for name, one in scores.items()},
-        "ratios": ratios,
-    }
+    return ratios
 
 
-def main() -> None:
-    """Parse and run."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -476,6 +270,12 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="the JSON file; for train-mel the run folder"
     )
+    return parser
+
+
+def main() -> None:
+    """Parse and run."""
+    parser = _parser()
     given = parser.parse_args()
     if given.what != "speed" and not given.recordings:
         parser.error(f"{given.what} needs a folder of recordings")
@@ -484,10 +284,13 @@ def main() -> None:
             "score needs --ear: python benchmarks/train_ear.py RECORDINGS --seed 1 --out EAR makes "
             "one"
         )
+
+    # Before anything else of torch is used.
     if given.threads:
         import torch
 
         torch.set_num_threads(given.threads)
+
     recordings, count = Path(given.recordings), given.count
     if given.what == "train-mel":
         import baselines
@@ -495,20 +298,12 @@ def main() -> None:
         print(baselines.train_mel(recordings, given.recipe, given.minutes, given.out))
         return
     if given.what == "speed":
-        found = speed(given.model, count or 12, given.rounds)
+        result = speed(given.model, count or 12, given.rounds)
     elif given.what == "mastering":
-        found = mastering(recordings, count or 100, given.program, given.rounds, given.seed)
+        result = mastering(recordings, count or 100, given.program, given.rounds, given.seed)
     else:
-        found = score(
-            recordings,
-            given.model,
-            given.mel_model,
-            given.ear,
-            count or 300,
-            given.balanced,
-            given.seed,
-        )
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
+        result = score(recordings, count or 300, given)
+    given.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

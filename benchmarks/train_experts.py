@@ -181,7 +181,7 @@ def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[floa
     return found
 
 
-def main() -> None:
+def main() -> None:  # noqa: C901
     """Parse and train."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -15,7 +15,7 @@ from fontTools.varLib import instancer
 
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
-OUT = HERE.parent / "src" / "jungle" / "publish" / "static" / "fonts"
+OUT = HERE.parent / "src" / "jungle" / "site" / "static" / "fonts"
 ASCII = "".join(map(chr, range(32, 127)))
 MARKS = "·°×–—‘’“”•…−©½¼\u00a0"
 LATIN = "".join(map(chr, range(0xC0, 0x100))) + "¡¿ßŒœ"

@@ -534,7 +534,9 @@ def test_a_weaker_network_travels_in_the_file(tmp_path: Path) -> None:
             [
                 pixels
                 for _, pixels in sample_pictures(
-                    one, [SampleRequest(0, torch.eye(2)[0]), SampleRequest(1, torch.eye(2)[1])], sampling
+                    one,
+                    [SampleRequest(0, torch.eye(2)[0]), SampleRequest(1, torch.eye(2)[1])],
+                    sampling,
                 )
             ]
         )
@@ -603,7 +605,9 @@ def test_a_model_saved_in_the_half_size_part_paints_at_half_size(tmp_path: Path)
     loaded = model.load_model(tmp_path / "m.pth", CPU)
     assert loaded.size == (16, 16)
     assert "half size" in loaded.note
-    ((_, picture),) = sample_pictures(loaded, [SampleRequest(0, torch.zeros(3))], SampleRecipe(steps=3))
+    ((_, picture),) = sample_pictures(
+        loaded, [SampleRequest(0, torch.zeros(3))], SampleRecipe(steps=3)
+    )
     assert picture.shape == (16, 16, 3)
     x, sigma = torch.randn(2, 3, 16, 16), torch.tensor([0.5, 1.0])
     assert not torch.equal(

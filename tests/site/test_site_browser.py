@@ -28,7 +28,7 @@ def test_all_pages_are_quiet_and_ask_nobody_else(watched: tuple[Watched, str], s
     ] == []
 
 
-def test_every_button_of_the_guide_does_something(watched: tuple[Watched, str]) -> None:
+def test_every_button_of_the_guide_does_something(watched: tuple[Watched, str]) -> None:  # noqa: C901
     """Press each button; the page, its storage or the sound must differ afterwards."""
     one, base = watched
     one.page.goto(base + "index.html")

@@ -1,4 +1,4 @@
-/** What the data scripts hand over; publish/viewing.py writes it. Paths are relative to the root of the site. */
+/** What the data scripts hand over; site/viewing.py writes it. Paths are relative to the root of the site. */
 
 export interface Source { type: string; srcset: [path: string, width: number][] }
 export interface PictureData { width: number; height: number; sources: Source[]; placeholder: string; tint: number; master: string }

@@ -47,7 +47,7 @@ __all__ = [
     "Perceive",
     "Photos",
     "adversarial_train",
-    "begin",
+    "begin_adversarial",
 ]
 
 

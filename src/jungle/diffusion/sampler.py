@@ -203,7 +203,7 @@ def evaluations(recipe: SampleRecipe) -> int:
 
 
 @torch.no_grad()
-def sample(
+def sample(  # noqa: PLR0913
     denoiser: Denoiser,
     seeds: Sequence[int],
     mix: Tensor,

@@ -109,7 +109,7 @@ class TrainingRun(ABC, Generic[Shown]):
             ``start`` has another network.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         out: Path,
         data: TrainingData,

@@ -182,7 +182,7 @@ def aac(
     return written + struct.pack(">I4s", 24 + len(xmp), b"uuid") + XMP_BOX + xmp if xmp else written
 
 
-def _encoded(
+def _encoded(  # noqa: PLR0913
     kind: str,
     codec: str,
     samples: NDArray[Any],

@@ -82,8 +82,8 @@ class Classifier(nn.Module):
 def load_classifier(
     path: Path, what: str, channels: int = 3, widths: tuple[int, int, int] = (64, 128, 256)
 ) -> tuple[Classifier, tuple[str, ...], str]:
-    """Read a file written by :func:`save_classifier`: the network, its classes and a name that follows from
-    its content.
+    """Read a file written by :func:`save_classifier`: the network, its classes and a name that
+    follows from its content.
 
     Args:
         what: what it is called in an error sentence, for example "ear".

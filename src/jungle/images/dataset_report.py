@@ -274,7 +274,7 @@ def inspect(
     return replace(report, left_out=ranked, kept_whole=verdict.notes)
 
 
-def _report(
+def _report(  # noqa: PLR0913
     folder: Path,
     recipe: Recipe,
     used: Sequence[SourceFile],

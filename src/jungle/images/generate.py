@@ -54,7 +54,7 @@ class Gallery:
     trouble: str
 
 
-def paint_animals(
+def paint_animals(  # noqa: PLR0913
     model: Model,
     species: Sequence[Species],
     recipe: SampleRecipe,
@@ -109,7 +109,7 @@ def paint_animals(
     return Gallery(tuple(pictures), kept, looks_wrong(kept) or "")
 
 
-def best_of_n(
+def best_of_n(  # noqa: PLR0913
     model: Model,
     species: Sequence[Species],
     seeds: Sequence[Sequence[int]],

@@ -129,7 +129,7 @@ class PhotoRun(TrainingRun[np.ndarray]):
     few minutes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         out: Path,
         photos: ImageDataset,

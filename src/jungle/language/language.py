@@ -48,7 +48,7 @@ class Language:
     through it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         seed: int | str,
         voice: VocalTract,

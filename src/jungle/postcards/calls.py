@@ -60,7 +60,7 @@ def call_tags(call: Call, name: str) -> dict[str, str]:
     return {key: value for key, value in results.items() if value}
 
 
-def make_album(
+def make_album(  # noqa: PLR0913
     maker: SoundEngine,
     wanted: Sequence[Wanted],
     out: Path,

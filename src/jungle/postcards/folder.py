@@ -84,7 +84,7 @@ def samples_of(path: Path) -> NDArray[np.int16]:
     return samples
 
 
-def write_postcard(
+def write_postcard(  # noqa: PLR0913
     out: Path,
     species: Species,
     picture: Picture,

@@ -296,7 +296,7 @@ def make_calls(
     return calls
 
 
-def write_postcards(
+def write_postcards(  # noqa: PLR0913
     studio: Engines,
     out: Path,
     species: Sequence[Species],
@@ -330,7 +330,7 @@ def write_postcards(
     return cards
 
 
-def make_cards(
+def make_cards(  # noqa: PLR0913
     studio: Engines,
     out: Path,
     species: Sequence[Species],

@@ -101,7 +101,7 @@ class PrintCanvas:
         self._stroke(colour, thick * POINT)
         self.canvas.circle(x, y, radius, stroke=1, fill=0)
 
-    def wave(
+    def wave(  # noqa: PLR0913
         self,
         x: float,
         y: float,
@@ -170,7 +170,7 @@ class PrintCanvas:
         self.canvas.setLineCap(0)
         self.canvas.setLineJoin(0)
 
-    def text(
+    def text(  # noqa: PLR0913
         self,
         x: float,
         y: float,
@@ -192,7 +192,7 @@ class PrintCanvas:
             x += ems * size * POINT
         return wide
 
-    def fitted(
+    def fitted(  # noqa: PLR0913
         self,
         x: float,
         y: float,
@@ -211,7 +211,7 @@ class PrintCanvas:
         self.text(x, y, text, style, size, **more)
         return size
 
-    def spaced(
+    def spaced(  # noqa: PLR0913
         self,
         x: float,
         y: float,
@@ -234,7 +234,7 @@ class PrintCanvas:
             self.text(x, y, item, style, size, colour=colour)
             x += wide
 
-    def arc(
+    def arc(  # noqa: PLR0913
         self,
         x: float,
         y: float,
@@ -287,7 +287,7 @@ def _side(length: float) -> float:
     return length if math.isfinite(length) and length > 0 else 40.0
 
 
-def _bites(path: Any, x: float, y: float, dx: int, dy: int, length: float, count: int) -> None:
+def _bites(path: Any, x: float, y: float, dx: int, dy: int, length: float, count: int) -> None:  # noqa: PLR0913
     """A side of a stamp from (x, y) in the direction (dx, dy), whose left hand side is the stamp's
     inside.
     """

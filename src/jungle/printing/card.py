@@ -263,7 +263,9 @@ def _block(phrase: Phrase, room: float) -> PhraseBlock:
     return PhraseBlock(rows, meaning, ROW * len(rows) + LINE * len(meaning) + 2.0)
 
 
-def _phrase(pen: PrintCanvas, block: PhraseBlock, x: float, y: float, ink: RGB, room: float) -> None:
+def _phrase(
+    pen: PrintCanvas, block: PhraseBlock, x: float, y: float, ink: RGB, room: float
+) -> None:
     for row in block.rows:
         for (off, (word, ipa, gloss)), end in zip(
             row, [place for place, _ in row[1:]] + [room], strict=True

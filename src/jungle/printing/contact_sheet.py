@@ -30,7 +30,9 @@ def draw_contact(
         )  # type: ignore[misc]
 
 
-def _page(pen: PrintCanvas, jungle: Path, cards: Sequence[Postcard], title: str, where: str) -> None:
+def _page(
+    pen: PrintCanvas, jungle: Path, cards: Sequence[Postcard], title: str, where: str
+) -> None:
     top = PAGE[1] - RIM
     pen.text(RIM, top - 6.5, title, DISPLAY, 17)
     pen.text(PAGE[0] - RIM, top - 6.5, where, ROMAN, 9, align="right")

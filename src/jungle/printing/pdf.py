@@ -118,7 +118,11 @@ def _pages(
 
 
 def _side(
-    pen: PrintCanvas, jungle: Path, cards: Sequence[Postcard], page: Layout, links: Sequence[str] | None
+    pen: PrintCanvas,
+    jungle: Path,
+    cards: Sequence[Postcard],
+    page: Layout,
+    links: Sequence[str] | None,
 ) -> None:
     """One side of a sheet with the fronts of ``cards``, or their backs with ``links``."""
     sheet = Sheet(page.card, page.bleed / page.scale, page.scale)

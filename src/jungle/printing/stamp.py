@@ -14,7 +14,9 @@ WHITE: RGB = (1.0, 1.0, 1.0)
 CANCEL: RGB = (0.16, 0.17, 0.22)  # ink of the post office
 
 
-def draw_stamp(pen: PrintCanvas, card: Postcard, picture: Image.Image, box: Box, scale: float) -> None:
+def draw_stamp(
+    pen: PrintCanvas, card: Postcard, picture: Image.Image, box: Box, scale: float
+) -> None:
     """A perforated stamp of ``box``: the picture in two inks, and the name in the animals' script.
     ``scale``: of the card on paper.
     """

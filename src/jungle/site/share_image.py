@@ -84,7 +84,7 @@ def _face(text: str, name: str) -> str:
     return PLAIN if missing else name
 
 
-def _written(
+def _written(  # noqa: PLR0913
     draw: ImageDraw.ImageDraw,
     place: tuple[int, int],
     text: str,

@@ -79,10 +79,7 @@ def image_magnitudes(images: Tensor) -> Tensor:
 
 
 def images_to_waves(images: Tensor, polish: int = _POLISH) -> Tensor:
-    """Calls that look like ``images``.
-
-    The same batch gives the same samples; on some CPUs the last bits of a call depend on the size
-    of the batch (by up to 8e-6).
+    """Calls that look like ``images``; the same picture gives the same samples in any batch.
 
     The phases are integrated from the levels alone (:func:`integrate_phases`), then polished by the
     fast Griffin-Lim algorithm (Perraudin et al. 2013, algorithm 2, alpha = 0.99).
@@ -95,7 +92,15 @@ def images_to_waves(images: Tensor, polish: int = _POLISH) -> Tensor:
         (B, T * HOP) float32 at RATE, on the CPU.
     """
     magnitudes = image_magnitudes(images.float().cpu())
-    phases = np.stack([integrate_phases(magnitude) for magnitude in magnitudes.numpy()])
+
+    # One call after the other: some CPUs transform several signals by another route, whose last
+    # bits differ, and a call must not depend on its company.
+    return torch.cat([_magnitudes_to_wave(call, polish) for call in magnitudes.split(1)])
+
+
+def _magnitudes_to_wave(magnitudes: Tensor, polish: int) -> Tensor:
+    """(1, BINS, T) -> (1, T * HOP)."""
+    phases = integrate_phases(magnitudes[0].numpy())[None]
     spectrum = torch.polar(magnitudes, torch.from_numpy(phases))
 
     # To the nearest spectrum that a wave can have, and back to the wanted magnitudes; the step is

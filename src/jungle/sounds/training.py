@@ -48,7 +48,7 @@ def write_preview_wav(path: Path, calls: list[Audio], rate: int) -> None:
 class CallRun(TrainingRun[list[Take]]):
     """A run on recordings; see :class:`~jungle.diffusion.training_run.TrainingRun`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         out: Path,
         clips: AudioDataset,
@@ -96,7 +96,8 @@ class CallRun(TrainingRun[list[Take]]):
         """Draw the fixed seeds into preview.png, previews/ and preview.wav; returns them."""
         engine = SpectrogramEngine(now, PREVIEW_SAMPLING)
 
-        # Spread the previews evenly over the classes: with more classes than previews some have none.
+        # Spread the previews evenly over the classes: with more classes than previews some have
+        # none.
         count = len(now.classes)
         requests = []
         for seed in range(PREVIEWS):

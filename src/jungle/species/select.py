@@ -60,7 +60,7 @@ def check_numbers(count: int, seed: int, name: str = "--count", what: str = "pic
         raise BadInput(f"--seed {seed}: use a whole number from 0 to {HIGHEST_SEED - MOST}.")
 
 
-def choose_animals(
+def choose_animals(  # noqa: PLR0913
     classes: tuple[str, ...],
     count: int,
     seed: int,

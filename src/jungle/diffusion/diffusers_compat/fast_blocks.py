@@ -133,8 +133,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 class FastAttention(nn.Module):
-    """Takes over the layers of a diffusers ``FastAttention`` block: self-attention over pixels with a
-    residual connection.
+    """Takes over the layers of a diffusers ``FastAttention`` block: self-attention over pixels with
+    a residual connection.
     """
 
     def __init__(self, block: Any) -> None:

@@ -342,7 +342,7 @@ def _check(state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
             )
 
 
-def recognise(
+def recognise(  # noqa: PLR0913
     content: Mapping[str, Any],
     size: int = 64,
     betas: "Betas" = "linear",

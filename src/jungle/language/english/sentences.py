@@ -203,7 +203,7 @@ class EnglishGenerator(NounPhrases):
             return ("does" if person == 1 else "do"), verb.base
         return ("am", "is", "are")[person], verb.ing
 
-    def _finite(
+    def _finite(  # noqa: PLR0913
         self, subject: str, actor: NP, verb: str, tense: str, negative: bool, habit: bool, salt: int
     ) -> str:
         """Subject and verb."""

@@ -228,7 +228,7 @@ class Grammar:
             call, level, to, clause, link, self._read_clause(second)[1] if second else None
         )
 
-    def _read_clause(self, keys: list[Key]) -> tuple[NP | None, Clause | None]:
+    def _read_clause(self, keys: list[Key]) -> tuple[NP | None, Clause | None]:  # noqa: C901
         """Who is spoken to, and the clause. Whatever does not fit is dropped here: the phrase will
         differ from the text then.
         """

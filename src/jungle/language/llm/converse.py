@@ -57,7 +57,7 @@ class Conversation:
         return [line.phrase for line in self.lines if line.phrase]
 
 
-def converse(
+def converse(  # noqa: PLR0913
     tongue: Language,
     count: int,
     wishes: LlmWishes,
@@ -175,7 +175,7 @@ def _accounted(conversation: Conversation) -> str:
     return f"{usage.requests} request{'s' * (usage.requests != 1)}, {tokens}."
 
 
-def _finished(
+def _finished(  # noqa: PLR0913
     tongue: Language,
     count: int,
     wishes: LlmWishes,

@@ -20,6 +20,7 @@ WORLD = (
     "In a jungle that no map shows, the animals communicate through phrases of their own. You "
     "speak as one of them."
 )
+# shown of each class: 118 in all
 WORDS = {
     "N": 44,
     "T": 16,
@@ -30,7 +31,7 @@ WORDS = {
     "C": 5,
     "Q": 3,
     "X": 9,
-}  # shown of each class: 118 in all
+}
 CLASSES = {
     "N": "nouns",
     "T": "verbs with an object",
@@ -278,7 +279,8 @@ def grammar_question(tongue: Language, count: int, theme: str = "", world: str =
     rules = Rules(tongue).gbnf(count)
     about = f" They are about {theme}." if theme else ""
     text = (
-        f"{describe_language(tongue, theme, world)}\n\nContinue the list with {count} new phrases, short "
+        f"{describe_language(tongue, theme, world)}\n\nContinue the list with {count} new phrases, "
+        "short "
         f"ones, one a line and nothing else.{about}"
     )
     forms = (
