@@ -139,8 +139,8 @@ class Report:
             return list(self.kept_whole)
         classes = dict(Counter(sorted(photo.name for photo in self.left_out)).most_common())
         lines = [
-            f"Left out in training: {count_noun(len(self.left_out), 'photo')} ({counts(classes)}); -o "
-            "curate=no uses them."
+            f"Left out in training: {count_noun(len(self.left_out), 'photo')} ({counts(classes)}); "
+            "-o curate=no uses them."
         ]
         lines += list_examples(
             [

@@ -95,7 +95,7 @@ def images_to_waves(images: Tensor, polish: int = _POLISH) -> Tensor:
 
     # One call after the other: some CPUs transform several signals by another route, whose last
     # bits differ, and a call must not depend on its company.
-    return torch.cat([_magnitudes_to_wave(call, polish) for call in magnitudes.split(1)])
+    return torch.cat([_magnitudes_to_wave(call, polish) for call in magnitudes[:, None]])
 
 
 def _magnitudes_to_wave(magnitudes: Tensor, polish: int) -> Tensor:
