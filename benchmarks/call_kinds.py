@@ -1,11 +1,12 @@
 """Is each kind of call taken for what it was asked to be?
 
-    python benchmarks/call_kinds.py make --model M --count 12 --out calls.npz [--kinds bird,cat] [-o
-    guidance=2] python benchmarks/call_kinds.py real RECORDINGS... [--without LIST] --out real.npz
-    python benchmarks/call_kinds.py hear calls.npz --ear EAR [--among bird,cat] python
-    benchmarks/call_kinds.py check calls.npz [--reference call.reference] python
-    benchmarks/call_kinds.py foreign calls.npz --real real.npz --network BirdNET.tflite [--among
-    bird,cat]
+    python benchmarks/call_kinds.py make --model M --count 12 --out calls.npz \\
+        [--kinds bird,cat] [-o guidance=2]
+    python benchmarks/call_kinds.py real RECORDINGS... [--without LIST] --out real.npz
+    python benchmarks/call_kinds.py hear calls.npz --ear EAR [--among bird,cat]
+    python benchmarks/call_kinds.py check calls.npz [--reference call.reference]
+    python benchmarks/call_kinds.py foreign calls.npz --real real.npz \\
+        --network BirdNET.tflite [--among bird,cat]
 
 ``make`` draws as many calls of each kind and keeps them with a sheet of their spectrograms,
 ``real`` does so with recordings (one of each group of near-duplicates). ``hear`` prints, kind by
@@ -30,8 +31,9 @@ SHOWN = 8  # of each kind on the sheet
 
 
 def keep(out: Path, calls: Sequence[np.ndarray], labels: Sequence[str]) -> None:
-    """Write calls (N,) at RATE with their kinds, and beside them a sheet of their spectrograms, a
-    row a kind.
+    """Write calls (samples,) at RATE with their kinds, and beside them a sheet of spectrograms.
+
+    The sheet has a row a kind.
     """
     from jungle.evaluation.contact_sheet import contact_sheet
     from jungle.sounds.plots import spectrogram_image
@@ -39,17 +41,20 @@ def keep(out: Path, calls: Sequence[np.ndarray], labels: Sequence[str]) -> None:
     lengths = np.array([len(call) for call in calls])
     waves = np.round(np.concatenate(calls).clip(-1, 1) * 32767).astype(np.int16)
     np.savez(out, waves=waves, lengths=lengths, labels=np.array(labels))
+
+    # Two seconds of each, so that all tiles have one scale.
     shown = [
-        i for name in sorted(set(labels)) for i in np.flatnonzero(np.array(labels) == name)[:SHOWN]
+        index
+        for name in sorted(set(labels))
+        for index in np.flatnonzero(np.array(labels) == name)[:SHOWN]
     ]
-    pictures = np.stack(
-        [spectrogram_image(calls[i][: 2 * RATE, None].astype(np.float32), RATE) for i in shown]
-    )
-    contact_sheet(pictures, columns=SHOWN).save(out.with_suffix(".png"))
+    beginnings = [calls[index][: 2 * RATE, None].astype(np.float32) for index in shown]
+    images = np.stack([spectrogram_image(call, RATE) for call in beginnings])
+    contact_sheet(images, columns=SHOWN).save(out.with_suffix(".png"))
 
 
 def kept(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """What :func:`keep` wrote: calls (N,) float32 at RATE, and their kinds (N,)."""
+    """What :func:`keep` wrote: N calls (samples,) float32 at RATE, and their kinds (N,)."""
     with np.load(path) as file:
         parts = np.split(file["waves"].astype(np.float32) / 32767, np.cumsum(file["lengths"])[:-1])
         return parts, file["labels"]
@@ -63,19 +68,20 @@ def make(model: str, kinds: str, count: int, options: Sequence[str], seed: int, 
     from jungle.config.jungle_toml import JungleFolder
     from jungle.sounds.engine import CallRequest
 
-    maker = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))[0]
-    maker = maker.with_sampling(
-        recipes.override(maker.recipe, dict(one.split("=", 1) for one in options))
-    )
-    names = kinds.split(",") if kinds else list(maker.classes)
-    asked = [name for name in names for _ in range(count)]
-    requests = [CallRequest(seed=seed + i, mix={name: 1.0}) for i, name in enumerate(asked)]
+    engine, _ = open_sound_engine(CommonOptions(), model, JungleFolder.open(Path()))
+    changes = dict(option.split("=", 1) for option in options)
+    engine = engine.with_sampling(recipes.override(engine.recipe, changes))
+    names = kinds.split(",") if kinds else list(engine.classes)
+    labels = [name for name in names for _ in range(count)]
+    requests = [CallRequest(seed=seed + i, mix={name: 1.0}) for i, name in enumerate(labels)]
+
+    # Kind by kind, which is when there is something to say.
     calls = []
-    for number, take in maker.make(requests):
+    for index, take in engine.make(requests):
         calls.append(take.audio[:, 0])
-        if (number + 1) % count == 0:
-            print(f"{asked[number]}: {number + 1} of {len(asked)}", flush=True)
-    keep(out, calls, asked)
+        if (index + 1) % count == 0:
+            print(f"{labels[index]}: {index + 1} of {len(labels)}", flush=True)
+    keep(out, calls, labels)
 
 
 def real(folders: Sequence[Path], without: Path | None, most: int, seed: int, out: Path) -> None:
@@ -91,6 +97,8 @@ def real(folders: Sequence[Path], without: Path | None, most: int, seed: int, ou
         find_recipe("call", "recordings"),
         cache_folder(),
     )
+
+    # In a random order, so that the first of a group is any of it.
     order = np.random.default_rng(seed).permutation(len(data))
     _, first = np.unique(data.groups[order], return_index=True)
     single = order[first]
@@ -115,17 +123,15 @@ def table(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
 
 
 def hear(path: Path, ear_file: Path, among: str) -> dict[str, Any]:
-    """The first answer of an ear to every call, or the first one that is ``among`` the named
-    kinds.
-    """
+    """The first answer of an ear to every call, or the first that is ``among`` these kinds."""
     from jungle.sounds.classifier import AudioClassifier
 
     calls, labels = kept(path)
     ear = AudioClassifier.load(ear_file)
-    _, heard = ear.classify([call[:, None] for call in calls], RATE)
+    _, probabilities = ear.classify([call[:, None] for call in calls], RATE)
     names = np.array(ear.classes)
-    wanted = np.isin(names, among.split(",")) if among else np.ones(len(names), bool)
-    return table(labels, names[wanted][heard[:, wanted].argmax(axis=1)])
+    allowed = np.isin(names, among.split(",")) if among else np.ones(len(names), bool)
+    return table(labels, names[allowed][probabilities[:, allowed].argmax(axis=1)])
 
 
 def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
@@ -134,30 +140,28 @@ def check(path: Path, reference_file: Path | None) -> dict[str, Any]:
     from jungle.sounds.quality_checks import check_quality
 
     calls, labels = kept(path)
-    reference = MemorisationIndex.load(reference_file) if reference_file else None
+    index = MemorisationIndex.load(reference_file) if reference_file else None
     rows: dict[str, Any] = {}
     for name in sorted(set(labels)):
-        some = [calls[i][:, None] for i in np.flatnonzero(labels == name)]
+        own = [calls[i][:, None] for i in np.flatnonzero(labels == name)]
         faults = [
-            [finding.kind for finding in check_quality(call, RATE) if finding.fatal]
-            for call in some
+            [finding.kind for finding in check_quality(call, RATE) if finding.fatal] for call in own
         ]
-        copies = (
-            [reference.nearest_recording(call, RATE)[0] >= COPY for call in some]
-            if reference
-            else []
-        )
-        rows[name] = {"of": len(some), "faulty": sum(map(bool, faults)), "copies": sum(copies)}
-        print(
-            f"{name:12}{rows[name]}  {sorted(kind for kinds in faults for kind in kinds)}",
-            flush=True,
-        )
+        copies = 0
+        if index:
+            copies = sum(index.nearest_recording(call, RATE)[0] >= COPY for call in own)
+
+        # A call counts once, however many faults it has; the names of all are printed.
+        rows[name] = {"of": len(own), "faulty": sum(map(bool, faults)), "copies": copies}
+        kinds = sorted(kind for kinds in faults for kind in kinds)
+        print(f"{name:12}{rows[name]}  {kinds}", flush=True)
     return rows
 
 
 def foreign_features(calls: Sequence[np.ndarray], network: Path) -> np.ndarray:
-    """(N, 1024): BirdNET's features, of length 1, of the first two seconds of each call, with
-    silence after it.
+    """BirdNET's features of each call: (N, 1024), of length 1.
+
+    Of its first two seconds, with silence after them.
     """
     from ai_edge_litert.interpreter import Interpreter
     from scipy.signal import resample_poly
@@ -165,6 +169,8 @@ def foreign_features(calls: Sequence[np.ndarray], network: Path) -> np.ndarray:
     reader = Interpreter(str(network), num_threads=1, experimental_preserve_all_tensors=True)
     reader.allocate_tensors()
     source, last = reader.get_input_details()[0]["index"], reader.get_output_details()[0]["index"]
+
+    # The network hears three seconds; a quiet call is as good as a loud one.
     rows = []
     for call in calls:
         wave = np.zeros(FOREIGN_SAMPLES, np.float32)
@@ -178,37 +184,41 @@ def foreign_features(calls: Sequence[np.ndarray], network: Path) -> np.ndarray:
 
 
 def foreign(path: Path, recordings: Path, network: Path, among: str) -> dict[str, Any]:
-    """Name calls, and the recordings themselves without their own share, by the nearest class mean
-    of recordings.
+    """Name calls by the nearest class mean of recordings.
+
+    And the recordings themselves, without their own share of the mean.
     """
-    (calls, labels), (real_calls, real_labels) = kept(path), kept(recordings)
+    calls, labels = kept(path)
+    real_calls, real_labels = kept(recordings)
+
+    # BirdNET is slow: the features of recordings are kept beside them.
     stored = recordings.with_suffix(".features.npy")
     if not stored.is_file():
         np.save(stored, foreign_features(real_calls, network))
-    there, here = np.load(stored), foreign_features(calls, network)
+    real_features = np.load(stored)
+    features = foreign_features(calls, network)
     if among:
-        known = np.isin(real_labels, among.split(","))
-        there, real_labels = there[known], real_labels[known]
+        allowed = np.isin(real_labels, among.split(","))
+        real_features, real_labels = real_features[allowed], real_labels[allowed]
     names = np.array(sorted(set(real_labels)))
-    sums = np.stack([there[real_labels == name].sum(axis=0) for name in names])
+    sums = np.stack([real_features[real_labels == name].sum(axis=0) for name in names])
     counts = np.array([(real_labels == name).sum() for name in names])[:, None]
 
     def nearest(rows: np.ndarray, own: np.ndarray | None) -> np.ndarray:
-        found = []
+        answers = []
         for i, row in enumerate(rows):
             mine = (names == own[i])[:, None] if own is not None else np.zeros((len(names), 1))
             means = (sums - mine * row) / (counts - mine)
-            found.append(names[np.linalg.norm(means - row, axis=1).argmin()])
-        return np.array(found)
+            answers.append(names[np.linalg.norm(means - row, axis=1).argmin()])
+        return np.array(answers)
 
     print("recordings, each without itself")
-    rows = {"recordings": table(real_labels, nearest(there, real_labels))}
+    rows = {"recordings": table(real_labels, nearest(real_features, real_labels))}
     print("calls")
-    return rows | {"calls": table(labels, nearest(here, None))}
+    return rows | {"calls": table(labels, nearest(features, None))}
 
 
-def main() -> None:
-    """Parse and run."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -244,7 +254,12 @@ def main() -> None:
         metavar="KEY=VALUE",
         help="make: how to draw",
     )
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Parse and run."""
+    given = _parser().parse_args()
     if given.what == "make":
         make(given.model, given.kinds, given.count, given.options, given.seed, given.out)
     elif given.what == "real":

@@ -1,5 +1,6 @@
-"""Mastered folders against FFmpeg's meter, and our arm of the comparison as a program of its own:
-loudness.py SOURCE OUT.
+"""Mastered folders against FFmpeg's meter, and our arm of the comparison as a program.
+
+python benchmarks/loudness.py SOURCE OUT
 """
 
 import sys
@@ -15,8 +16,9 @@ BLOCK = 0.4  # seconds, under which the standard measures no loudness
 
 
 def ebur128(file: Path) -> tuple[float | None, float]:
-    """Integrated loudness in LUFS (None under BLOCK) and true peak in dBTP of a mono or stereo
-    file, by FFmpeg.
+    """Integrated loudness in LUFS (None under BLOCK) and true peak in dBTP, by FFmpeg.
+
+    Of a mono or stereo file.
     """
     import av
 
@@ -30,35 +32,39 @@ def ebur128(file: Path) -> tuple[float | None, float]:
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    # it tells nothing of the last tenth of a second
+
+    # The meter reports nothing of the last tenth of a second.
     padded = np.pad(audio, ((0, rate // 5), (0, 0)))
     frame = av.AudioFrame.from_ndarray(padded.reshape(1, -1), format="flt", layout=layout)
     frame.sample_rate, frame.pts = rate, 0
     graph.push(frame)
     graph.push(None)
-    heard, highest = [-70.0], 1e-10
+
+    readings, highest = [-70.0], 1e-10
     while True:
         try:
-            told: dict[str, str] = getattr(graph.pull(), "metadata", {})
+            metadata: dict[str, str] = getattr(graph.pull(), "metadata", {})
         except (av.error.EOFError, av.error.BlockingIOError):
             break
-        if told:
-            heard.append(float(told["lavfi.r128.I"]))
-            highest = max(highest, float(told["lavfi.r128.true_peak"]))
-    # of the whole tenths, without the silence behind them
-    loudness = heard[min(len(audio) * 10 // rate, len(heard) - 1)]
+        if metadata:
+            readings.append(float(metadata["lavfi.r128.I"]))
+            highest = max(highest, float(metadata["lavfi.r128.true_peak"]))
+
+    # That of the whole tenths, without the silence behind them.
+    loudness = readings[min(len(audio) * 10 // rate, len(readings) - 1)]
     return (loudness if len(audio) >= BLOCK * rate else None), 20 * float(np.log10(highest))
 
 
 def measured(folder: Path, count: int) -> dict[str, Any]:
-    """How far the ``count`` files in ``folder`` are from TARGET and CEILING; loudness of those of
-    at least BLOCK seconds.
+    """How far the ``count`` files in ``folder`` are from TARGET and CEILING.
+
+    Loudness of those of at least BLOCK seconds.
     """
-    found = [ebur128(file) for file in sorted(folder.glob("*.wav"))]
-    if len(found) != count:
-        raise SystemExit(f"{folder.name} wrote {len(found)} of {count} files.")
-    errors = np.array([abs(heard - TARGET) for heard, _ in found if heard is not None])
-    highest = np.array([peak for _, peak in found])
+    readings = [ebur128(file) for file in sorted(folder.glob("*.wav"))]
+    if len(readings) != count:
+        raise SystemExit(f"{folder.name} wrote {len(readings)} of {count} files.")
+    errors = np.array([abs(lufs - TARGET) for lufs, _ in readings if lufs is not None])
+    highest = np.array([peak for _, peak in readings])
     return {
         "measured": len(errors),
         "LU off, median": float(np.median(errors)),
@@ -70,8 +76,10 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
 
 
 def master_folder(source: Path, out: Path) -> float:
-    """Master every WAV of ``source`` into ``out``; returns the seconds without start, reading and
-    writing.
+    """Master every WAV of ``source`` into ``out``.
+
+    Returns:
+        The seconds without start, reading and writing.
     """
     from jungle.encoding.audio_files import wav
     from jungle.mastering.chain import master_clips
@@ -80,9 +88,9 @@ def master_folder(source: Path, out: Path) -> float:
     for file in sorted(source.glob("*.wav")):
         audio, rate = soundfile.read(file, dtype="float32", always_2d=True)
         start = time.perf_counter()
-        [made] = master_clips([audio], rate)
+        [mastered] = master_clips([audio], rate)
         spent += time.perf_counter() - start
-        (out / file.name).write_bytes(wav(made.pcm, made.rate, made.loop))
+        (out / file.name).write_bytes(wav(mastered.pcm, mastered.rate, mastered.loop))
     return spent
 
 

@@ -1,10 +1,10 @@
-"""The files that ship, from a model of train_experts.py:  pack_calls.py MODEL RECORDINGS... --ear
-EAR --out FOLDER
+"""The files that ship, from a model of train_experts.py.
+
+    python benchmarks/pack_calls.py MODEL RECORDINGS... --ear EAR --out FOLDER
 
 ``call.safetensors`` in 8 bits, and ``call.reference``, what the recordings were, with the features
-of EAR. ``--leave-out pig,bear``
-forgets kinds: their vectors and their recordings. (Clean only where nothing but their vectors
-learned from them.)
+of EAR. ``--leave-out pig,bear`` forgets kinds: their vectors and their recordings. (Clean only
+where nothing but their vectors learned from them.)
 """
 
 import argparse
@@ -43,35 +43,37 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
 
-    made = checkpoint.read_checkpoint(given.model)
-    if not isinstance(made, checkpoint.Checkpoint):
+    model = checkpoint.read_checkpoint(given.model)
+    if not isinstance(model, checkpoint.Checkpoint):
         raise SystemExit(f"{given.model} is not a model of jungle.")
-    found = gather_folders(given.recordings, RECORDINGS, given.without)
+    listing = gather_folders(given.recordings, RECORDINGS, given.without)
     left_out = given.leave_out.split(",")
+    files = [file for file in listing.files if file.name not in left_out]
     data = dataset.load_audio_dataset(
-        FolderContents(found.root, [file for file in found.files if file.name not in left_out], []),
-        made.recipe,
+        FolderContents(listing.root, files, []),
+        model.recipe,
         cache_folder(),
     )
-    kept = [number for number, name in enumerate(made.classes) if name not in left_out]
-    if data.classes != tuple(made.classes[number] for number in kept):
+
+    # The vectors of the kinds that stay must be those of the recordings, in order.
+    kept = [index for index, name in enumerate(model.classes) if name not in left_out]
+    if data.classes != tuple(model.classes[index] for index in kept):
         raise SystemExit(
-            f"{given.model} knows {', '.join(made.classes)}, and the recordings are of "
+            f"{given.model} knows {', '.join(model.classes)}, and the recordings are of "
             f"{', '.join(data.classes)}."
         )
     weights = {
         name: value[:, kept] if name.endswith("classes.weight") else value
-        for name, value in made.best.items()
+        for name, value in model.best.items()
     }
 
-    made = dataclasses.replace(
-        made, classes=data.classes, data=data.fingerprint, version=__version__
+    model = dataclasses.replace(
+        model, classes=data.classes, data=data.fingerprint, version=__version__
     )
-    about = {"jungle": json.dumps(made.about(), sort_keys=True)}
+    about = {"jungle": json.dumps(model.about(), sort_keys=True)}
     export_safetensors(checkpoint.quantised(weights), given.out / "call.safetensors", about)
-    MemorisationIndex.from_dataset(data, AudioClassifier.load(given.ear)).save(
-        given.out / "call.reference"
-    )
+    index = MemorisationIndex.from_dataset(data, AudioClassifier.load(given.ear))
+    index.save(given.out / "call.reference")
     for name in ("call.safetensors", "call.reference"):
         print(name, (given.out / name).stat().st_size, "bytes")
 

@@ -49,9 +49,9 @@ def _copy_recordings(recordings: Path, count: int, seed: int, out: Path) -> None
 
     paths = [file.path for file in scan_folder(recordings, RECORDINGS).files]
     chosen = np.random.default_rng([seed, 11]).permutation(len(paths))[:count]
-    for number, index in enumerate(chosen):
+    for position, index in enumerate(chosen):
         audio, rate, _ = open_recording(recordings / paths[index])
-        soundfile.write(out / f"{number:03}.wav", audio, rate, subtype="PCM_24")
+        soundfile.write(out / f"{position:03}.wav", audio, rate, subtype="PCM_24")
 
 
 def mastering(recordings: Path, count: int, program: str, rounds: int, seed: int) -> dict[str, Any]:

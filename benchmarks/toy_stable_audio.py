@@ -1,5 +1,6 @@
-"""Stable Audio Open at toy size: the real pipeline classes with toy numbers and random weights, for
-tests and for ``sounds.py``.
+"""Stable Audio Open at toy size, for tests and for ``sounds.py``.
+
+The real pipeline classes with toy numbers and random weights.
 """
 
 import json
@@ -18,8 +19,9 @@ TEXTS = [
 
 
 def build(folder: Path) -> Path:
-    """Write the toy into ``folder`` in the layout of diffusers; needs diffusers, transformers and
-    torchsde.
+    """Write the toy into ``folder`` in the layout of diffusers.
+
+    Needs diffusers, transformers and torchsde.
     """
     import diffusers
     import transformers
@@ -27,6 +29,8 @@ def build(folder: Path) -> Path:
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     torch.manual_seed(0)
+
+    # A tokenizer of its own: that of T5 would have to be downloaded.
     unigram = Tokenizer(models.Unigram())
     unigram.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
@@ -43,7 +47,7 @@ def build(folder: Path) -> Path:
         vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4
     )
     with warnings.catch_warnings():
-        # diffusers builds its autoencoder with it
+        # diffusers builds its autoencoder with what torch calls deprecated.
         warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)
         autoencoder = diffusers.AutoencoderOobleck(
             encoder_hidden_size=16,

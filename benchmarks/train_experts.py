@@ -1,5 +1,7 @@
-"""Two networks for a model of calls:  train_experts.py RECORDINGS... --start MODEL --part fine
---minutes 45 --out DIR
+"""Two networks for a model of calls, one for each range of noise levels.
+
+    python benchmarks/train_experts.py RECORDINGS... --start MODEL --part fine --minutes 45 \\
+        --out DIR
 
 The shipped network folds 8x8 squares, which tells noise from detail no better than a linear filter
 does (docs/LOG.md). ``fine`` folds 2x2, learns from strips of spectrograms at low noise alone, and
@@ -31,8 +33,8 @@ from jungle.data.formats import RECORDINGS
 from jungle.diffusion import checkpoint, device, model
 from jungle.diffusion.denoiser import Trainable
 from jungle.diffusion.train import State, begin_training, train
-from jungle.sounds import dataset
 from jungle.sounds.batches import CallBatches
+from jungle.sounds.dataset import AudioDataset, load_audio_dataset
 from jungle.species.animals import voice_among
 
 FINE = NetRecipe(
@@ -44,31 +46,27 @@ TIMED = range(20, 61)  # updates whose speed says how many fit
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """How one of the two networks learns: items an update, density of sigma, learning rate, and the
-    sigmas that are tried.
-    """
+    """How one of the two networks learns."""
 
-    batch: int
-    p_mean: float
+    batch: int  # items an update
+    p_mean: float  # of the density of log sigma
     p_std: float
-    lr: float
-    heard: tuple[float, ...]
+    lr: float  # learning rate
+    tested: tuple[float, ...]  # sigmas at which the error is printed
 
 
 PARTS = {
-    "fine": Part(batch=8, p_mean=-1.5, p_std=1.0, lr=3e-3, heard=(0.03, 0.1, 0.3)),
-    "coarse": Part(batch=32, p_mean=2.0, p_std=1.3, lr=2e-3, heard=(1.0, 3.0, 10.0, 30.0, 100.0)),
+    "fine": Part(batch=8, p_mean=-1.5, p_std=1.0, lr=3e-3, tested=(0.03, 0.1, 0.3)),
+    "coarse": Part(batch=32, p_mean=2.0, p_std=1.3, lr=2e-3, tested=(1.0, 3.0, 10.0, 30.0, 100.0)),
 }
 
 
 @dataclass(frozen=True)
 class Both:
-    """A model in parts: its description, and the weights of each network by its name (``fine`` and
-    ``weak`` may be absent).
-    """
+    """A model in parts."""
 
     about: checkpoint.Checkpoint
-    nets: Mapping[str, Mapping[str, Tensor]]
+    nets: Mapping[str, Mapping[str, Tensor]]  # weights by name; ``fine``, ``weak`` may be absent
 
     @classmethod
     def of(cls, start: checkpoint.Checkpoint) -> "Both":
@@ -83,8 +81,9 @@ class Both:
         return cls(start, nets)
 
     def widened(self, classes: Sequence[str]) -> "Both":
-        """The same with more classes; a new one begins as the voice it borrows, one that borrows
-        none as the mean of all.
+        """The same with more classes.
+
+        A new one begins as the voice it borrows, one that borrows none as the mean of all.
         """
         old = self.about.classes
 
@@ -93,19 +92,20 @@ class Both:
             return value[:, old.index(kin)] if kin else value.mean(dim=1)
 
         def wider(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-            return {
-                name: torch.stack([row(one, value) for one in classes], dim=1)
-                if name.endswith("classes.weight")
-                else value
-                for name, value in values.items()
-            }
+            weights = dict(values)
+            for name, value in values.items():
+                if name.endswith("classes.weight"):
+                    rows = [row(class_name, value) for class_name in classes]
+                    weights[name] = torch.stack(rows, dim=1)
+            return weights
 
         nets = {net: wider(values) for net, values in self.nets.items()}
         return Both(dataclasses.replace(self.about, classes=tuple(classes)), nets)
 
     def without_weak(self) -> "Both":
-        """The same without a weaker network: guidance leads away from the first network without its
-        classes.
+        """The same without a weaker network.
+
+        Guidance leads away from the first network without its classes.
         """
         recipe = self.about.recipe
         sample = dataclasses.replace(recipe.sample, weak_mix=1.0)
@@ -137,28 +137,28 @@ class Strips:
     def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 1, BINS, COLUMNS) and the mix (B, K)."""
         x, mix = self.feed(step, generator)
-        places = (
-            np.random.default_rng([5, step]).integers(0, (x.shape[3] - COLUMNS) // 16 + 1, len(x))
-            * 16
-        )
-        return torch.stack(
-            [one[:, :, place : place + COLUMNS] for one, place in zip(x, places, strict=True)]
-        ), mix
+        most = (x.shape[3] - COLUMNS) // 16 + 1
+        starts = np.random.default_rng([5, step]).integers(0, most, len(x)) * 16
+        strips = [
+            image[:, :, start : start + COLUMNS] for image, start in zip(x, starts, strict=True)
+        ]
+        return torch.stack(strips), mix
 
 
 def errors(denoiser: Trainable, x: Tensor, mix: Tensor, sigmas: Sequence[float]) -> list[float]:
     """Root mean square error of the clean estimates of ``x`` at each sigma."""
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found = [
+        differences = [
             denoiser(x + sigma * noise, torch.full((len(x),), sigma), mix) - x for sigma in sigmas
         ]
-    return [round(float(error.square().mean().sqrt()), 5) for error in found]
+    return [round(float(difference.square().mean().sqrt()), 5) for difference in differences]
 
 
 def only_new(net: Trainable, feed: CallBatches, old: Sequence[str]) -> None:
-    """Let nothing but the vectors of classes that are not ``old`` learn, from recordings of those
-    alone: old calls stay what they are.
+    """Let nothing but the vectors of classes that are not ``old`` learn.
+
+    From recordings of those alone: old calls stay what they are.
     """
     new = torch.tensor([name not in old for name in feed.clips.classes])
     for name, value in net.net.named_parameters():
@@ -176,13 +176,12 @@ def averaged(net: Trainable, state: State, test: Callable[[Trainable], list[floa
     """What ``test`` says of the averaged weights."""
     raw = {name: value.clone() for name, value in net.net.state_dict().items()}
     net.net.load_state_dict(state.ema)
-    found = test(net)
+    result = test(net)
     net.net.load_state_dict(raw)
-    return found
+    return result
 
 
-def main() -> None:  # noqa: C901
-    """Parse and train."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -210,22 +209,15 @@ def main() -> None:  # noqa: C901
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    compute = device.choose_device("")
+    return parser
 
-    start = checkpoint.read_checkpoint(given.start)
-    if not isinstance(start, checkpoint.Checkpoint):
-        raise SystemExit(f"{given.start} is not a model of jungle.")
-    both, part = Both.of(start), PARTS[given.part]
-    if given.part == "coarse" and "fine" not in both.nets:
-        raise SystemExit(
-            f"{given.start} has one network for all noise levels: jungle train --start goes on "
-            "with it."
-        )
+
+def part_recipe(start: Recipe, given: argparse.Namespace) -> Recipe:
+    """How the part of ``given`` learns: as the model did, but for what ``given`` changes."""
+    part = PARTS[given.part]
     recipe: Recipe = dataclasses.replace(
-        start.recipe,
-        net=(start.recipe.fine or FINE) if given.part == "fine" else start.recipe.net,
+        start,
+        net=(start.fine or FINE) if given.part == "fine" else start.net,
         fine=None,
         fine_below=0.0,
         weak=None,
@@ -237,66 +229,97 @@ def main() -> None:  # noqa: C901
         p_std=part.p_std,
         drop_mix=0.2,
         seed=given.seed,
-        balance=start.recipe.balance if given.balance < 0 else given.balance,
+        balance=start.balance if given.balance < 0 else given.balance,
     )
 
+    # Vectors that are dropped or decay would change, of old kinds too.
     if given.only_new:
         recipe = dataclasses.replace(recipe, drop_mix=0.0, weight_decay=0.0)
+    return recipe
 
-    data = dataset.load_audio_dataset(
+
+def read_start(given: argparse.Namespace) -> Both:
+    """The model of ``--start`` in parts."""
+    start = checkpoint.read_checkpoint(given.start)
+    if not isinstance(start, checkpoint.Checkpoint):
+        raise SystemExit(f"{given.start} is not a model of jungle.")
+    both = Both.of(start)
+    if given.part == "coarse" and "fine" not in both.nets:
+        raise SystemExit(
+            f"{given.start} has one network for all noise levels: jungle train --start goes on "
+            "with it."
+        )
+    return both
+
+
+def load_recordings(given: argparse.Namespace, recipe: Recipe, old: Sequence[str]) -> AudioDataset:
+    """The recordings, of all kinds that the model knows and maybe of more."""
+    data = load_audio_dataset(
         gather_folders(given.recordings, RECORDINGS, given.without), recipe, cache_folder()
     )
-    if missing := sorted(set(start.classes) - set(data.classes)):
+    missing = sorted(set(old) - set(data.classes))
+    if missing:
         raise SystemExit(
             f"{given.start} knows {', '.join(missing)}, and there are no recordings of that: give "
             "them too."
         )
-    if data.classes != start.classes:
+    return data
+
+
+def main() -> None:
+    """Parse and train."""
+    given = _parser().parse_args()
+    torch.set_num_threads(given.threads)
+    compute = device.choose_device("")
+
+    both, part = read_start(given), PARTS[given.part]
+    old_classes = both.about.classes
+    recipe = part_recipe(both.about.recipe, given)
+    data = load_recordings(given, recipe, old_classes)
+    if data.classes != old_classes:
         both = both.without_weak().widened(data.classes)
+
+    # What is printed is measured on the same recordings all along, unchanged.
     feed = CallBatches(data, recipe, compute.device)
-    x, mix = CallBatches(
-        data, dataclasses.replace(recipe, augment="none", batch=16), compute.device
-    )(0, torch.Generator())
+    plain = dataclasses.replace(recipe, augment="none", batch=16)
+    x, mix = CallBatches(data, plain, compute.device)(0, torch.Generator())
 
     def test(denoiser: Trainable) -> list[float]:
-        return errors(denoiser, x, mix, part.heard)
+        return errors(denoiser, x, mix, part.tested)
 
     net = model.build_model(recipe, len(data.classes), compute)
     if given.part in both.nets:
         net.net.load_state_dict(dict(both.nets[given.part]))
     if given.only_new:
-        only_new(net, feed, start.classes)
+        only_new(net, feed, old_classes)
     print(f"{len(data)} recordings of {len(data.classes)} kinds. Before:", test(net), flush=True)
+
     state = begin_training(net, recipe, 10**6)
     given.out.mkdir(parents=True, exist_ok=True)
-    kept, key = (
-        given.out / "experts.state",
-        f"{given.part} {given.only_new} {data.fingerprint} {recipe.to_json()}",
-    )
-    packed = checkpoint.read_state(kept)
+    state_file = given.out / "experts.state"
+    key = f"{given.part} {given.only_new} {data.fingerprint} {recipe.to_json()}"
+    packed = checkpoint.read_state(state_file)
     if packed:
         if packed.pop("key") != key:
             raise SystemExit(f"{given.out} holds another run: choose another --out.")
         state.unpack(net.net, packed)
 
+    # How many updates fit into the time is known once some are timed.
     began = saved = timed = time.monotonic()
     for progress in train(net, Strips(feed) if given.part == "fine" else feed, recipe, state):
         now = time.monotonic()
         if progress.step == TIMED.start:
             timed = now
         if progress.step == TIMED.stop and not packed:
-            state.total = int(
-                TIMED.stop + (60 * given.minutes - (now - began)) * len(TIMED) / (now - timed)
-            )
+            left = 60 * given.minutes - (now - began)
+            state.total = int(TIMED.stop + left * len(TIMED) / (now - timed))
         if now - saved > 120 or state.step >= state.total:
             saved = now
-            made = dataclasses.replace(both, nets={**both.nets, given.part: state.ema}).joined(
-                given.below
-            )
-            checkpoint.save_checkpoint(
-                given.out / checkpoint.MODEL_NAME, dataclasses.replace(made, data=data.fingerprint)
-            )
-            checkpoint.save_state(kept, state.pack(net.net), key)
+            nets = {**both.nets, given.part: state.ema}
+            joined = dataclasses.replace(both, nets=nets).joined(given.below)
+            joined = dataclasses.replace(joined, data=data.fingerprint)
+            checkpoint.save_checkpoint(given.out / checkpoint.MODEL_NAME, joined)
+            checkpoint.save_state(state_file, state.pack(net.net), key)
             print(
                 f"{state.step} of {state.total}:",
                 averaged(net, state, test),

@@ -1,5 +1,6 @@
-"""A model with squares half as large, from one that is trained:  train_finer.py DATA --start MODEL
---steps 2000 --out DIR
+"""A model with squares half as large, from one that is trained.
+
+    python benchmarks/train_finer.py DATA --start MODEL --steps 2000 --out DIR
 
 Smaller squares cost more, and shape and layout are learned as well with large ones. So the new
 network gets one more level on the outside (``unet.py``: half the patch) around the levels of the
@@ -39,8 +40,9 @@ LEARNING_RATE = 2e-3
 
 
 def finer(net: NetRecipe) -> NetRecipe:
-    """The same shape with one more level outside: squares half as large, one block, no attention
-    there.
+    """The same shape with one more level outside.
+
+    Squares half as large, one block, no attention there.
     """
     attention = tuple(level + 1 for level in net.attention)
     return dataclasses.replace(
@@ -54,27 +56,28 @@ def finer(net: NetRecipe) -> NetRecipe:
 
 @torch.no_grad()
 def carry(net: nn.Module, old: Mapping[str, Tensor], recipe: NetRecipe) -> list[str]:
-    """Give ``net``, of shape ``recipe``, the levels of the old network; returns the names of the
-    parameters that are new.
+    """Give ``net``, of shape ``recipe``, the levels of the old network.
 
-    Of the new level, the first channels carry the pixels themselves, and go into the next level as
+    Returns the names of the parameters that are new. Of the new level, the first channels carry the pixels themselves, and go into the next level as
     they went into the middle of the old stem.
     """
     weights, new = net.state_dict(), []
     for name in weights:
-        found = re.match(r"(encode|decode|shrink|grow)\.(\d+)\.(.*)", name)
-        inner = f"{found[1]}.{int(found[2]) - 1}.{found[3]}" if found else name
-        if (found and found[2] == "0") or name.split(".")[0] in {"stem", "norm", "head"}:
+        match = re.match(r"(encode|decode|shrink|grow)\.(\d+)\.(.*)", name)
+        inner = f"{match[1]}.{int(match[2]) - 1}.{match[3]}" if match else name
+        if (match and match[2] == "0") or name.split(".")[0] in {"stem", "norm", "head"}:
             new.append(name)
         else:
             weights[name].copy_(old[inner])
+
     side, pixels = recipe.patch, recipe.image_channels * recipe.patch**2
     stem, shrink = weights["stem.weight"], weights["shrink.0.weight"]
     stem[:pixels] = 0
     stem[range(pixels), range(pixels), 1, 1] = 1
     shrink.mul_(QUIET)
-    # channel, row and column of the square of squares, row and column inside one: as two foldings
-    # number them, from one folding
+
+    # Channel, row and column of the square of squares, row and column inside a square: as two
+    # foldings number them, from one folding.
     numbers = (
         torch.arange(4 * pixels)
         .reshape(recipe.image_channels, 2, side, 2, side)
@@ -93,15 +96,17 @@ def teach(run: TrainingRun[Any], old: model.Model, new: list[str], steps: int) -
     for name, value in run.model.net.named_parameters():
         value.requires_grad_(name in new)
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0)
+
     for step in range(steps):
         generator = torch.Generator().manual_seed(10**6 + step)
         x, mix = run.feed(step, generator)
         sigma = draw_sigma(x, run.recipe.p_mean, run.recipe.p_std, generator)
         noisy = x + torch.randn(x.shape, generator=generator) * expand(sigma)
         with torch.no_grad():
-            wanted = old.denoiser(noisy, sigma, mix)
-        # of the velocity
-        error = (run.model(noisy, sigma, mix) - wanted) / expand(sigma / (1 + sigma))
+            target = old.denoiser(noisy, sigma, mix)
+
+        # Of the velocity: an error of the estimate counts more at low noise.
+        error = (run.model(noisy, sigma, mix) - target) / expand(sigma / (1 + sigma))
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 30, 3 * (1 - step / steps))
         loss = error.square().mean()
@@ -111,6 +116,7 @@ def teach(run: TrainingRun[Any], old: model.Model, new: list[str], steps: int) -
         optimizer.zero_grad()
         if (step + 1) % 25 == 0:
             print(f"the new level: {step + 1} of {steps}, error {loss.item():.4f}", flush=True)
+
     for value in run.model.net.parameters():
         value.requires_grad_(True)
 
@@ -133,12 +139,11 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     compute = device.choose_device("")
     old = model.load_model(given.start, compute)
-    options = {"small_share": "0", "lr": "0.002", "steps": str(given.steps)} | dict(
-        one.split("=", 1) for one in given.options
-    )
-    recipe: Recipe = recipes.override(
-        dataclasses.replace(old.recipe, net=finer(old.recipe.net), weak=None), options
-    )
+    options = {"small_share": "0", "lr": "0.002", "steps": str(given.steps)}
+    options |= dict(option.split("=", 1) for option in given.options)
+    wider = dataclasses.replace(old.recipe, net=finer(old.recipe.net), weak=None)
+    recipe: Recipe = recipes.override(wider, options)
+
     folder = resolve(given.data, cache_folder())
     data: Any
     run: TrainingRun[Any]
@@ -157,12 +162,14 @@ def main() -> None:
             f"{given.start} knows {', '.join(old.classes)}, the data are of "
             f"{', '.join(data.classes)}: give the same kinds."
         )
+
+    # A run that was stopped has its new level.
     if not run.resumed_at:
-        teach(
-            run, old, carry(run.model.net, old.denoiser.net.state_dict(), recipe.net), given.taught
-        )
+        new = carry(run.model.net, old.denoiser.net.state_dict(), recipe.net)
+        teach(run, old, new, given.taught)
         for name, value in run.model.net.state_dict().items():
             run.state.ema[name].copy_(value)
+
     began = time.monotonic()
     for progress in run.steps():
         if progress.step % 50 == 0:

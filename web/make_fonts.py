@@ -26,9 +26,24 @@ FRAUNCES = "@fontsource-variable/fraunces/files/fraunces-latin-full-{}.woff2"
 NOTO = "@fontsource/noto-serif/files/noto-serif-{}-400-normal.woff2"
 AURORE = "@fontsource/la-belle-aurore/files/la-belle-aurore-latin-400-normal.woff2"
 FONTS = {  # file: (source, letters, pinned axes, whether tones are built)
-    "fraunces-display": (FRAUNCES.format("normal"), ASCII + MARKS + TONES, {"SOFT": 60, "WONK": 1, "wght": 450, "opsz": 110}, True),
-    "fraunces-text": (FRAUNCES.format("normal"), ASCII + MARKS + TONES + LATIN, {"SOFT": 60, "WONK": 0, "wght": 400, "opsz": 16}, True),
-    "fraunces-italic": (FRAUNCES.format("italic"), ASCII + MARKS + TONES, {"SOFT": 60, "WONK": 0, "wght": 400, "opsz": 30}, True),
+    "fraunces-display": (
+        FRAUNCES.format("normal"),
+        ASCII + MARKS + TONES,
+        {"SOFT": 60, "WONK": 1, "wght": 450, "opsz": 110},
+        True,
+    ),
+    "fraunces-text": (
+        FRAUNCES.format("normal"),
+        ASCII + MARKS + TONES + LATIN,
+        {"SOFT": 60, "WONK": 0, "wght": 400, "opsz": 16},
+        True,
+    ),
+    "fraunces-italic": (
+        FRAUNCES.format("italic"),
+        ASCII + MARKS + TONES,
+        {"SOFT": 60, "WONK": 0, "wght": 400, "opsz": 30},
+        True,
+    ),
     "hand": (AURORE, ASCII + MARKS + TONES, {}, True),
     "ipa-latin": (NOTO.format("latin"), ASCII + "æøœðç", {}, False),
     "ipa": (NOTO.format("latin-ext"), IPA, {}, False),
@@ -49,7 +64,13 @@ def extent(font: TTFont, name: str) -> tuple[int, int, int, int]:
     return glyph.xMin, glyph.yMin, glyph.xMax, glyph.yMax
 
 
-def add(font: TTFont, code: int, name: str, width: int, parts: list[tuple[DecomposingRecordingPen, tuple[float, ...]]]) -> None:
+def add(
+    font: TTFont,
+    code: int,
+    name: str,
+    width: int,
+    parts: list[tuple[DecomposingRecordingPen, tuple[float, ...]]],
+) -> None:
     """A new glyph of outlines, each with an affine transformation."""
     pen = TTGlyphPen(None)
     for part, matrix in parts:
@@ -106,14 +127,19 @@ def cut(name: str, source: str, letters: str, axes: dict[str, float], tones: boo
     if tones:
         build_tones(font)
         font.setGlyphOrder(font["glyf"].glyphOrder)  # forget the index without the new glyphs
-    options = subset.Options(layout_features=FEATURES, hinting=False, notdef_outline=True, name_IDs=["*"])
+    options = subset.Options(
+        layout_features=FEATURES, hinting=False, notdef_outline=True, name_IDs=["*"]
+    )
     cutter = subset.Subsetter(options)
     cutter.populate(text=letters + ("\u030c\u0302" if tones else ""))
     cutter.subset(font)
     font.flavor = "woff2"
     font.save(OUT / f"{name}.woff2")
     missing = [letter for letter in letters if ord(letter) not in font.getBestCmap()]
-    print(f"{name}: {(OUT / f'{name}.woff2').stat().st_size / 1000:.1f} kB", "missing " + "".join(missing) if missing else "")
+    print(
+        f"{name}: {(OUT / f'{name}.woff2').stat().st_size / 1000:.1f} kB",
+        "missing " + "".join(missing) if missing else "",
+    )
 
 
 def main() -> None:
@@ -121,7 +147,11 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for name, recipe in FONTS.items():
         cut(name, *recipe)
-    for name in ("@fontsource-variable/fraunces", "@fontsource/la-belle-aurore", "@fontsource/noto-serif"):
+    for name in (
+        "@fontsource-variable/fraunces",
+        "@fontsource/la-belle-aurore",
+        "@fontsource/noto-serif",
+    ):
         shutil.copyfile(MODULES / name / "LICENSE", OUT / f"OFL-{name.split('/')[-1]}.txt")
 
 

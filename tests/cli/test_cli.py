@@ -600,6 +600,7 @@ def test_minutes(drawn_photos: Path) -> None:
     assert Path(folder / "run" / "preview.png").is_file()
 
 
+@pytest.mark.slow
 def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
     """Weights are those of the model, columns of classes by name; a new class is their mean."""
     Path("photos/bar").rename("photos/zebra")
@@ -632,6 +633,7 @@ def test_training_can_begin_with_a_model(jungle: Jungle, trained: Path) -> None:
     assert "not that of" in refused.err
 
 
+@pytest.mark.slow
 def test_training_on_two_folders_without_a_list_of_photos(jungle: Jungle, tmp_path: Path) -> None:
     Path("held.txt").write_text("photos/bar/0.png\ndisc/3.png\n")
     more = Path("more")
@@ -653,6 +655,7 @@ def test_a_list_that_fits_nothing_is_refused(jungle: Jungle) -> None:
     is_refused(jungle(f"{TRAIN} --exclude missing.txt"), "missing.txt")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_curation_it_began_with(jungle: Jungle) -> None:
     line = "train photos --recipe tiny --out run --device cpu:float32"
     assert jungle(f"{line} -o curate=yes").code == 0

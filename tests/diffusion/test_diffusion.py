@@ -281,7 +281,8 @@ def test_resumed_equals_straight_bit_for_bit() -> None:
 
 # noise stays in the latter two
 @pytest.mark.parametrize(
-    ("objective", "falls_to"), [("edm", 0.8), ("flow", 0.95), ("epsilon", 0.95)]
+    ("objective", "falls_to"),
+    [("edm", 0.8), ("flow", 0.95), pytest.param("epsilon", 0.95, marks=pytest.mark.slow)],
 )
 def test_training_learns_what_the_classes_look_like(objective: str, falls_to: float) -> None:
     recipe = dataclasses.replace(TINY, objective=objective, small_share=0.0, lr=4e-3)

@@ -42,15 +42,15 @@ def voice(colour: Any, seconds: float = 2.4, pause: float = 0.2) -> Any:
     shaped = np.fft.irfft(
         spectrum * 10 ** (density / 20) * ((hertz > 44) & (hertz < 11_300)), count
     )
-    place = np.arange(count) / RATE % (0.4 + pause)
-    shaped *= np.sin(np.pi * np.minimum(place / 0.4, 1)) ** 2
+    position = np.arange(count) / RATE % (0.4 + pause)
+    shaped *= np.sin(np.pi * np.minimum(position / 0.4, 1)) ** 2
     return (0.3 * shaped / np.abs(shaped).max()).astype(np.float32)[:, None]
 
 
 def band_levels(audio: Any) -> Any:
-    found = octave_levels(audio, RATE)
-    assert found is not None
-    return found[0]
+    result = octave_levels(audio, RATE)
+    assert result is not None
+    return result[0]
 
 
 @pytest.mark.parametrize(("centre", "gain"), [(63, 3.0), (1000, -6.0), (8000, 2.5)])
@@ -78,13 +78,13 @@ def test_a_peak_is_that_of_ffmpeg(centre: float, gain: float) -> None:
 
 
 def test_overlapping_peaks_add_up_to_what_is_wanted() -> None:
-    for wanted in (
+    for expected in (
         np.array([3, 3, 3, 0, 0, -3, -3, -3.0]),
         np.array([0, 0, 3, -3, 3, -3, 0, 0.0]),
         np.full(8, 3.0),
     ):
-        _, response = signal.sosfreqz(equaliser_sections(wanted, RATE), CENTRES, fs=RATE)
-        np.testing.assert_allclose(2 * 20 * np.log10(np.abs(response)), wanted, atol=0.15)
+        _, response = signal.sosfreqz(equaliser_sections(expected, RATE), CENTRES, fs=RATE)
+        np.testing.assert_allclose(2 * 20 * np.log10(np.abs(response)), expected, atol=0.15)
     _, response = signal.sosfreqz(
         equaliser_sections(np.full(8, 3.0), RATE), np.geomspace(20, 20_000, 500), fs=RATE
     )
@@ -101,7 +101,7 @@ def test_what_is_far_from_a_real_call_comes_a_little_nearer(colour: Any, words: 
     does a little less.
     """
     audio = voice(colour)
-    mended, said = equalise(audio, RATE, 3.0)
+    mended, text = equalise(audio, RATE, 3.0)
     assert mended.dtype == np.float32
     assert mended.shape == audio.shape
     away = band_levels(audio) - TARGET - np.median(band_levels(audio) - TARGET)
@@ -109,17 +109,17 @@ def test_what_is_far_from_a_real_call_comes_a_little_nearer(colour: Any, words: 
     expected = -np.sign(away) * np.minimum((np.abs(away) - TOLERANCE).clip(0) / 2, 3)
     assert 1.5 < np.abs(expected).max() <= 3
     np.testing.assert_allclose(band_levels(mended) - band_levels(audio), expected, atol=0.9)
-    assert said.startswith(words)
-    assert float(said.split()[-2]) == pytest.approx(np.abs(expected).max(), abs=0.5)
+    assert text.startswith(words)
+    assert float(text.split()[-2]) == pytest.approx(np.abs(expected).max(), abs=0.5)
     assert any(note.startswith(words) for note in master_clips([audio], RATE)[0].notes)
 
 
 def test_a_balanced_voice_is_not_touched() -> None:
     for colour in (np.zeros(8), 0.6 * DULL, 0.6 * HARSH):
         audio = voice(colour)
-        mended, said = equalise(audio, RATE, 3.0)
+        mended, text = equalise(audio, RATE, 3.0)
         assert mended is audio
-        assert said == ""
+        assert text == ""
 
 
 def test_a_band_of_noise_is_never_raised() -> None:
@@ -132,19 +132,19 @@ def test_a_band_of_noise_is_never_raised() -> None:
         :, None
     ]
     noisy = (audio + 1e-3 * hiss).astype(np.float32)
-    wanted = band_corrections(noisy, RATE, 3.0)
-    assert wanted[6] > 1
-    assert wanted[7] == 0
+    expected = band_corrections(noisy, RATE, 3.0)
+    assert expected[6] > 1
+    assert expected[7] == 0
     mended, _ = equalise(noisy, RATE, 3.0)
     assert abs((band_levels(mended) - band_levels(noisy))[7]) < 0.4
 
 
 def test_nothing_is_raised_under_a_high_voice() -> None:
     """A bird has no bass to raise, only the echo of the wood."""
-    wanted = band_corrections(
+    expected = band_corrections(
         voice(np.array([-30, -30, -30, -30, -30, 0, 12, -9 - TOLERANCE])), RATE, 3.0
     )
-    assert np.all(wanted[:6] <= 0)
+    assert np.all(expected[:6] <= 0)
     assert np.all(
         band_corrections(voice(np.array([-40, -40, -40, -25, 0, 0, 0, 0])), RATE, 3.0) == 0
     )

@@ -132,16 +132,16 @@ def chunks(content: bytes) -> dict[bytes, bytes]:
     """The chunks of a RIFF file; fails where lengths do not add up."""
     assert content[:4] == b"RIFF"
     assert struct.unpack("<I", content[4:8])[0] == len(content) - 8
-    found, place = {}, 12
-    while place < len(content):
+    result, position = {}, 12
+    while position < len(content):
         name, length = (
-            content[place : place + 4],
-            struct.unpack("<I", content[place + 4 : place + 8])[0],
+            content[position : position + 4],
+            struct.unpack("<I", content[position + 4 : position + 8])[0],
         )
-        found[name] = content[place + 8 : place + 8 + length]
-        place += 8 + length + length % 2
-    assert place == len(content)
-    return found
+        result[name] = content[position + 8 : position + 8 + length]
+        position += 8 + length + length % 2
+    assert position == len(content)
+    return result
 
 
 # Loudness and true peak
@@ -151,8 +151,8 @@ def test_a_calibrated_tone_reads_as_the_standard_says() -> None:
     """EBU Tech 3341: 997 Hz at -23 dBFS in two channels is -23 LUFS; in one channel 3.01 LU less.
     FFmpeg agrees.
     """
-    one = tone(997, 4, 10 ** (-23 / 20))
-    for audio, expected in ((np.repeat(one, 2, axis=1), -23.0), (one, -26.01)):
+    item = tone(997, 4, 10 ** (-23 / 20))
+    for audio, expected in ((np.repeat(item, 2, axis=1), -23.0), (item, -26.01)):
         assert integrated_loudness(audio, RATE) == (pytest.approx(expected, abs=0.02), STANDARD)
         assert ebur128(audio)[0] == pytest.approx(expected, abs=0.02)
 
@@ -330,13 +330,13 @@ def test_any_rate_becomes_48_khz(rate: int) -> None:
     "clip", [moo(), moo(2.2, 90), trill(), hiss(3, 0.1)], ids=["moo", "low moo", "trill", "hiss"]
 )
 def test_sustained_sounds_loop_inside_themselves(clip: Audio) -> None:
-    found = find_loop(clip, RATE, Looping())
-    assert found is not None
-    assert found.end - found.start >= max(RATE, len(clip) // 2)
-    baked = bake_crossfade(clip, found)
-    step, ordinary = seam_steps(baked, found.start, found.end)
+    result = find_loop(clip, RATE, Looping())
+    assert result is not None
+    assert result.end - result.start >= max(RATE, len(clip) // 2)
+    baked = bake_crossfade(clip, result)
+    step, ordinary = seam_steps(baked, result.start, result.end)
     assert step < ordinary
-    round_trip = np.concatenate([baked[found.start : found.end]] * 3)[:, 0]
+    round_trip = np.concatenate([baked[result.start : result.end]] * 3)[:, 0]
     frames = np.sqrt(
         np.mean(np.square(round_trip[: len(round_trip) // 2400 * 2400]).reshape(-1, 2400), axis=1)
     )
@@ -349,17 +349,17 @@ def test_sustained_sounds_loop_inside_themselves(clip: Audio) -> None:
     assert frames.min() > 0.8 * own.min()  # no hole and no bump at the seam
     assert frames.max() < 1.25 * own.max()
     steps = np.abs(np.diff(baked[:, 0]))
-    left = steps[found.end - 3 : found.end + 3]  # leaving the loop is not heard either
+    left = steps[result.end - 3 : result.end + 3]  # leaving the loop is not heard either
     assert left.max() <= 1.05 * np.abs(np.diff(clip[:, 0])).max()
 
 
 def test_the_waves_agree_at_the_seam() -> None:
     """A periodic call has exact loops: the search must find a whole number of periods."""
     clip = cleaning.fade_ends(tone(440, 3) + 0.5 * tone(660, 3), RATE, 0.1)
-    found = find_loop(clip, RATE, Looping())
-    assert found is not None
-    assert found.likeness > 0.999
-    periods = (found.end - found.start) * 220 / RATE
+    result = find_loop(clip, RATE, Looping())
+    assert result is not None
+    assert result.likeness > 0.999
+    periods = (result.end - result.start) * 220 / RATE
     assert periods == pytest.approx(round(periods), abs=0.01)
 
 

@@ -36,9 +36,9 @@ def build(folder: Path) -> Path:
         vocab_size=300, special_tokens=special, initial_alphabet=alphabet, show_progress=False
     )
     pairs.train_from_iterator(TEXTS, trainer)
-    made = json.loads(pairs.to_str())["model"]
+    built = json.loads(pairs.to_str())["model"]
     tokenizer = transformers.RobertaTokenizerFast(
-        vocab=made["vocab"], merges=[tuple(pair) for pair in made["merges"]]
+        vocab=built["vocab"], merges=[tuple(pair) for pair in built["merges"]]
     )
     extractor = transformers.ClapFeatureExtractor(
         feature_size=16,
@@ -116,11 +116,11 @@ def test_agreement_is_that_of_the_classes_called_directly(toy: Path, clap: Clap)
 
 
 def test_prompt_and_call_both_count(clap: Clap) -> None:
-    found = {
+    result = {
         clap.cosine(text, audio, RATE) for text in TEXTS for audio in (call(0.8), call(0.8, 1500))
     }
-    assert len(found) == 6
-    assert all(-1 <= one <= 1 for one in found)
+    assert len(result) == 6
+    assert all(-1 <= item <= 1 for item in result)
 
 
 def test_a_call_is_brought_to_the_models_rate_and_to_mono(clap: Clap) -> None:
@@ -155,19 +155,20 @@ def test_takes_are_ranked_by_their_prompt(clap: Clap) -> None:
     ]
     fits = [clap.prompt_similarity(TEXTS[0], take.audio, RATE) for take in takes]
     judged = rank_takes(takes, {}, AudioClassifier.shipped(), None, TEXTS[0], clap)
-    sound = [one for one in judged if not one.flags]
+    sound = [item for item in judged if not item.flags]
     assert len(sound) > 1
-    assert [one.fit for one in sound] == pytest.approx([fits[one.take.seed] for one in sound])
-    blemishes = {len(one.findings) for one in sound}
+    assert [item.fit for item in sound] == pytest.approx([fits[item.take.seed] for item in sound])
+    blemishes = {len(item.findings) for item in sound}
     assert blemishes == {len(sound[0].findings)}  # so that nothing but the prompt decides
-    assert [one.fit for one in sound] == sorted(
-        (one.fit for one in sound if one.fit is not None), reverse=True
+    assert [item.fit for item in sound] == sorted(
+        (item.fit for item in sound if item.fit is not None), reverse=True
     )
     assert f"fits its prompt by {sound[0].fit:.2f}" in sound[0].why
     without = rank_takes(takes, {}, AudioClassifier.shipped(), None, TEXTS[0])
-    assert all(one.fit is None and "prompt" not in one.why for one in without)
+    assert all(item.fit is None and "prompt" not in item.why for item in without)
     assert all(
-        one.fit is None for one in rank_takes(takes, {}, AudioClassifier.shipped(), None, "", clap)
+        item.fit is None
+        for item in rank_takes(takes, {}, AudioClassifier.shipped(), None, "", clap)
     )
 
 
@@ -227,10 +228,10 @@ def test_the_command_line_hands_it_to_the_ranking(
         name, rate, model, about = "stable-audio", RATE, "noise", "cpu"
 
         def make(self, requests: Any) -> Any:
-            for index, one in enumerate(requests):
-                for number in range(one.takes):
+            for index, item in enumerate(requests):
+                for number in range(item.takes):
                     audio = call(0.8, 400 + 300 * number)
-                    yield index, Take(audio, RATE, one.seed + number)
+                    yield index, Take(audio, RATE, item.seed + number)
 
     monkeypatch.setattr(
         "jungle.sounds.stable_audio.engine.StableAudioEngine.open", lambda *_, **__: Noise()

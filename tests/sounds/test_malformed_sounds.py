@@ -73,8 +73,8 @@ def saved(kind: Any, classes: tuple[str, ...], **changes: Any) -> bytes:
     weights = {
         name: value + 0.05 * torch.ones_like(value) for name, value in net.state_dict().items()
     }
-    made = checkpoint.Checkpoint(recipe, classes, 20, "data", weights, {})
-    whole = made.about() | {"weights": weights, "ema": {}}
+    built = checkpoint.Checkpoint(recipe, classes, 20, "data", weights, {})
+    whole = built.about() | {"weights": weights, "ema": {}}
     buffer = io.BytesIO()
     torch.save(whole | {"recipe": json.dumps(json.loads(whole["recipe"]) | changes)}, buffer)
     return buffer.getvalue()
@@ -188,23 +188,23 @@ def build(world: Path) -> None:
         "cut": good[:30],
         "clipped": wav(np.sign(call(1.0))),
     }
-    files |= {f"{name}/a/{number}.wav": data for name, data in bad.items() for number in range(2)}
+    files |= {f"{name}/a/{index}.wav": data for name, data in bad.items() for index in range(2)}
     files |= {
-        f"recordings/{name}/{number}.wav": wav(call(pitch=300 + 90 * number))
+        f"recordings/{name}/{index}.wav": wav(call(pitch=300 + 90 * index))
         for name in ANIMALS
-        for number in range(2)
+        for index in range(2)
     }
     files |= {
-        f"many/{name}/{number}.wav": wav(call(0.2, 200 + 40 * number))
+        f"many/{name}/{index}.wav": wav(call(0.2, 200 + 40 * index))
         for name in ANIMALS
-        for number in range(10)
+        for index in range(10)
     }
     files |= {
-        f"strangers/{name}/{number}.wav": files[f"many/frog/{number}.wav"]
+        f"strangers/{name}/{index}.wav": files[f"many/frog/{index}.wav"]
         for name in ("frog", "yeti")
-        for number in range(10)
+        for index in range(10)
     }
-    files |= {f"photos/{name}/{number}.png": photo for name in ANIMALS for number in range(2)}
+    files |= {f"photos/{name}/{index}.png": photo for name in ANIMALS for index in range(2)}
     files |= {
         f"toml/{name}/jungle.toml": data
         for name, (data, _) in (TOMLS | OWN_MODELS | LEARNING_TOMLS).items()

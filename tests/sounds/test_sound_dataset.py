@@ -137,8 +137,8 @@ def test_lossless_and_old_encodings_give_the_samples_back(
 ) -> None:
     options, rate, error = EXACT[encoding]
     audio = chirp(1, rate, 0.5) * np.linspace(1, 0.5, channels, dtype=np.float32)
-    read, found, facts = open_recording(save(tmp_path / "a.bin", audio, rate, **options))
-    assert (found, facts.rate, facts.channels, facts.encoding) == (rate, rate, channels, encoding)
+    read, result, facts = open_recording(save(tmp_path / "a.bin", audio, rate, **options))
+    assert (result, facts.rate, facts.channels, facts.encoding) == (rate, rate, channels, encoding)
     assert read.dtype == np.float32
     assert facts.seconds == pytest.approx(len(read) / rate)
     assert len(read) >= len(audio)  # ADPCM fills its last block
@@ -255,9 +255,9 @@ def test_what_cannot_be_used_has_a_reason(
 
 def test_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
     heard = save(tmp_path / "heard.wav", chirp(0))
-    for number, text in enumerate((PLAYLIST, f"ffconcat version 1.0\nfile {heard}\n".encode())):
+    for index, text in enumerate((PLAYLIST, f"ffconcat version 1.0\nfile {heard}\n".encode())):
         with pytest.raises(UnreadableRecording, match="not a recording"):
-            open_recording(written(f"{number}.m4a", text)(tmp_path))
+            open_recording(written(f"{index}.m4a", text)(tmp_path))
 
 
 def test_a_file_cut_short_gives_what_is_left(tmp_path: Path) -> None:
@@ -369,8 +369,8 @@ def test_the_same_recording_is_one_group_and_others_are_not(tmp_path: Path) -> N
         ).fingerprint
         for seed in range(30, 40)
     ]
-    found = fingerprint.group_recordings(np.stack([*strangers[:5], *twins, *strangers[5:]]))
-    assert found.tolist() == [0, 1, 2, 3, 4, *[5] * len(twins), 6, 7, 8, 9, 10]
+    result = fingerprint.group_recordings(np.stack([*strangers[:5], *twins, *strangers[5:]]))
+    assert result.tolist() == [0, 1, 2, 3, 4, *[5] * len(twins), 6, 7, 8, 9, 10]
 
 
 def test_agreement_is_the_cosine_over_shifts() -> None:
@@ -382,7 +382,7 @@ def test_agreement_is_the_cosine_over_shifts() -> None:
     prints[..., :8] = prints[..., -8:] = 0
     prints[1], prints[2] = np.roll(prints[0], 3, axis=-1), np.roll(prints[0], 6, axis=-1)
     prints /= np.linalg.norm(prints, axis=(1, 2), keepdims=True)
-    shifts = range(-fingerprint.SHIFTS, fingerprint.SHIFTS + 1)
+    shifts = range(-fingerprint._SHIFTS, fingerprint._SHIFTS + 1)
     expected = [
         [max(float((np.roll(a, s, axis=-1) * b).sum()) for s in shifts) for b in prints]
         for a in prints
@@ -399,10 +399,10 @@ def test_agreement_is_the_cosine_over_shifts() -> None:
 
 
 def zoo(folder: Path) -> Path:
-    for number in range(8):
+    for index in range(8):
         save(
-            folder / "zoo" / ("dog", "cat")[number % 2] / f"{number}.wav",
-            chirp(number, seconds=0.5 + number / 20),
+            folder / "zoo" / ("dog", "cat")[index % 2] / f"{index}.wav",
+            chirp(index, seconds=0.5 + index / 20),
         )
     return folder / "zoo"
 
@@ -413,8 +413,8 @@ def test_recordings_are_found_by_suffix_and_content_and_told_from_photos(tmp_pat
     (folder / "cat" / "notes.txt").write_text("not a recording", encoding="utf-16")
     assert len(scan_folder(folder, RECORDINGS).files) == 8
     assert medium_of_folder(folder) is RECORDINGS
-    for number in range(10):
-        Image.new("RGB", (4, 4)).save(folder / "cat" / f"{number}.png")
+    for index in range(10):
+        Image.new("RGB", (4, 4)).save(folder / "cat" / f"{index}.png")
     assert medium_of_folder(folder) is PHOTOS
     assert len(scan_folder(folder).files) == 10
     (tmp_path / "none").mkdir()
@@ -426,17 +426,17 @@ def test_recordings_are_found_by_suffix_and_content_and_told_from_photos(tmp_pat
 
 
 def test_first_bytes_tell_recordings_from_everything_else(tmp_path: Path) -> None:
-    made = [
+    built = [
         LOSSY[name](tmp_path / "a.bin", chirp(0, 44_100)).read_bytes()[:16]
         for name in ("MP3", "WAV MP3", "Ogg Opus", "MP4 AAC", "AAC")
     ]
-    made += [
+    built += [
         save(tmp_path / "b.bin", chirp(0), format=name).read_bytes()[:16]
         for name in ("WAV", "FLAC", "AIFF", "AU", "CAF", "OGG")
     ]
-    made += [b"ID3\x04" + bytes(12), bytes.fromhex("fffb9064") + bytes(12)]
-    assert all(map(is_sound_data, made))
-    assert not any(map(is_picture_data, made))
+    built += [b"ID3\x04" + bytes(12), bytes.fromhex("fffb9064") + bytes(12)]
+    assert all(map(is_sound_data, built))
+    assert not any(map(is_picture_data, built))
     others = [
         "text".encode("utf-16"),
         b"\xff\xd8\xff\xe0" + bytes(12),
@@ -533,7 +533,7 @@ def test_the_cache_follows_content_not_places_or_times(tmp_path: Path) -> None:
     save(moved / "cat" / "1.wav", chirp(99))
     changed = dataset.load_audio_dataset(moved, RECIPE, cache)
     assert changed.fingerprint != first.fingerprint
-    assert not np.array_equal(changed.clip(0), first.pcm(0))
+    assert not np.array_equal(changed.pcm(0), first.pcm(0))
     few = dataset.load_audio_dataset(moved, dataclasses.replace(RECIPE, limit=3), cache)
     assert [path.split("/")[0] for path in few.paths] == ["cat", "dog", "cat"]
 

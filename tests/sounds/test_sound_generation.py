@@ -74,9 +74,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "recordings"
     for name, pitch in (("cat", 700.0), ("cow", 180.0), ("frog", 1900.0)):
         (folder / name).mkdir(parents=True)
-        for number in range(8):
-            wave = note(pitch * (1 + 0.07 * number), 0.4 + 0.2 * number, number)
-            soundfile.write(folder / name / f"{number}.wav", wave, RATE, subtype="PCM_16")
+        for index in range(8):
+            wave = note(pitch * (1 + 0.07 * index), 0.4 + 0.2 * index, index)
+            soundfile.write(folder / name / f"{index}.wav", wave, RATE, subtype="PCM_16")
     return folder
 
 
@@ -149,8 +149,8 @@ def test_levels_survive_the_picture() -> None:
 
 def convergence(images: torch.Tensor, waves: torch.Tensor) -> float:
     """Spectral convergence: relative error of the magnitudes of ``waves``."""
-    wanted = spectrogram.image_magnitudes(images)
-    return float((spectrogram.stft(waves).abs() - wanted).norm() / wanted.norm())
+    expected = spectrogram.image_magnitudes(images)
+    return float((spectrogram.stft(waves).abs() - expected).norm() / expected.norm())
 
 
 def test_integrated_phases_beat_sixty_rounds_of_griffin_lim_on_a_chirp() -> None:
@@ -161,9 +161,10 @@ def test_integrated_phases_beat_sixty_rounds_of_griffin_lim_on_a_chirp() -> None
     wave = torch.from_numpy((0.5 * chirp(t, 500, 2.05, 3000)).astype(np.float32))[None]
     images = spectrogram.waves_to_images(wave, float(spectrogram.stft(wave).abs().max()))
     plain = convergence(images, spectrogram.images_to_waves(images, polish=0))
-    wanted = spectrogram.image_magnitudes(images)
+    expected = spectrogram.image_magnitudes(images)
     guess = torch.polar(
-        wanted, 2 * torch.pi * torch.rand(wanted.shape, generator=torch.Generator().manual_seed(0))
+        expected,
+        2 * torch.pi * torch.rand(expected.shape, generator=torch.Generator().manual_seed(0)),
     )
     assert plain < 0.5 * convergence(images, spectrogram.inverse_stft(guess))
     polished = convergence(images, spectrogram.images_to_waves(images))
@@ -207,6 +208,7 @@ def test_what_weighs_nothing_is_never_drawn(loaded: AudioDataset) -> None:
         assert (feed(step, torch.Generator())[1].argmax(dim=1) == 1).all()
 
 
+@pytest.mark.slow
 def test_training_resumes_exactly_and_makes_calls(
     jungle_command: Command, recordings: Path
 ) -> None:
@@ -278,8 +280,8 @@ def test_a_take_depends_on_its_seed_alone(tiny: Model) -> None:
     alone = [take for wish in wishes[2:] for _, take in maker.make([wish])]
     assert [index for index, _ in together] == [0, 0, 1, 1, 2, 2]
     assert [take.seed for _, take in together[4:]] == [2, take_seed(2, 1)]
-    for one, (_, other) in zip(alone, together[4:], strict=True):
-        assert np.array_equal(one.audio, other.audio)
+    for item, (_, other) in zip(alone, together[4:], strict=True):
+        assert np.array_equal(item.audio, other.audio)
     assert not np.array_equal(together[0][1].audio, together[1][1].audio)
     assert together[0][1].audio.shape == (32768, 1)
     assert together[0][1].audio.dtype == np.float32
@@ -380,9 +382,9 @@ def test_copies_are_found_at_any_level_speed_and_shift(
         np.float32
     )
     for spoilt in (noisy, np.concatenate([np.zeros(4000, np.float32), wave])):
-        likeness, found = reference.nearest_recording(spoilt[:, None], RATE)
+        likeness, result = reference.nearest_recording(spoilt[:, None], RATE)
         assert likeness > COPY
-        assert found == name
+        assert result == name
     fresh = (
         np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
         * np.linspace(0, 1, RATE, dtype=np.float32) ** 2
@@ -448,7 +450,7 @@ def test_faulty_takes_and_copies_come_last_and_say_why(
     judged = rank.rank_takes([silent, copy, broken, good], {"cat": 1.0}, ear, reference)
     assert judged[0].take.seed == 1
     assert not judged[0].flags
-    flags = {one.take.seed: " ".join(one.flags) for one in judged[1:]}
+    flags = {item.take.seed: " ".join(item.flags) for item in judged[1:]}
     assert "copy of" in flags[4]
     assert flags[2]
     assert flags[3]
@@ -503,8 +505,8 @@ def test_an_ear_that_knows_more_animals_names_the_same(
         head.weight[1:4], head.bias[1:4] = own.weight, own.bias
     calls = [loaded.waveform(i)[:, None] for i in range(20)]
     first, second = (
-        score_calls(calls, RATE, loaded.labels[:20], against(loaded, one, reference))
-        for one in (ear, wider)
+        score_calls(calls, RATE, loaded.labels[:20], against(loaded, item, reference))
+        for item in (ear, wider)
     )
     assert dataclasses.replace(second, ear=first.ear) == first
 
@@ -515,11 +517,11 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
     """Recordings drawn from the recordings are as far from them as the floor says; near-duplicates
     are never on both sides.
     """
-    some = np.random.default_rng(1).permutation(len(loaded))[: len(loaded) // 2]
+    chosen = np.random.default_rng(1).permutation(len(loaded))[: len(loaded) // 2]
     scores = score_calls(
-        [loaded.waveform(i)[:, None] for i in some],
+        [loaded.waveform(i)[:, None] for i in chosen],
         RATE,
-        loaded.labels[some],
+        loaded.labels[chosen],
         against(loaded, ear, reference),
     )
     assert abs(scores.kid - scores.kid_floor) < 2 * scores.kid_error
@@ -536,9 +538,9 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
     copies = dataclasses.replace(loaded, groups=np.zeros(len(loaded), np.int64))
     with pytest.raises(BadInput, match="copies of each other"):
         score_calls(
-            [loaded.waveform(i)[:, None] for i in some],
+            [loaded.waveform(i)[:, None] for i in chosen],
             RATE,
-            loaded.labels[some],
+            loaded.labels[chosen],
             against(copies, ear, reference),
         )
 
@@ -549,7 +551,7 @@ def test_the_floor_is_a_mean_over_ways_to_part_the_recordings(
 def test_an_album_is_mastered_tagged_and_complete(
     tiny: Model, ear: AudioClassifier, reference: MemorisationIndex, tmp_path: Path
 ) -> None:
-    wanted = [
+    expected = [
         Wanted(
             Species(slug=f"one-{seed}", name=f"One {seed}", seed=seed),
             CallRequest(seed=seed, mix={"cow": 1.0}, takes=2, seconds=1.5),
@@ -560,7 +562,7 @@ def test_an_album_is_mastered_tagged_and_complete(
     (tmp_path / "album" / "animal_sound_9.wav").write_bytes(b"old")
     done: list[int] = []
     calls = make_album(
-        SpectrogramEngine(tiny, FEW), wanted, tmp_path / "album", ear, reference, done.append
+        SpectrogramEngine(tiny, FEW), expected, tmp_path / "album", ear, reference, done.append
     )
     assert sum(done) == 4
     stems = {path.name for path in (tmp_path / "album").iterdir()}
@@ -589,7 +591,7 @@ def test_an_album_is_mastered_tagged_and_complete(
         assert comment["seed"] == str(call.seed)
         assert comment["source"].startswith("trainedAlgorithmicMedia")
         assert comment["model"] == "0" * 16
-    again = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path / "again", ear, reference)
+    again = make_album(SpectrogramEngine(tiny, FEW), expected, tmp_path / "again", ear, reference)
     assert [call.to_json() for call in again] == [call.to_json() for call in calls]
     for name in ("animal_sound_1.wav", "animal_sound_2.opus", "takes.png", "sounds.json"):
         assert (tmp_path / "album" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
@@ -598,8 +600,8 @@ def test_an_album_is_mastered_tagged_and_complete(
 def test_a_wanted_length_survives_mastering(
     tiny: Model, ear: AudioClassifier, tmp_path: Path
 ) -> None:
-    wanted = [Wanted(Species(slug="", name="", seed=1), CallRequest(seed=1, seconds=2.25))]
-    [call] = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path, ear, None)
+    expected = [Wanted(Species(slug="", name="", seed=1), CallRequest(seed=1, seconds=2.25))]
+    [call] = make_album(SpectrogramEngine(tiny, FEW), expected, tmp_path, ear, None)
     assert soundfile.info(tmp_path / call.file).frames == round(2.25 * 48_000)
     assert call.loop[1] <= round(2.25 * 48_000)
 
@@ -610,11 +612,11 @@ class Stereo:
     name, rate, model = "stereo", 44_100, "none"
 
     def make(self, requests: Sequence[CallRequest]) -> Iterator[tuple[int, Take]]:
-        for index, one in enumerate(requests):
-            audio = np.random.default_rng(one.seed).uniform(
-                -1.5, 1.5, (round(one.seconds * 44_100), 2)
+        for index, item in enumerate(requests):
+            audio = np.random.default_rng(item.seed).uniform(
+                -1.5, 1.5, (round(item.seconds * 44_100), 2)
             )
-            yield index, Take(audio.astype(np.float32), 44_100, one.seed, "made for a test")
+            yield index, Take(audio.astype(np.float32), 44_100, item.seed, "made for a test")
 
 
 def test_the_faithful_recipe_is_written_as_it_is(tmp_path: Path) -> None:
@@ -622,13 +624,13 @@ def test_the_faithful_recipe_is_written_as_it_is(tmp_path: Path) -> None:
         CallRequest(seed=seed, prompt="p", seconds=seconds)
         for seed, seconds in enumerate((0.5, 1.25))
     ]
-    wanted = [Wanted(Species(slug="", name="", seed=one.seed), one) for one in requests]
-    calls = write_plain(Stereo(), wanted, tmp_path, lambda done: None)
+    expected = [Wanted(Species(slug="", name="", seed=item.seed), item) for item in requests]
+    calls = write_plain(Stereo(), expected, tmp_path, lambda done: None)
     assert [call.file for call in calls] == ["animal_sound_1.wav", "animal_sound_2.wav"]
-    for call, one in zip(calls, wanted, strict=True):
+    for call, item in zip(calls, expected, strict=True):
         info = soundfile.info(tmp_path / call.file)
         assert (info.frames, info.samplerate, info.channels, info.subtype) == (
-            round(one.request.seconds * 44_100),
+            round(item.request.seconds * 44_100),
             44_100,
             2,
             "PCM_16",
@@ -641,10 +643,10 @@ def test_the_faithful_recipe_is_written_as_it_is(tmp_path: Path) -> None:
 def test_creatures_speak_with_their_own_voice(
     tiny: Model, ear: AudioClassifier, tmp_path: Path
 ) -> None:
-    wanted = [
+    expected = [
         Wanted(Species(slug="", name="", seed=seed), CallRequest(seed=seed)) for seed in range(2)
     ]
-    calls = make_album(SpectrogramEngine(tiny, FEW), wanted, tmp_path, ear, None)
+    calls = make_album(SpectrogramEngine(tiny, FEW), expected, tmp_path, ear, None)
     files = speak_calls(tmp_path, calls)
     assert files == ["animal_speech_1.wav", "animal_speech_2.wav"]
     first, second = (soundfile.read(tmp_path / file)[0] for file in files)

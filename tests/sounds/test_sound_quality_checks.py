@@ -56,8 +56,8 @@ def call(seed: int = 0) -> Samples:
         * np.cumsum(400 + 150 * np.sin(2 * np.pi * t / 0.75) + 8 * np.sin(2 * np.pi * 7 * t))
         / RATE
     )
-    one = sum(np.sin(k * phase) / k for k in range(1, 8)) * np.hanning(len(t))
-    return 0.25 * np.concatenate([one, np.zeros(RATE // 2), one]) + 0.003 * noise(seed, 2 * RATE)
+    item = sum(np.sin(k * phase) / k for k in range(1, 8)) * np.hanning(len(t))
+    return 0.25 * np.concatenate([item, np.zeros(RATE // 2), item]) + 0.003 * noise(seed, 2 * RATE)
 
 
 def filtered(order: int, edges: float | list[float], kind: str, seed: int = 0) -> Samples:
@@ -103,8 +103,8 @@ HUM = {
 @pytest.mark.parametrize(("kind", "takes"), [("hiss", HISS), ("tone", TONE), ("hum", HUM)])
 def test_takes_without_an_animal_are_found(kind: str, takes: dict[str, Samples]) -> None:
     for name, samples in takes.items():
-        found = check_quality(audio(samples), RATE)
-        assert [finding.kind for finding in found if finding.fatal] == [kind], name
+        result = check_quality(audio(samples), RATE)
+        assert [finding.kind for finding in result if finding.fatal] == [kind], name
 
 
 def test_a_good_take_is_left_alone() -> None:
@@ -134,24 +134,24 @@ def test_numbers_that_are_none_are_found_first() -> None:
     broken = audio(call())
     broken[100] = np.nan
     broken[200] = np.inf
-    (found,) = check_quality(broken, RATE)
-    assert (found.kind, found.fatal) == ("not finite", True)
-    assert found.value == pytest.approx(2 / len(broken))
+    (result,) = check_quality(broken, RATE)
+    assert (result.kind, result.fatal) == ("not finite", True)
+    assert result.value == pytest.approx(2 / len(broken))
 
 
 def test_silence_by_the_level_of_the_active_part() -> None:
     for samples in (np.zeros(RATE), np.zeros((0, 1)), 0.0005 * tone(300.0), np.full(RATE, 0.2)):
         assert kinds(samples)[0] == "silence"
     assert kinds(np.concatenate([np.zeros(RATE * 5 // 4), 0.02 * call()])) == ["dead air"]
-    (found,) = check_quality(audio(0.0005 * tone(300.0)), RATE)
-    assert found.value == pytest.approx(20 * math.log10(0.0005 / math.sqrt(2)), abs=0.1)
+    (result,) = check_quality(audio(0.0005 * tone(300.0)), RATE)
+    assert result.value == pytest.approx(20 * math.log10(0.0005 / math.sqrt(2)), abs=0.1)
 
 
 def test_clipping_counts_flat_tops_and_no_round_ones() -> None:
     clipped = np.clip(8 * call(), -0.9, 0.9)
-    (found,) = check_quality(audio(clipped), RATE)
-    assert (found.kind, found.fatal) == ("clipping", False)
-    assert found.value == pytest.approx(np.mean(np.abs(clipped) >= 0.9), rel=0.05)
+    (result,) = check_quality(audio(clipped), RATE)
+    assert (result.kind, result.fatal) == ("clipping", False)
+    assert result.value == pytest.approx(np.mean(np.abs(clipped) >= 0.9), rel=0.05)
     for quiet in (
         np.clip(8 * call(), -0.9, 9) * 0.3,
         np.round(np.clip(8 * call(), -9, 0.5) * 32768) / 32768,
@@ -170,21 +170,21 @@ def test_dead_air_says_where() -> None:
         ([sound, pause], "ends with 1."),
         ([sound, pause, sound], "of dead air inside"),
     ):
-        (found,) = check_quality(audio(np.concatenate(pieces)), RATE)
-        assert found.kind == "dead air"
-        assert words in found.sentence
-        assert found.value == pytest.approx(1.3, abs=0.15)
+        (result,) = check_quality(audio(np.concatenate(pieces)), RATE)
+        assert result.kind == "dead air"
+        assert words in result.sentence
+        assert result.value == pytest.approx(1.3, abs=0.15)
     click = np.concatenate([0.5 * call()[2000:4000], np.zeros(RATE // 2)])
-    (found,) = check_quality(audio(click), RATE)
-    assert found.value == pytest.approx(0.8, abs=0.05)
+    (result,) = check_quality(audio(click), RATE)
+    assert result.value == pytest.approx(0.8, abs=0.05)
 
 
 def test_an_offset_is_told_and_disturbs_nothing_else() -> None:
-    (found,) = check_quality(audio(call() + 0.05), RATE)
-    assert found == Finding(
+    (result,) = check_quality(audio(call() + 0.05), RATE)
+    assert result == Finding(
         "offset",
         "It is shifted off the middle by 5.0% of full scale (a DC offset).",
-        found.value,
+        result.value,
         quality_checks.OFFSET,
         False,
     )
@@ -207,10 +207,10 @@ def test_the_rate_changes_no_verdict(rate: int) -> None:
 def test_every_finding_is_a_sentence_and_beyond_its_limit() -> None:
     for takes in (HISS, TONE, HUM):
         for samples in takes.values():
-            for found in check_quality(audio(samples), RATE):
-                assert found.sentence.endswith(".")
-                assert found.sentence.startswith("It ")
-                assert found.value > found.limit
+            for result in check_quality(audio(samples), RATE):
+                assert result.sentence.endswith(".")
+                assert result.sentence.startswith("It ")
+                assert result.value > result.limit
 
 
 def test_steadiness_has_its_theoretical_value() -> None:

@@ -64,14 +64,14 @@ def barks(seed: int = 0) -> Audio:
     """Three short rough sounds with pauses."""
     t = np.arange(round(0.15 * RATE)) / RATE
     noise = np.random.default_rng(seed).standard_normal(len(t))
-    one = (np.sign(np.sin(2 * np.pi * 450 * t)) + 0.3 * noise) * np.exp(-18 * t)
-    return column(np.concatenate([np.concatenate([one, np.zeros(RATE // 5)])] * 3))
+    item = (np.sign(np.sin(2 * np.pi * 450 * t)) + 0.3 * noise) * np.exp(-18 * t)
+    return column(np.concatenate([np.concatenate([item, np.zeros(RATE // 5)])] * 3))
 
 
 def chirps() -> Audio:
     t = np.arange(RATE // 10) / RATE
-    one = np.sin(2 * np.pi * (2500 + 12_000 * t) * t) * np.hanning(len(t))
-    return column(np.concatenate([np.concatenate([one, np.zeros(RATE // 20)])] * 6))
+    item = np.sin(2 * np.pi * (2500 + 12_000 * t) * t) * np.hanning(len(t))
+    return column(np.concatenate([np.concatenate([item, np.zeros(RATE // 20)])] * 6))
 
 
 SYNTHETIC = {"sung": sung(), "croak": croak(), "barks": barks(), "chirps": chirps()}
@@ -148,17 +148,17 @@ def matches(planned: NDArray[np.float64], heard: NDArray[np.float64]) -> int:
 
 def onset_f1(calls: list[tuple[Audio, int]], plans: list[Plan]) -> float:
     """F-measure over all plans, the calls taken in turn."""
-    found = planned_count = heard_count = 0
-    for number, plan in enumerate(plans):
-        call, rate = calls[number % len(calls)]
+    result = planned_count = heard_count = 0
+    for index, plan in enumerate(plans):
+        call, rate = calls[index % len(calls)]
         planned = np.array([syllable.onset for syllable in plan.syllables])
-        heard = detect_onsets(render_speech(plan, call, rate, voice_seed=number), rate)
-        found, planned_count, heard_count = (
-            found + matches(planned, heard),
+        heard = detect_onsets(render_speech(plan, call, rate, voice_seed=index), rate)
+        result, planned_count, heard_count = (
+            result + matches(planned, heard),
             planned_count + len(planned),
             heard_count + len(heard),
         )
-    return 2 * found / (planned_count + heard_count)
+    return 2 * result / (planned_count + heard_count)
 
 
 # What is heard is what was planned
@@ -256,20 +256,20 @@ def test_the_same_syllable_has_the_same_samples_wherever_it_stands() -> None:
             tuple(Syllable(t, offset + 0.3 * i, 0.2, 1.5, False, 0.2) for i, t in enumerate(texts))
         )
 
-    def cut(audio: Audio, number: int, offset: float = 0.0) -> Audio:
-        start = round((offset + 0.3 * number) * RATE)
+    def cut(audio: Audio, index: int, offset: float = 0.0) -> Audio:
+        start = round((offset + 0.3 * index) * RATE)
         return audio[start : start + round(0.2 * RATE)]
 
     call = sung(glide=0.8)
-    one, other = (
+    item, other = (
         render_speech(three("aba"), call, RATE, 5),
         render_speech(three("cca", 0.123), call, RATE, 5),
     )
-    assert np.array_equal(cut(one, 0), cut(one, 2))
-    assert np.array_equal(cut(one, 0), cut(other, 2, 0.123))
-    assert not np.array_equal(cut(one, 0), cut(one, 1))
-    assert np.array_equal(one, render_speech(three("aba"), call, RATE, 5))
-    assert not np.array_equal(one, render_speech(three("aba"), call, RATE, 6))
+    assert np.array_equal(cut(item, 0), cut(item, 2))
+    assert np.array_equal(cut(item, 0), cut(other, 2, 0.123))
+    assert not np.array_equal(cut(item, 0), cut(item, 1))
+    assert np.array_equal(item, render_speech(three("aba"), call, RATE, 5))
+    assert not np.array_equal(item, render_speech(three("aba"), call, RATE, 6))
 
 
 def test_loud_calls_and_stress_never_leave_full_scale() -> None:
@@ -295,8 +295,8 @@ def test_any_rate_and_number_of_channels() -> None:
 def test_the_pitch_of_a_saw_tooth_is_found() -> None:
     for pitch in (80.0, 220.0, 1000.0):
         wave = scipy_signal.sawtooth(2 * np.pi * pitch * np.arange(RATE) / RATE).astype(np.float32)
-        found, voicing = granular.estimate_pitches(frames(wave, 640, 160)[:50], RATE)
-        assert np.median(found) == pytest.approx(pitch, rel=0.01)
+        result, voicing = granular.estimate_pitches(frames(wave, 640, 160)[:50], RATE)
+        assert np.median(result) == pytest.approx(pitch, rel=0.01)
         assert voicing.min() > 0.8
     noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     assert np.median(granular.estimate_pitches(frames(noise, 640, 160), RATE)[1]) < granular.VOICED

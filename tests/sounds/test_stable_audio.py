@@ -150,12 +150,12 @@ def test_a_mix_without_a_prompt_gets_one(
 
 def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioEngine) -> None:
     """Also among other durations, other prompts, and takes with and without a negative prompt."""
-    wanted = CallRequest(seed=5, prompt="a lion roars", negative="music", seconds=0.7, takes=2)
+    expected = CallRequest(seed=5, prompt="a lion roars", negative="music", seconds=0.7, takes=2)
     others = [
         CallRequest(seed=6, prompt="the call of a frog", negative="low quality", seconds=2.0),
         CallRequest(seed=7, prompt="field recording"),
     ]
-    together = takes(maker, [others[0], wanted, others[1]])
+    together = takes(maker, [others[0], expected, others[1]])
     assert [index for index, _ in together] == [0, 1, 1, 2]
     assert [take.seed for _, take in together] == [6, 5, take_seed(5, 1), 7]
     assert [take.audio.shape for _, take in together] == [
@@ -169,10 +169,10 @@ def test_a_take_is_the_same_alone_and_in_any_batch(maker: StableAudioEngine) -> 
         for _, take in together
     )
     for alone in (
-        takes(maker, [wanted]),
+        takes(maker, [expected]),
         takes(
             StableAudioEngine(maker.pipeline, "toy", StableAudioSampling(steps=4, batch=1)),
-            [wanted],
+            [expected],
         ),
     ):
         for (_, left), (_, right) in zip(alone, together[1:3], strict=True):
@@ -619,8 +619,8 @@ def test_a_full_disk_is_noticed_before_the_download(
 
 def test_a_token_is_found_where_the_tools_of_the_hub_keep_it(tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "jungle"
-    for place in (home / ".cache/huggingface", home / "elsewhere", folder):
-        place.mkdir(parents=True)
+    for position in (home / ".cache/huggingface", home / "elsewhere", folder):
+        position.mkdir(parents=True)
 
     def where(**environment: str) -> tuple[str, str] | None:
         token = find_token(environment, home, folder)
@@ -652,12 +652,12 @@ def test_doctor_tells_what_stable_audio_wants_without_the_network(
     hub: type[Hub], tmp_path: Path
 ) -> None:
     def finding(ask: bool = False, **environment: str) -> doctor.CheckResult:
-        [found] = [
-            one
-            for one in doctor.check_machine(tmp_path, "cpu", environment, tmp_path, ask)
-            if one.topic == "Stable Audio"
+        [result] = [
+            item
+            for item in doctor.check_machine(tmp_path, "cpu", environment, tmp_path, ask)
+            if item.topic == "Stable Audio"
         ]
-        return found
+        return result
 
     assert TOKENS_PAGE in finding().text
     assert model_page(STABLE_AUDIO) in finding(HF_TOKEN="hf_good").text
@@ -687,12 +687,12 @@ def test_heavy_libraries_are_imported_only_inside_functions() -> None:
 
 def test_prompts_are_short_varied_and_the_same_on_any_machine() -> None:
     mix = {"lion": 0.6, "frog": 0.3, "cat": 0.1}
-    made = [prompts.build_prompt(mix, seed) for seed in range(50)]
-    assert made == [prompts.build_prompt(dict(reversed(mix.items())), seed) for seed in range(50)]
-    assert len(set(made)) > 20
+    built = [prompts.build_prompt(mix, seed) for seed in range(50)]
+    assert built == [prompts.build_prompt(dict(reversed(mix.items())), seed) for seed in range(50)]
+    assert len(set(built)) > 20
     assert all(
         prompt.startswith("a creature half lion half frog ") and len(prompt.split()) < 20
-        for prompt in made
+        for prompt in built
     )
     assert (
         prompts.build_prompt(mix, 1)
@@ -700,7 +700,7 @@ def test_prompts_are_short_varied_and_the_same_on_any_machine() -> None:
     )
     assert prompts.build_prompt({}, 1).startswith("an unknown animal ")
     assert ", on the moon, " in prompts.build_prompt({"axolotl": 1.0}, 1, place="on the moon")
-    for prompt in made + [prompts.build_prompt({name: 1.0}, 1) for name in animals()]:
+    for prompt in built + [prompts.build_prompt({name: 1.0}, 1) for name in animals()]:
         assert prompts.avoid_traps(prompt) == (prompt, [])
 
 

@@ -106,7 +106,7 @@ def _classes(folders: list[str], own_name: str) -> dict[str, str | None]:
     """Relative folder -> class name; None where files lie beside the class folders."""
     parts = {folder: folder.split("/") if folder else [] for folder in folders}
 
-    # :Folders such as train and val are taken out of the path wherever all paths have one at that
+    # Folders such as train and val are taken out of the path wherever all paths have one at that
     # depth.
     while True:
         depth = sum(
@@ -146,7 +146,7 @@ def scan_folder(folder: Path, media: FileFormats = PHOTOS) -> FolderContents:
         name = classes[relative]
         paths = (f"{relative}/{file}" if relative else file for file in names[relative])
 
-        # :Their class cannot be known; dropping them without a word would be worse.
+        # Their class cannot be known; dropping them without a word would be worse.
         if name is None:
             skipped += [
                 SkippedFile(path, "lies beside the class folders, so its class is unknown")

@@ -76,7 +76,7 @@ def describe_duplicates(word: str, exact: Groups, near: Groups, disputed: Groups
             [" = ".join(group[:3]) + (" = ..." if len(group) > 3 else "") for group in groups]
         )
 
-    # :Only a person can decide these.
+    # Only a person can decide these.
     if disputed:
         lines.append(
             f"The same {word} in different classes: {len(disputed):,} groups. Decide which class "

@@ -76,7 +76,7 @@ def _begin_critic(
     """A discriminator on the maps of frozen network ``index``, and running features of nothing."""
     side = min(recipe.sizes)
 
-    # :The widths of the maps belong to the frozen network: one blank picture tells them.
+    # The widths of the maps belong to the frozen network: one blank picture tells them.
     with torch.no_grad():
         maps = setup.perceive[index](torch.zeros(1, 3, side, side, device=device))
     channels, sides = zip(*(m.shape[1:3] for m in maps), strict=True)

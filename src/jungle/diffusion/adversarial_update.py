@@ -199,7 +199,7 @@ class Updates:
     def _teach_discriminator(self, real: _Seen, fake: _Seen) -> dict[str, Any]:
         discriminator, trained = self.critic.discriminator, self.trained[self.turn]
 
-        # :Frozen again at the end, so that the generator's step leaves no gradients here.
+        # Frozen again at the end, so that the generator's step leaves no gradients here.
         for parameter in trained:
             parameter.requires_grad_(True)
         real_scores = discriminator.scores(real.maps[:-1], real.pictures, real.mix)
@@ -257,7 +257,7 @@ class Updates:
         photos, labels, pure = real.features, fake.labels, fake.pure[:, None]
         queues.push(photos, real.labels, real=True)
 
-        # :The pulls are targets, not functions of the features: no gradient goes through them.
+        # The pulls are targets, not functions of the features: no gradient goes through them.
         with torch.no_grad():
             unit = torch.cdist(photos, photos).mean().clamp_min(1e-6)
             step = drift(fake.features, labels, queues) * pure

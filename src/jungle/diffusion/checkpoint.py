@@ -25,6 +25,7 @@ from ..errors import BadCheckpoint, BadInput
 from ..storage.atomic import write_atomic, write_json
 from .diffusers_compat.state_dict import read_pth
 
+STATE_NAME = "animal_diffusion_model.state"
 MODEL_NAME = "animal_diffusion_model.pth"
 QUANTISED = 16_384  # numbers from which a matrix is stored in 8 bits, where that is asked for
 SCALE = ".scale"
@@ -225,3 +226,18 @@ def read_state(path: Path) -> dict[str, Any] | None:
             f"{path} is damaged, so the run cannot go on: choose another --out, or delete that "
             "file and the model beside it to start anew."
         ) from None
+
+
+def read_run_state(folder: Path) -> dict[str, Any] | None:
+    """The training state in the folder of a run; None where the folder holds no run.
+
+    Raises:
+        BadInput: there is a model without a state, which may be somebody else's.
+    """
+    packed = read_state(folder / STATE_NAME)
+    if packed is None and (folder / MODEL_NAME).exists():
+        raise BadInput(
+            f"{folder} holds a model, {MODEL_NAME}, without a run to go on with: choose another "
+            "<--out>, or move it."
+        )
+    return packed

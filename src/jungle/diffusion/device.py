@@ -67,7 +67,7 @@ def choose_device(wish: str = "") -> Compute:
             "best there is."
         )
 
-    # :What is asked for goes before what is fast here.
+    # What is asked for goes before what is fast here.
     if dtype_name:
         return Compute(torch.device(name), DTYPES[dtype_name], "as asked")
     if name == "cuda":

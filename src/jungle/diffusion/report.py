@@ -2,7 +2,7 @@
 end, in plain words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ class AdversarialReport:
                 f"{self.saturation:.0%} of theirs."
             )
 
-            # :A discriminator that is always right has nothing more to teach.
+            # A discriminator that is always right has nothing more to teach.
             if self.generator_loss > WON:
                 lines.append(
                     f"The discriminator has won (generator loss {self.generator_loss:.1f}): more "
@@ -205,7 +205,7 @@ class TrainingReport:
                 "next time start with a lower -o lr."
             )
 
-        # :Which weights paint is decided by measuring, not by habit.
+        # Which weights paint is decided by measuring, not by habit.
         if self.comparison:
             kept = "raw" if self.comparison.raw_is_better else "averaged"
             lines.append(
@@ -231,3 +231,41 @@ class TrainingReport:
             "recognised: at this speed that is "
             f"{minutes:,.0f} minutes more (a longer --minutes in a new --out)."
         )
+
+
+def describe_plan(totals: tuple[int, int], share: float, minutes: float) -> str:
+    """What a run will do, as a sentence; empty for diffusion alone.
+
+    Args:
+        totals: updates of diffusion and of adversarial training.
+        share: of the time that belongs to adversarial training, 0 to 1.
+        minutes: time budget of both; 0 = as many updates as ``totals`` says.
+    """
+    if not totals[1]:
+        return ""
+
+    parts = [(1 - share, totals[0], "diffusion"), (share, totals[1], "adversarial training")]
+    steps = [
+        f"{name} for {minutes * part:.3g} minutes" if minutes else f"{total:,} updates of {name}"
+        for part, total, name in parts
+        if part and total
+    ]
+    return f"First {', then '.join(steps)}." if len(steps) > 1 else f"{steps[0].capitalize()}."
+
+
+def describe_skipped(skipped: Iterable[tuple[str, str]]) -> tuple[list[str], str]:
+    """Files that were not used, as (path, reason): a line for each reason with a few names, and a
+    text with every name.
+    """
+    reasons: dict[str, list[str]] = {}
+    for path, reason in skipped:
+        reasons.setdefault(reason, []).append(path)
+
+    # The screen shows a few names; the text holds them all.
+    few = {
+        reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "")
+        for reason, paths in reasons.items()
+    }
+    lines = [f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()]
+    text = "".join(f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths)
+    return lines, text

@@ -75,7 +75,7 @@ class Guided:
         if self.recipe.guidance == 1.0 or not inside or nothing_to_leave_out:
             return self.strong(x, sigma, mix)
 
-        # :Autoguidance asks two networks; classifier-free guidance asks one network twice, in one
+        # Autoguidance asks two networks; classifier-free guidance asks one network twice, in one
         # pass.
         if self.weak is not None:
             weak, strong = (

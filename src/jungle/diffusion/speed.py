@@ -11,13 +11,10 @@ from ..config.recipes import Recipe
 from ..storage.atomic import digest, write_json
 from . import model
 from .device import Compute
-from .time_budget import mean_cost
+from .time_budget import ADVERSARIAL_COST, mean_cost
 from .train import begin_training, train
 
 SPEEDS = "speed.json"
-
-ADVERSARIAL_COST = 5.0
-"""Of an adversarial update against one of diffusion at full size, roughly (docs/LOG.md)."""
 
 
 def known_speeds(cache: Path) -> dict[str, float]:

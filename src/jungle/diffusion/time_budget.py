@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 CALIBRATION = 10  # updates at full size before the plan is made; the first three are not timed
 SMALL_COST = 0.36  # of an update at half size, against one at full size (measured: 0.28 to 0.37)
+# of an adversarial update against one of diffusion at full size, roughly (docs/LOG.md)
+ADVERSARIAL_COST = 5.0
 SHARE = 0.88  # of the time is planned, so that an ordinary slowdown does not change the plan
 OVERRUN = (
     1.05  # of the time may be forecast before the plan is cut; a plan that is cut is another run
@@ -70,7 +72,7 @@ class TimeBudget:
         self._cost += SMALL_COST if CALIBRATION < step <= self.small_share * total else 1.0
         speed = (now - self._since) / self._cost
 
-        # :A remembered speed within a third of the measured one is kept: plans stay the same from
+        # A remembered speed within a third of the measured one is kept: plans stay the same from
         # run to run.
         if step == CALIBRATION:
             self._open_window(now)
@@ -125,3 +127,30 @@ def two_digits(number: float) -> int:
     whole = int(number)
     unit: int = 10 ** max(0, len(str(whole)) - 2)
     return whole // unit * unit
+
+
+def share_done(
+    first: tuple[int, int], second: tuple[int, int], small_share: float, share: float | None
+) -> float:
+    """How much of a run is done, in [0, 1]; each part counts by its time.
+
+    Args:
+        first, second: updates done, and their total, of diffusion and of adversarial training.
+        small_share: of the updates of diffusion, which work at half size.
+        share: of the time that belongs to adversarial training; None where updates are planned and
+            not minutes: then the parts are compared by what an update costs.
+    """
+    small = small_share * first[1]
+
+    def cost(updates: int) -> float:
+        return updates - min(updates, small) * (1 - SMALL_COST)
+
+    whole = cost(first[1])
+    of_first = cost(first[0]) / whole if first[1] else 1.0
+    if not second[1]:
+        return of_first
+
+    if share is None:
+        second_cost = second[1] * ADVERSARIAL_COST
+        share = second_cost / (second_cost + whole)
+    return (1 - share) * of_first + share * second[0] / max(second[1], 1)

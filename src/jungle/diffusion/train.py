@@ -261,7 +261,7 @@ def train(model: Trainable, batches: Batches, recipe: Recipe, state: State) -> I
         if state.ema:
             update_ema(state.ema, model.net, state.step, recipe.ema)
 
-        # :A copy in memory, so that going back costs no file.
+        # A copy in memory, so that going back costs no file.
         if state.step % SNAPSHOT_EVERY == 0:
             good = copy.deepcopy(state.pack(model.net))
         yield Progress(

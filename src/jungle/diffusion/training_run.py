@@ -12,13 +12,11 @@ skipped.txt                   files that were not used, and why
 """
 
 import dataclasses
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-import torch
 from torch import Tensor
 
 from ..config.recipe_table import ADVERSARIAL_LEVELS, CONSISTENCY
@@ -34,21 +32,20 @@ from .report import (
     Comparison,
     TrainingReport,
     compare_averages,
-    describe_adversarial,
-    describe_window,
-    in_brief,
+    describe_plan,
+    describe_skipped,
 )
 from .sampler import noise_levels
-from .speed import ADVERSARIAL_COST, known_speeds, remember_speed, speed_key
-from .time_budget import SMALL_COST, TimeBudget
-from .train import BANDS, Progress, State, begin_training, seed_of, shrunk_at, train
+from .speed import known_speeds, remember_speed, speed_key
+from .stats_log import StatsLog
+from .time_budget import TimeBudget, share_done
+from .train import Progress, State, begin_training, seed_of, shrunk_at, train
+from .training_inputs import BatchSource, TrainingData
 
 # with a preview and a slow update after it still less than two minutes: no more work is ever lost
 SAVE_SECONDS = 90.0
 PREVIEW_SECONDS = 180.0
-STATS_SECONDS = 5.0
 UNPLANNED = 10**9  # updates of a run with a time budget, before its first few are timed
-STATE_NAME = "animal_diffusion_model.state"
 SECOND = "adversarial"
 OLDER = (
     "This run was begun without adversarial training and ends so; afterwards, with another --out,  "
@@ -56,42 +53,6 @@ OLDER = (
 )
 
 Shown = TypeVar("Shown")
-
-
-class TrainingData(Protocol):
-    """What a run learns from."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Their names, in the order of the mix."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the data: another one is another run."""
-        ...
-
-    @property
-    def skipped(self) -> Sequence[tuple[str, str]]:
-        """Files that are not used, and why."""
-        ...
-
-    def __len__(self) -> int:
-        """Items."""
-        ...
-
-
-class BatchSource(Protocol):
-    """Batches as a function of the update number; see ``diffusion.train.Batches``."""
-
-    @property
-    def updates_an_epoch(self) -> int:
-        """Updates that show every item once."""
-        ...
-
-    def __call__(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Items (B, C, H, W) and mix (B, K), on the device."""
-        ...
 
 
 class TrainingRun(ABC, Generic[Shown]):
@@ -122,16 +83,14 @@ class TrainingRun(ABC, Generic[Shown]):
         cache: Path,
         start: model.Model | None = None,
     ) -> None:
-        self.out, self.data, self.compute, self.clock, self.cache = (
-            make_folder(out),
-            data,
-            compute,
-            clock,
-            cache,
-        )
+        self.out = make_folder(out)
+        self.data = data
+        self.compute = compute
+        self.clock = clock
+        self.cache = cache
         self.feed, self.minutes, self.note = feed, minutes, ""
         known = (data.fingerprint, str(compute.dtype), minutes, *([start.hash] if start else []))
-        packed = self._read_state()
+        packed = checkpoint.read_run_state(self.out)
 
         # A run begun before adversarial training existed goes on as it began.
         plain = dataclasses.replace(recipe, adversarial_share=0.0)
@@ -154,9 +113,8 @@ class TrainingRun(ABC, Generic[Shown]):
             self.state.ema = begin_training(self.model, recipe, 1).ema
         started = clock() if self.resumed_at else started  # opening the data again is not training
         self.budget = self._budget(started)
-        self._saved = self._previewed = self._noted = clock()
-        self._window: list[Progress] = []
-        self._second_window: list[AdversarialProgress] = []
+        self._saved = self._previewed = clock()
+        self._stats = StatsLog(self.out / "stats.jsonl", clock)
 
     def _budget(self, started: float) -> TimeBudget:
         """Of the part that the run is in."""
@@ -192,60 +150,23 @@ class TrainingRun(ABC, Generic[Shown]):
     @property
     def plan(self) -> str:
         """What will be done, as a sentence."""
-        share = self.recipe.adversarial_share
-        if not self._second_total:
-            return ""
-        parts = [
-            (1 - share, self.state.total, "diffusion"),
-            (share, self._second_total, "adversarial training"),
-        ]
-        how = [
-            f"{what} for {self.minutes * part:.3g} minutes"
-            if self.minutes
-            else f"{total:,} updates of {what}"
-            for part, total, what in parts
-            if part and total
-        ]
-
-        return f"First {', then '.join(how)}." if len(how) > 1 else f"{how[0].capitalize()}."
+        totals = self.state.total, self._second_total
+        return describe_plan(totals, self.recipe.adversarial_share, self.minutes)
 
     @property
     def done(self) -> float:
         """How much of the work is done, in [0, 1]; each part counts by its time."""
-        small = self.recipe.small_share * self.state.total
-
-        # The first updates work at half size and are that much cheaper.
-        def cost(updates: int) -> float:
-            return updates - min(updates, small) * (1 - SMALL_COST)
-
-        first = (
-            1.0
-            if self.second or not self.state.total
-            else cost(self.state.step) / cost(self.state.total)
-        )
-        if not self._second_total:
-            return first
-        weight = self.recipe.adversarial_share
-        if not self.minutes:
-            second_cost = self._second_total * ADVERSARIAL_COST
-            weight = second_cost / (second_cost + cost(self.state.total))
-        second = self.second.step / max(self.second.total, 1) if self.second else 0.0
-        return (1 - weight) * first + weight * second
-
-    def _read_state(self) -> dict[str, Any] | None:
-        packed = checkpoint.read_state(self.out / STATE_NAME)
-        if packed is None and (self.out / checkpoint.MODEL_NAME).exists():
-            raise BadInput(
-                f"{self.out} holds a model, {checkpoint.MODEL_NAME}, without a run to go on with: "
-                "choose another --out, or move it."
-            )
-        return packed
+        first = (self.state.total if self.second else self.state.step), self.state.total
+        second = (self.second.step, self.second.total) if self.second else (0, self._second_total)
+        share = self.recipe.adversarial_share if self.minutes else None
+        return share_done(first, second, self.recipe.small_share, share)
 
     def _resume(self, packed: dict[str, Any]) -> int:
         if packed.pop("key", None) != self.key:
             raise BadInput(
                 f"{self.out} holds a run with another recipe, other data or another time: "
-                f"choose another --out, or delete {checkpoint.MODEL_NAME} and {STATE_NAME} in it "
+                f"choose another --out, or delete {checkpoint.MODEL_NAME} and "
+                f"{checkpoint.STATE_NAME} in it "
                 "to start anew."
             )
 
@@ -254,7 +175,7 @@ class TrainingRun(ABC, Generic[Shown]):
         for part in self.out.glob(".animal_diffusion_model.*.part"):
             part.unlink()  # what a kill -9 in the middle of a save leaves
 
-        # :The diffusion part is over: of it only the counters are needed, for the report.
+        # The diffusion part is over: of it only the counters are needed, for the report.
         if packed.get("part") == SECOND:
             for key, value in packed["diffusion"].items():
                 setattr(self.state, key, value)
@@ -270,25 +191,10 @@ class TrainingRun(ABC, Generic[Shown]):
         """One line for each reason why files were skipped, with a few names; every name goes into
         skipped.txt.
         """
-        reasons: dict[str, list[str]] = {}
-        for path, reason in self.data.skipped:
-            reasons.setdefault(reason, []).append(path)
-
-        # :The screen shows a few names; the file holds them all.
-        if reasons:
-            text = "".join(
-                f"{path}: {reason}\n" for reason, paths in reasons.items() for path in paths
-            )
+        lines, text = describe_skipped(self.data.skipped)
+        if text:
             write_bytes(self.out / "skipped.txt", text.encode(errors="backslashreplace"))
-
-        few = {
-            reason: ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "")
-            for reason, paths in reasons.items()
-        }
-
-        return [
-            f"Skipped {len(paths)} ({few[reason]}): {reason}" for reason, paths in reasons.items()
-        ]
+        return lines
 
     def steps(self) -> Iterator[Progress | AdversarialProgress]:
         """Train to the end, saving, previewing and logging on the way; stop consuming at any time,
@@ -364,28 +270,10 @@ class TrainingRun(ABC, Generic[Shown]):
             remember_speed(self.cache, self._speed_key, self.budget.known_seconds)
 
     def _log(self, progress: Progress | AdversarialProgress) -> None:
-        if isinstance(progress, AdversarialProgress):
-            self._second_window.append(progress)
-        else:
-            self._window.append(progress)
-
         last = self.part.step >= self.part.total
-
-        # A note is written at once: it may be the last thing that the run says.
-        if self.clock() - self._noted < STATS_SECONDS and not last and not progress.note:
-            return
-        self._noted = self.clock()
-        line = (
-            describe_adversarial(self._second_window)
-            if self.second
-            else describe_window(self._window) | {"bands": list(BANDS)}
-        )
-        with (self.out / "stats.jsonl").open("a") as file:
-            file.write(json.dumps(line | {"seconds": round(self.seconds, 1)}) + "\n")
-        if self.second:
-            self.second.extra["summary"] = in_brief(self._second_window)
-        self._window.clear()
-        self._second_window.clear()
+        summary = self._stats.add(progress, last=last, seconds=self.seconds)
+        if self.second and summary:
+            self.second.extra["summary"] = summary
 
     def save(self) -> None:
         """Training state and model, atomically; the state first, because a model without one is
@@ -399,7 +287,7 @@ class TrainingRun(ABC, Generic[Shown]):
                 for key in ("total", "step", "images", "rollbacks", "extra")
             }
             packed |= {"part": SECOND, "diffusion": first, "good": self.second.good}
-        checkpoint.save_state(self.out / STATE_NAME, packed, self.key)
+        checkpoint.save_state(self.out / checkpoint.STATE_NAME, packed, self.key)
         self._save_model(self.part.ema)
         self._saved = self.clock()
 
@@ -440,7 +328,7 @@ class TrainingRun(ABC, Generic[Shown]):
         if isinstance(self.model, OwnDenoiser):
             self.model.shrink(shrunk)
 
-        # :Whatever a preview does, training goes on with the weights it had.
+        # Whatever a preview does, training goes on with the weights it had.
         try:
             return self.show(now)
         finally:

@@ -61,7 +61,7 @@ def wav(
         ),
     )
 
-    # :The sampler chunk is what game engines and samplers read loops from (RIFF MCI, 1994).
+    # The sampler chunk is what game engines and samplers read loops from (RIFF MCI, 1994).
     if loop:
         start, end = _inside(loop, len(pcm))
         period = round(1e9 / rate)  # nanoseconds a sample
@@ -71,7 +71,7 @@ def wav(
             b"smpl", struct.pack("<9I", *head) + struct.pack("<6I", 0, 0, start, end - 1, 0, 0)
         )
 
-    # :Players show INFO; what it has no names for stands as JSON in its comment.
+    # Players show INFO; what it has no names for stands as JSON in its comment.
     if tags:
         told = dict(tags) | _shown(tags, INFO)
         items = (

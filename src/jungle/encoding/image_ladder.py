@@ -144,7 +144,7 @@ def decode_rgb(master: Pixels | bytes) -> Pixels:
     Raises:
         BadInput: not such an array, or no picture.
     """
-    # :Transparent parts are laid over white, as the page does.
+    # Transparent parts are laid over white, as the page does.
     if isinstance(master, bytes):
         try:
             with Image.open(io.BytesIO(master)) as image:

@@ -108,7 +108,7 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if not place + 4 <= end <= len(data):
             raise damaged("JPEG")
 
-        # :A scan has no length of its own: it ends at the next marker that is not escaped.
+        # A scan has no length of its own: it ends at the next marker that is not escaped.
         if marker == 0xDA:
             end = _end_of_scan(data, end)
         yield marker, data[place:end]
@@ -214,7 +214,7 @@ def _webp_canvas(chunks: dict[bytes, bytes]) -> tuple[int, int, bool]:
         bits = int.from_bytes(lossless[1:5], "little")
         return 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), bool(bits >> 28 & 1)
 
-    # :A VP8 key frame: 14 bits each, the upper two are a scale (RFC 6386, section 9.1).
+    # A VP8 key frame: 14 bits each, the upper two are a scale (RFC 6386, section 9.1).
     if len(lossy) >= 10:
         return (
             int.from_bytes(lossy[8:10], "little") & 0x3FFF,

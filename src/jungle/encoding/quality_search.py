@@ -40,7 +40,7 @@ def smallest(
     low, high = -1, len(levels)
     place = min(range(len(levels)), key=lambda index: abs(levels[index] - guess))
 
-    # :Bisection over the encoder's levels, begun where the last picture ended.
+    # Bisection over the encoder's levels, begun where the last picture ended.
     while high - low > 1:
         data = encode(levels[place])
         found = tried[place] = EncodedFile(data, score(data), levels[place])

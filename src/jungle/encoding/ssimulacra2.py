@@ -147,7 +147,7 @@ def _scales(pixels: Pixels) -> list[dict[int, Planes]]:
     cones = np.tensordot(MIXING, linear, 1) + BIAS  # mixing and halving may change places
     scales = []
 
-    # :Planes that no term reads are not computed: most of the time is here.
+    # Planes that no term reads are not computed: most of the time is here.
     for scale in range(SCALES):
         wanted = {term.plane for term in TERMS if term.scale == scale}
         roots = np.cbrt(cones if B in wanted else cones[:2]) - np.cbrt(BIAS)
@@ -192,7 +192,7 @@ def _maps(original: _Windows, plane: Planes, kinds: set[TermKind]) -> dict[TermK
     results: dict[TermKind, Planes] = {}
     mean = _blurred(plane)
 
-    # :Structural similarity without its denominator of means (SSIMULACRA 2's form).
+    # Structural similarity without its denominator of means (SSIMULACRA 2's form).
     if "error" in kinds:
         variance = _blurred(plane * plane) - mean * mean
         together = _blurred(plane * original.whole) - mean * original.mean

@@ -97,7 +97,7 @@ def load_classifier(
 
     script = f"benchmarks/train_{what}.py"
 
-    # :Shipped files are asked for by name: what is missing is a broken installation.
+    # Shipped files are asked for by name: what is missing is a broken installation.
     try:
         content = path.read_bytes()
     except OSError:

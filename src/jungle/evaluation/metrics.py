@@ -156,7 +156,7 @@ def nearest(
             rows = np.arange(i, min(i + BLOCK, n))
             table = squared_distances(queries[rows], keys)
 
-            # :A query that is a key itself must not find itself.
+            # A query that is a key itself must not find itself.
             if own is not None:
                 inside = (own[rows] >= first) & (own[rows] < first + len(keys))
                 table[inside.nonzero()[0], own[rows][inside] - first] = np.inf

@@ -161,7 +161,7 @@ def analyse_photos(
     """
     memo = open_memo(cache, "looks.sqlite", _TABLE)
 
-    # :Without a place to remember, every photo is looked at again.
+    # Without a place to remember, every photo is looked at again.
     if memo is None:
         return _examine_all(paths, progress, lambda index, look: None)
 

@@ -202,7 +202,7 @@ def evaluate(
     stand_ins, rest = _split(m, n, seed)
     looks = (judge.look(pictures), judge.look(photos)) if judge else None
 
-    # :The judge's features serve twice where it is the space, too.
+    # The judge's features serve twice where it is the space, too.
     if looks and space is judge:
         painted, real = looks[0].features, looks[1].features
     else:

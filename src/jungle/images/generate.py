@@ -249,7 +249,7 @@ def export(model: Model, form: str, out: Path) -> Path:
             name: value.detach().cpu().contiguous() for name, value in tensors_of(model).items()
         }
 
-        # :bfloat16 keeps the range of float32 in half the size; the faithful network stays exact,
+        # bfloat16 keeps the range of float32 in half the size; the faithful network stays exact,
         # as others will load it.
         if form == "int8":
             state = quantised(state)

@@ -289,7 +289,7 @@ def rebuild_and_diff(
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
     said: list[PlannedPhrase] = []
 
-    # :Phrases of a language model cannot be asked for again; their meanings are read from the card.
+    # Phrases of a language model cannot be asked for again; their meanings are read from the card.
     if told:
         card = read_card(jungle / FOLDER / name)
         dialect = make_dialect(family, species.seed, voice_named(card.species.voice)).language

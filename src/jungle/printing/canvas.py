@@ -154,7 +154,7 @@ class PrintCanvas:
         self.canvas.setLineCap(1)
         self.canvas.setLineJoin(1)
 
-        # :Clamped to its box: a damaged record must not draw over the card.
+        # Clamped to its box: a damaged record must not draw over the card.
         for drawn in glyphs.paths:
             path, started = self.canvas.beginPath(), False
             for command, x, y in strokes(drawn):
@@ -254,7 +254,7 @@ class PrintCanvas:
         total = sum(width(one, style, size) + gap for one in text) - gap
         gone = 0.0
 
-        # :Letter by letter, each turned to stand on the circle.
+        # Letter by letter, each turned to stand on the circle.
         for one in text:
             wide = width(one, style, size)
             off = math.degrees((gone + wide / 2 - total / 2) / radius)

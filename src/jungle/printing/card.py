@@ -99,7 +99,7 @@ def _caption(pen: PrintCanvas, card: Postcard, wide: float, high: float) -> None
     )
     reach = width(own, ITALIC, size) / 2 + 3 if own else 0.0
 
-    # :A flourish on both sides of the name, where there is room for it.
+    # A flourish on both sides of the name, where there is room for it.
     for way in (-1, 1):
         if own and reach < room / 2:
             pen.line(
@@ -168,7 +168,7 @@ def _footer(pen: PrintCanvas, card: Postcard, room: Box, address: str) -> float:
     )
     top = room.y + max(side - 3.0 if address else 0.0, 3.1 * len(lines))
 
-    # :Without an address there is no code, and the notes get its room.
+    # Without an address there is no code, and the notes get its room.
     if address:
         # its quiet zone may stand out
         draw_qr(pen, address, Box(room.x - 2, room.y - 2, side, side))
@@ -217,7 +217,7 @@ def _message(pen: PrintCanvas, card: Postcard, room: Box) -> None:
             chosen.append(block)
             left -= block.height
 
-    # :What room is left is shared out between the phrases, up to a limit.
+    # What room is left is shared out between the phrases, up to a limit.
     for block in chosen:
         _phrase(pen, block, room.x, y, card_tint(card.colours).ink, room.width)
         y -= block.height + min(left / len(chosen), 4.0)
@@ -246,7 +246,7 @@ def _block(phrase: Phrase, room: float) -> PhraseBlock:
     rows: list[list[tuple[float, tuple[str, ...]]]] = []
     x = 0.0
 
-    # :A column is as wide as the widest of its three lines.
+    # A column is as wide as the widest of its three lines.
     for word, ipa, gloss in words:
         wide = min(
             room, max(width(word, HAND, 15), width(ipa, ROMAN, 6.5), width(gloss, ROMAN, 6.0))

@@ -137,7 +137,7 @@ def _side(
             else:
                 draw_back(pen, card, picture, sheet, links[index])
 
-    # :The marks come last, above every bleed.
+    # The marks come last, above every bleed.
     for x1, y1, x2, y2 in page.marks():
         pen.line(x1, y1, x2, y2)
     side = "front" if links is None else "back (turn over the long edge)"
@@ -197,7 +197,7 @@ def _finished(drawn: bytes, trim: Box, bleed: Box, facts: Provenance) -> bytes:
         profile = pdf.make_stream(raster.srgb_profile(), N=3, Alternate=pikepdf.Name.DeviceRGB)
         space = pikepdf.Array([pikepdf.Name.ICCBased, profile])
 
-        # :Print shops cut by the boxes, and trust colours that have a profile.
+        # Print shops cut by the boxes, and trust colours that have a profile.
         for page in pdf.pages:
             page.trimbox, page.bleedbox, page.cropbox = _points(trim), _points(bleed), page.mediabox
             # PDF 2.0, section 8.6.5.6
@@ -230,7 +230,7 @@ def _tell(pdf: Any, facts: Provenance) -> None:
 
     pdf.Root.Lang = pikepdf.String("en")
 
-    # :--metadata none leaves the file without a word of its origin.
+    # --metadata none leaves the file without a word of its origin.
     if not facts.told():
         return
     pdf.Root.Metadata = pdf.make_stream(

@@ -64,7 +64,7 @@ def draw_postmark(
         pen.circle(0, 0, radius, colour=CANCEL, thick=0.9)
         pen.circle(0, 0, 0.64 * radius, colour=CANCEL, thick=0.5)
 
-        # :The waves run over the stamp and onto the card: that is what cancels it.
+        # The waves run over the stamp and onto the card: that is what cancels it.
         for line in range(4):
             pen.wave(radius + 0.8, (line - 1.1) * 0.4 * radius, reach, colour=CANCEL, thick=0.8)
         text, size = fit_text(place.upper(), DISPLAY, 6.0, 1.7 * radius, 4.0)

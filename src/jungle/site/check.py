@@ -206,7 +206,7 @@ class _Addresses(HTMLParser):
             if tag == "source" and name == "srcset":
                 self.sources.append(addresses[-1])
 
-        # :What is fetched before the first interaction is what an eager picture takes: its last
+        # What is fetched before the first interaction is what an eager picture takes: its last
         # source.
         if tag == "picture":
             self.sources = []

@@ -46,7 +46,7 @@ def feed(site: SiteView, cards: Sequence[CardView]) -> bytes:
     author = ElementTree.SubElement(root, "author")
     _text(author, "name", site.title)
 
-    # :The newest first, with ids that stay when the title changes.
+    # The newest first, with ids that stay when the title changes.
     for card in shown:
         entry = ElementTree.SubElement(root, "entry")
         _text(

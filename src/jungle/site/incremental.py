@@ -214,7 +214,7 @@ def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: BuildManifest)
                 "or choose another --out."
             )
 
-    # :What we did not write, we do not overwrite.
+    # What we did not write, we do not overwrite.
     for path in sorted(changed):
         if path not in ledger.files and os.path.lexists(folder / path):
             raise BadInput(

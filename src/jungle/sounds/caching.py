@@ -33,9 +33,9 @@ class CachedEngine:
         """All takes of all requests in order, each with the index of its request."""
         # One request a take, so that a request with more takes finds the old ones.
         single = [
-            (index, _single_take(request, number))
+            (index, _single_take(request, take))
             for index, request in enumerate(requests)
-            for number in range(request.takes)
+            for take in range(request.takes)
         ]
         cached = [self._get(self._key(request)) for _, request in single]
 
@@ -54,10 +54,10 @@ class CachedEngine:
             yield index, take
 
 
-def _single_take(request: CallRequest, number: int) -> CallRequest:
-    """Take ``number`` of a request as a request of its own, whose seed is that of the take."""
+def _single_take(request: CallRequest, take: int) -> CallRequest:
+    """Take ``take`` of a request as a request of its own, whose seed is that of the take."""
     return CallRequest(
-        seed=take_seed(request.seed, number),
+        seed=take_seed(request.seed, take),
         mix=request.mix,
         prompt=request.prompt,
         negative=request.negative,

@@ -58,12 +58,12 @@ class SoundEngine(Protocol):
         ...
 
 
-def take_seed(seed: int, number: int) -> int:
-    """The seed of take ``number`` of a request with ``seed``.
+def take_seed(seed: int, take: int) -> int:
+    """The seed of take ``take``, counted from 0, of a request with ``seed``.
 
     The request's own for take 0, else 63 bits of a hash of both.
     """
-    if number == 0:
+    if take == 0:
         return seed
-    hashed = hashlib.blake2b(f"{seed}/take/{number}".encode(), digest_size=8).digest()
+    hashed = hashlib.blake2b(f"{seed}/take/{take}".encode(), digest_size=8).digest()
     return int.from_bytes(hashed, "little") >> 1

@@ -85,9 +85,9 @@ class SpectrogramEngine:
             BadInput: a class that the model does not know, or a negative length.
         """
         jobs = [
-            _Job(index, request, take_seed(request.seed, number))
+            _Job(index, request, take_seed(request.seed, take))
             for index, request in enumerate(requests)
-            for number in range(request.takes)
+            for take in range(request.takes)
         ]
 
         # A batch has one width. Runs of equal widths and not all jobs of a width at once: takes

@@ -88,7 +88,7 @@ def choose_animals(  # noqa: PLR0913
             "painted, for example --keep 50 --of 200."
         )
 
-    # :Each seed is an animal: of the mix that was given, or of parents that the seed draws.
+    # Each seed is an animal: of the mix that was given, or of parents that the seed draws.
     if slug is None:
         shares = None if mix is None else parse_mix(mix)
         return [

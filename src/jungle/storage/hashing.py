@@ -71,7 +71,7 @@ def remembered_digests(paths: Iterable[Path], cache: Path) -> Iterator[str]:
     """
     memo = open_memo(cache, "digests.sqlite", _TABLE)
 
-    # :Without a memo every file is read: slower, and just as right.
+    # Without a memo every file is read: slower, and just as right.
     if memo is None:
         yield from map(digest_file, paths)
         return

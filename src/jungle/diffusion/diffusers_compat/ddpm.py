@@ -192,7 +192,7 @@ class DdpmDenoiser(nn.Module):
                 else torch.zeros(len(noisy), dtype=torch.long, device=noisy.device)
             )
 
-        # :The parameters stay float32 for the optimiser; a copy in the lower precision computes.
+        # The parameters stay float32 for the optimiser; a copy in the lower precision computes.
         if self.dtype == torch.float32:
             out: Tensor = self.net(*inside, **labels)[0]
         else:

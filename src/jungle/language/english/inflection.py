@@ -68,7 +68,7 @@ class Verb:
         self.past = forms[1] if len(forms) > 1 else f"{first}ed" + self.rest
         self.ing = forms[2] if len(forms) > 2 else self._ing(first) + self.rest
 
-        # :A quality is a predicate with "to be": its forms are those of the copula.
+        # A quality is a predicate with "to be": its forms are those of the copula.
         if self.being:
             self.base, self.ing = f"be {forms[0]}", f"being {forms[0]}"
             self.quality = forms[0]

@@ -75,7 +75,7 @@ class NounPhrases:
         if noun in NAMED and number == "SG" and not quality and not owner:
             return head.capitalize()
 
-        # :An owner takes the place of the article.
+        # An owner takes the place of the article.
         if owner:
             named = self.plain[owner].capitalize() if owner in NAMED else f"the {self.plain[owner]}"
             first = POSSESSIVES.get(owner) or (f"{named}'" if named.endswith("s") else f"{named}'s")

@@ -94,7 +94,7 @@ class EnglishGenerator(NounPhrases):
                 self._subjects[fresh][actor], actor, name, tense, negative, habit, salt
             ) + self._tail(clause, when)
 
-        # :Hearsay is said once, at the place where English would put it.
+        # Hearsay is said once, at the place where English would put it.
         if adverb == LONG_AGO:
             return f"{when}, they say, {body}" if source == "REP" else f"{when} {body}"
         if source == "REP" and salt % 4 == 3:
@@ -123,7 +123,7 @@ class EnglishGenerator(NounPhrases):
             )
             tail = f" {(self._made if verb in self.making else self._objects)[new][patient]}"
 
-        # :English gives "to the child" before the thing that is given, and says "home" without a
+        # English gives "to the child" before the thing that is given, and says "home" without a
         # preposition.
         if place:
             loose = relation == "without" and place.number == "PL"
@@ -339,7 +339,7 @@ class EnglishGenerator(NounPhrases):
                     f"{body}, {opening}" if salt % 3 == 0 and not second else f"{opening}, {body}"
                 )
 
-        # :The strongest of the two moods decides the mark.
+        # The strongest of the two moods decides the mark.
         if second is None:
             mark = MARKS[first.mood]
         else:

@@ -156,7 +156,7 @@ def made_of(table: WordTable, concept: Concept) -> Morphs:
     stem = _stem(table, first)
 
     for part in rest or [CONVERSIONS[concept.kind]]:
-        # :A derivation is an affix; anything else is the other half of a compound.
+        # A derivation is an affix; anything else is the other half of a compound.
         if part in morphology.markers:
             affix = Morph(morphology.harmonised(morphology.markers[part], stem), part)
             stem = (

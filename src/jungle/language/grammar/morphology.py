@@ -110,7 +110,7 @@ class Morphology:
         left = (first,) if isinstance(first, Morph) else first
         right = (second,) if isinstance(second, Morph) else second
 
-        # :A stem behind a prefix begins without a joint of its own.
+        # A stem behind a prefix begins without a joint of its own.
         if isinstance(first, Morph):
             right = (Morph(right[0].form, right[0].gloss), *right[1:])
 
@@ -189,7 +189,7 @@ class Morphology:
                 for mark in self.marks():
                     yield ("N", name, number, mark), stem, self.noun_marks(concept, number, mark)
 
-        # :A call is said up to three times: the louder the danger, the more often.
+        # A call is said up to three times: the louder the danger, the more often.
         elif concept.kind == "X":
             for level in (1, 2, 3):
                 copies = [

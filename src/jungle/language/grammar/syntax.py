@@ -184,7 +184,7 @@ class Grammar:
                 "A particle stands where there is no word for it: put it beside a noun or a verb."
             )
 
-        # :A root and its particles are what another language says with one inflected word.
+        # A root and its particles are what another language says with one inflected word.
         for key, labels in heads:
             if key[0] != "R":
                 if labels:
@@ -251,7 +251,7 @@ class Grammar:
             elif kind == "Q":
                 slot, first = "number", typology.quantity_first
 
-            # :A modifier before its noun waits for it; one behind it belongs to the last noun.
+            # A modifier before its noun waits for it; one behind it belongs to the last noun.
             if slot and first:
                 pending[slot] = name
             elif slot and found:

@@ -176,7 +176,7 @@ class LlmClient:
 
             reply = self._send(body)
 
-            # :Some servers answer 200 with an error inside.
+            # Some servers answer 200 with an error inside.
             if 200 <= reply.status < 300:
                 answer = read_answer(reply) if reply.broken != "long" else Answer()
                 if answer and not answer.complaint:
@@ -270,7 +270,7 @@ class LlmClient:
                 "check --model and --base-url."
             )
 
-        # :Following a redirect would hand the key to whoever it names.
+        # Following a redirect would hand the key to whoever it names.
         if 300 <= status < 400:
             raise NoAnswer(
                 f"{host} sends the question elsewhere ({status}), and no key goes there: give the "

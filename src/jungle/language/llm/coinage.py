@@ -84,7 +84,7 @@ def grown(tongue: Language, new: Iterable[Coin]) -> Language:
     old = tongue.grammar.table
     table = WordTable(old.morphology, dict(old.words), dict(old.reading), dict(old.stems))
 
-    # :The original language stays as it is: other animals speak it.
+    # The original language stays as it is: other animals speak it.
     for coin in new:
         name = coin.concept.replace(" ", ".")
         concept = Concept(name, coin.kind, 4, coin.concept, frozenset((TAG,)), ())

@@ -115,7 +115,7 @@ def converse(  # noqa: PLR0913
     try:
         session.run()
 
-    # :A jungle is made all the same: the engine says what the model did not.
+    # A jungle is made all the same: the engine says what the model did not.
     except NoAnswer as problem:
         if wishes.require:
             raise

@@ -205,7 +205,7 @@ def list_question(
         f"{tongue.voice.breath // 2} syllables or so.{about}"
     ]
 
-    # :What was wrong and why: models mend what they are told.
+    # What was wrong and why: models mend what they are told.
     if again:
         wrong = [
             f"- {json.dumps(item.phrase[:80])}: {verdict.reason}"

@@ -140,7 +140,7 @@ def _streamed(reply: Reply) -> Answer:
         if not isinstance(value, dict):
             break
 
-        # :An error in the middle of a stream ends it; what came before it is kept.
+        # An error in the middle of a stream ends it; what came before it is kept.
         if value.get("error"):
             if not text:
                 return Answer(complaint=_complaint(value))

@@ -158,7 +158,7 @@ class Session:
                         CachedPhrase(meaning, "", PLANNED, intent if intent in intents else "")
                     )
 
-            # :A model that brings nothing new will not the next time either.
+            # A model that brings nothing new will not the next time either.
             if len(self.found) == before:
                 return
 

@@ -81,7 +81,7 @@ def _concepts(more: str) -> dict[str, Concept]:
                 )
             results[concept.name] = concept
 
-    # :Compounds may come before their parts in the file, so parts are checked at the end.
+    # Compounds may come before their parts in the file, so parts are checked at the end.
     for concept in results.values():
         for part in concept.parts:
             if (part not in results and part not in DERIVATIONS) or part == concept.name:

@@ -45,9 +45,9 @@ def faithful_requests(seed: int = 0) -> list[CallRequest]:
     """The four requests of the faithful recipe, each with a seed of its own."""
     return [
         CallRequest(
-            seed=take_seed(seed, number), prompt=prompt, negative=FAITHFUL_NEGATIVE, seconds=seconds
+            seed=take_seed(seed, index), prompt=prompt, negative=FAITHFUL_NEGATIVE, seconds=seconds
         )
-        for number, (seconds, prompt) in enumerate(FAITHFUL_PROMPTS)
+        for index, (seconds, prompt) in enumerate(FAITHFUL_PROMPTS)
     ]
 
 
@@ -208,10 +208,10 @@ class StableAudioEngine:
         if request.negative and self.guidance == 1:
             notes.append("the negative prompt has no effect at guidance 1")
 
-        for number in range(request.takes):
+        for take in range(request.takes):
             yield _Job(
                 index=index,
-                seed=take_seed(request.seed, number),
+                seed=take_seed(request.seed, take),
                 prompt=prompt,
                 negative=request.negative,
                 seconds=seconds,
