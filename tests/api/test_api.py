@@ -314,7 +314,6 @@ def test_mistakes_are_one_sentence(refusals: list[str]) -> None:
     assert all(sentence.endswith((".", "?")) and "\n" not in sentence for sentence in refusals)
 
 
-@pytest.mark.xfail(strict=True, reason="lower layers still name flags: then delete this mark")
 def test_errors_name_arguments_and_no_flags(refusals: list[str]) -> None:
     # Whole command lines, quoted between two blanks, stay as they are.
     bare = [re.sub(r"  jungle .*?(  |$)", "", sentence) for sentence in refusals]

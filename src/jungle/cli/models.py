@@ -109,7 +109,7 @@ def open_sound_engine(
     try:
         engine = SpectrogramEngine(loaded, recipe)
     except BadInput as error:
-        raise BadInput(f"{file}: {error}") from None
+        raise BadInput(f"{file}: {error.sentence}") from None
     return engine, MemorisationIndex.load(file.with_suffix(".reference"))
 
 

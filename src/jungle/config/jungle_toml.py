@@ -308,7 +308,7 @@ def apply_config(recipe: R, table: Mapping[str, str], folder: Path, given: Mappi
         return override(recipe, {**table, **given})
     except BadInput as error:
         override(recipe, given)  # raises if the command line alone is wrong
-        raise BadInput(f"{folder / CONFIG_FILE}: {error}") from None
+        raise BadInput(f"{folder / CONFIG_FILE}: {error.sentence}") from None
 
 
 def _quoted(text: str) -> str:

@@ -146,7 +146,7 @@ def _check_stable_audio(
         try:
             check_access(STABLE_AUDIO, token)
         except JungleError as error:
-            return CheckResult("Stable Audio", None, f"optional; {error}")
+            return CheckResult("Stable Audio", None, f"optional; {error.for_shell()}")
         licence = "its licence is accepted"
     if wishes:
         text = f"optional; it wants {', '.join(wishes)}; {licence}"

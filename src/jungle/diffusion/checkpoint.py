@@ -223,7 +223,7 @@ def read_state(path: Path) -> dict[str, Any] | None:
         return read_pth(path) if path.is_file() else None
     except BadCheckpoint:
         raise BadCheckpoint(
-            f"{path} is damaged, so the run cannot go on: choose another --out, or delete that "
+            f"{path} is damaged, so the run cannot go on: choose another <--out>, or delete that "
             "file and the model beside it to start anew."
         ) from None
 

@@ -43,7 +43,7 @@ def choose_device(wish: str = "") -> Compute:
     name, sign, dtype_name = wish.partition(":")
     if sign and dtype_name not in DTYPES:
         raise BadInput(
-            f"--device {wish}: '{dtype_name}' is not a number format; use {' or '.join(DTYPES)}."
+            f"<--device> {wish}: '{dtype_name}' is not a number format; use {' or '.join(DTYPES)}."
         )
 
     name = name or (
@@ -59,11 +59,12 @@ def choose_device(wish: str = "") -> Compute:
         "mps": torch.backends.mps.is_available(),
     }
     if name not in present:
-        raise BadInput(f"--device {wish}: there is no such device; use cpu, cuda or mps.")
+        raise BadInput(f"<--device> {wish}: there is no such device; use cpu, cuda or mps.")
 
     if not present[name]:
         raise BadInput(
-            f"--device {wish}: this machine has no {name} device; leave --device out to take the "
+            f"<--device> {wish}: this machine has no {name} device; leave <--device> out to take "
+            "the "
             "best there is."
         )
 

@@ -37,7 +37,8 @@ def export_diffusers(
     known = state_dict.recognise(state, size, betas, steps, prediction)
     if known is None or "num_class_embeds" in known.config:
         raise BadCheckpoint(
-            "Only a UNet2DModel without classes fits into a DDPMPipeline: use --export safetensors "
+            "Only a UNet2DModel without classes fits into a DDPMPipeline: use <--export> "
+            "safetensors "
             "for this model."
         )
     if folder.exists() and not (

@@ -131,7 +131,7 @@ def inherit(denoiser: Trainable, recipe: Recipe, classes: Sequence[str], start: 
     same = ("network", "net", "fine", "fine_below", "objective")
     if any(getattr(start.recipe, key) != getattr(recipe, key) for key in same):
         raise BadInput(
-            f"--start: that model has the network of the recipe '{start.recipe.name}', which is "
+            f"<--start>: that model has the network of the recipe '{start.recipe.name}', which is "
             f"not that of '{recipe.name}': "
             "give a model and a recipe that fit together."
         )
@@ -160,7 +160,7 @@ def with_guide(model: Model, weak: Model) -> Model:
     """
     if (weak.classes, weak.size) != (model.classes, model.size):
         raise BadInput(
-            "--weak: that model knows other animals or paints another size; take a copy of the "
+            "<--weak>: that model knows other animals or paints another size; take a copy of the "
             "same model that was trained less."
         )
 

@@ -165,7 +165,7 @@ class TrainingRun(ABC, Generic[Shown]):
         if packed.pop("key", None) != self.key:
             raise BadInput(
                 f"{self.out} holds a run with another recipe, other data or another time: "
-                f"choose another --out, or delete {checkpoint.MODEL_NAME} and "
+                f"choose another <--out>, or delete {checkpoint.MODEL_NAME} and "
                 f"{checkpoint.STATE_NAME} in it "
                 "to start anew."
             )

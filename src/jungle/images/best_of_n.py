@@ -88,13 +88,14 @@ def evaluate_model(
     count = order.count
     if count < 10 or len(photos.labels) < 2 * count:
         raise BadInput(
-            f"--count {count}: judging needs at least 10 pictures and twice as many photos; there "
+            f"<--count> {count}: judging needs at least 10 pictures and twice as many photos; "
+            "there "
             f"are {len(photos.labels)} photos."
         )
     check_numbers(count, order.seed)
     if order.kinds_file and not set(photos.classes) & set(model.classes):
         raise BadInput(
-            f"--kinds {order.kinds_file}: the model knows no kind that the photos show, so there "
+            f"<--kinds> {order.kinds_file}: the model knows no kind that the photos show, so there "
             "is nothing to report."
         )
 

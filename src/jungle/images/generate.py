@@ -232,7 +232,7 @@ def export(model: Model, form: str, out: Path) -> Path:
     """
     if model.weak and (form == "diffusers" or model.recipe.weak is None):
         raise BadInput(
-            "--export with a weaker model: only as safetensors or int8, and only one of the same "
+            "<--export> with a weaker model: only as safetensors or int8, and only one of the same "
             "kind."
         )
 
@@ -240,7 +240,7 @@ def export(model: Model, form: str, out: Path) -> Path:
         form != "diffusers" or "num_class_embeds" in model.origin.config
     ):
         raise BadInput(
-            "--export of somebody else's model: only --export diffusers, and only of a network "
+            "<--export> of somebody else's model: only <--export> diffusers, and only of a network "
             "without classes."
         )
 
@@ -267,12 +267,12 @@ def export(model: Model, form: str, out: Path) -> Path:
         return out / "animal_diffusion_model.safetensors"
 
     if form != "diffusers":
-        raise BadInput(f"--export {form}: choose safetensors, int8 or diffusers.")
+        raise BadInput(f"<--export> {form}: choose safetensors, int8 or diffusers.")
 
     if model.recipe.network != "unet2d":
         raise BadInput(
-            "--export diffusers: diffusers has no class for this network, only for the faithful "
-            "one; use --export safetensors."
+            "<--export> diffusers: diffusers has no class for this network, only for the faithful "
+            "one; use <--export> safetensors."
         )
 
     state, folder, size = (

@@ -128,7 +128,7 @@ def _check_place(out: Path) -> None:
         if path.is_dir():
             raise BadInput(
                 f"{path} is a folder, and a file of this name is to be written: rename it, or "
-                "choose another place with --out."
+                "choose another place with <--out>."
             )
 
 

@@ -267,7 +267,7 @@ def check_metadata(jungle: Path, level: str) -> None:
         bound = read_manifest(jungle, name)["wishes"]["metadata"]
         if bound != level:
             raise BadInput(
-                f"The sounds of '{name}' were made with --metadata {bound}: run  jungle make "
+                f"The sounds of '{name}' were made with <--metadata> {bound}: run  jungle make "
                 f"--metadata {level}  first."
             )
 

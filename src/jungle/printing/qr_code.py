@@ -34,7 +34,7 @@ def address(base_url: str, slug: str) -> str:
         or parts.fragment
     ):
         raise BadInput(
-            f"'{base_url[:80]}' is no address of a site: give --base-url one like "
+            f"'{base_url[:80]}' is no address of a site: give <--base-url> one like "
             "https://me.github.io/jungle/"
         )
 

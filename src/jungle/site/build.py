@@ -212,7 +212,7 @@ def check_address(base: str) -> None:
     if base and not ADDRESS.fullmatch(base):
         raise BadInput(
             f"The base address {base!r:.100} must look like https://me.github.io/jungle/: mend "
-            "--base-url or jungle.toml."
+            "<--base-url> or jungle.toml."
         )
 
 

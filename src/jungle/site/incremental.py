@@ -79,7 +79,7 @@ def open_folder(folder: Path) -> BuildManifest:
     folder = folder.resolve()
     if folder in (Path(folder.anchor), Path.home().resolve()):
         raise BadInput(
-            f"A site is not written into {folder}: choose a folder of its own with --out."
+            f"A site is not written into {folder}: choose a folder of its own with <--out>."
         )
 
     if not folder.exists():
@@ -88,7 +88,7 @@ def open_folder(folder: Path) -> BuildManifest:
     if not folder.is_dir():
         raise BadInput(
             f"Cannot write a site to {folder} (it is not a folder): choose another place with "
-            "--out."
+            "<--out>."
         )
 
     # A folder with files of somebody else's is never written into.
@@ -98,7 +98,7 @@ def open_folder(folder: Path) -> BuildManifest:
         if foreign:
             raise BadInput(
                 f"The folder {folder} holds '{foreign[0]}' and no {LEDGER}, so it is not a site of "
-                "ours: choose another one with --out."
+                "ours: choose another one with <--out>."
             )
         return BuildManifest()
 
@@ -211,7 +211,7 @@ def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: BuildManifest)
         if (folder / name).is_symlink():
             raise BadInput(
                 f"{folder / name} is a link, and a site is not written through links: delete it, "
-                "or choose another --out."
+                "or choose another <--out>."
             )
 
     # What we did not write, we do not overwrite.
@@ -219,7 +219,7 @@ def _refuse_foreign(folder: Path, changed: Iterable[str], ledger: BuildManifest)
         if path not in ledger.files and os.path.lexists(folder / path):
             raise BadInput(
                 f"{folder / path} is in the way, and we did not make it: move it, or choose "
-                "another --out."
+                "another <--out>."
             )
 
 
@@ -248,7 +248,7 @@ def _put(path: Path, data: bytes, part: Path) -> bool:
     except OSError as error:
         raise BadInput(
             f"Cannot write {path} ({error.strerror or error}): free some space or choose another "
-            "place with --out."
+            "place with <--out>."
         ) from None
     return True
 

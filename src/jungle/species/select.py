@@ -27,7 +27,8 @@ def parse_mix(text: str) -> dict[str, float]:
         name = name.strip()
         if name in shares:
             raise BadInput(
-                f"--mix {text}: {name} is there twice; write each class once, for example --mix "
+                f"<--mix> {text}: {name} is there twice; write each class once, for example "
+                "<--mix> "
                 "cat=0.6,panda=0.4."
             )
 
@@ -35,14 +36,15 @@ def parse_mix(text: str) -> dict[str, float]:
             shares[name] = float(share) if share else 1.0
         except ValueError:
             raise BadInput(
-                f"--mix {text}: '{share}' is not a number; write for example --mix "
+                f"<--mix> {text}: '{share}' is not a number; write for example <--mix> "
                 "cat=0.6,panda=0.4."
             ) from None
 
         # float() reads nan and inf without an error.
         if not name or not math.isfinite(shares[name]):
             raise BadInput(
-                f"--mix {text}: write a class and its share, for example --mix cat=0.6,panda=0.4."
+                f"<--mix> {text}: write a class and its share, for example <--mix> "
+                "cat=0.6,panda=0.4."
             )
 
     return shares
@@ -57,7 +59,7 @@ def check_numbers(count: int, seed: int, name: str = "--count", what: str = "pic
     if not 1 <= count <= MOST:
         raise BadInput(f"{name} {count}: use 1 to {MOST} {what}.")
     if not 0 <= seed <= HIGHEST_SEED - MOST:
-        raise BadInput(f"--seed {seed}: use a whole number from 0 to {HIGHEST_SEED - MOST}.")
+        raise BadInput(f"<--seed> {seed}: use a whole number from 0 to {HIGHEST_SEED - MOST}.")
 
 
 def choose_animals(  # noqa: PLR0913
@@ -84,8 +86,9 @@ def choose_animals(  # noqa: PLR0913
 
     if (keep or of) and not 1 <= keep <= of:
         raise BadInput(
-            f"--keep {keep} --of {of}: give both, and keep at least 1 and at most as many as are "
-            "painted, for example --keep 50 --of 200."
+            f"<--keep> {keep} <--of> {of}: give both, and keep at least 1 and at most as many as "
+            "are "
+            "painted, for example <--keep> 50 <--of> 200."
         )
 
     # Each seed is an animal: of the mix that was given, or of parents that the seed draws.
@@ -103,7 +106,8 @@ def choose_animals(  # noqa: PLR0913
 
     if mix is not None:
         raise BadInput(
-            "--mix and --species contradict each other: a species of jungle.toml has its own mix; "
+            "<--mix> and <--species> contradict each other: a species of jungle.toml has its own "
+            "mix; "
             "give one of the two."
         )
 
@@ -115,7 +119,7 @@ def choose_animals(  # noqa: PLR0913
         ", ".join(item.slug for item in known)
         or "none: there is no jungle.toml with species in this folder"
     )
-    raise BadInput(f"--species {slug}: there is no such species; jungle.toml knows {names}.")
+    raise BadInput(f"<--species> {slug}: there is no such species; jungle.toml knows {names}.")
 
 
 def voices(mix: Mapping[str, float], classes: Sequence[str]) -> dict[str, float]:

@@ -48,12 +48,12 @@ def check_writable(folder: Path) -> None:
     if not os.path.isdir(nearest):
         raise BadInput(
             f"Cannot make the folder {folder} ({nearest} is not a folder): choose another place "
-            "with --out."
+            "with <--out>."
         )
 
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise BadInput(
-            f"Cannot write into {nearest} (no permission): choose another place with --out."
+            f"Cannot write into {nearest} (no permission): choose another place with <--out>."
         )
 
     try:
@@ -62,7 +62,8 @@ def check_writable(folder: Path) -> None:
         pass  # to be made
     except OSError as error:  # a name that is too long
         raise BadInput(
-            f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out."
+            f"Cannot make the folder {folder} ({error.strerror}): choose another place with "
+            "<--out>."
         ) from None
 
 
@@ -76,7 +77,8 @@ def make_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(
-            f"Cannot make the folder {folder} ({error.strerror}): choose another place with --out."
+            f"Cannot make the folder {folder} ({error.strerror}): choose another place with "
+            "<--out>."
         ) from None
     return folder
 
@@ -108,7 +110,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise BadInput(
             f"Cannot write {path} ({error.strerror or error}): free some space or choose another "
-            "place with --out."
+            "place with <--out>."
         ) from None
 
 

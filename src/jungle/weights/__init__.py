@@ -15,6 +15,6 @@ def shipped(name: str) -> Path:
     if not path.is_file():
         raise MissingExtra(
             f"The shipped model {name} is missing from this installation: install jungle again, or "
-            "name a model of yours with --model."
+            "name a model of yours with <--model>."
         )
     return path

@@ -165,7 +165,7 @@ class LlmClient:
         try:
             self.habits.write()
         except BadInput as problem:  # the next run finds it out again
-            self.tell(str(problem))
+            self.tell(problem.for_shell())
 
     def _answer(self, question: Question, form: RequestForm) -> str | None:
         """The text of an answer; None if this form leads to none."""
@@ -184,7 +184,8 @@ class LlmClient:
                     return answer.text
                 if reply.kind == "text/html":
                     raise NoAnswer(
-                        f"{self.endpoint.host} answers with a web page: check --base-url, and that "
+                        f"{self.endpoint.host} answers with a web page: check <--base-url>, and "
+                        "that "
                         "this network is logged in."
                     )
                 complaint = (answer and answer.complaint) or Complaint()
@@ -199,7 +200,7 @@ class LlmClient:
             if complaint.code == "insufficient_quota":
                 raise NoAnswer(
                     f"The account at {self.endpoint.host} has no money left: add some there, or "
-                    "use --engine embedded."
+                    "use <--engine> embedded."
                 )
 
             # What is left may pass: too many requests, a server that starts up, a cut connection.
@@ -255,7 +256,7 @@ class LlmClient:
         if reply.broken == "closed" and self.endpoint.loopback:
             raise NoAnswer(
                 f"Nothing listens at {self.endpoint.base_url}: start the server, or check "
-                "--base-url."
+                "<--base-url>."
             )
 
         if status in (401, 403):
@@ -267,14 +268,14 @@ class LlmClient:
         if status == 404 and not complaint.names(*SHAPES):
             raise NoAnswer(
                 f"{host} knows no model {self.endpoint.model}, or no chat at this address (404): "
-                "check --model and --base-url."
+                "check <--model> and <--base-url>."
             )
 
         # Following a redirect would hand the key to whoever it names.
         if 300 <= status < 400:
             raise NoAnswer(
                 f"{host} sends the question elsewhere ({status}), and no key goes there: give the "
-                "new address as --base-url."
+                "new address as <--base-url>."
             )
 
         if complaint.code == "context_length_exceeded":

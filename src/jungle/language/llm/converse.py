@@ -87,7 +87,7 @@ def converse(  # noqa: PLR0913
     """
     if not 1 <= count <= MOST_ASKED:
         raise BadInput(
-            f"Cannot ask a model for {count} phrases: ask for 1 to {MOST_ASKED}, or use --engine "
+            f"Cannot ask a model for {count} phrases: ask for 1 to {MOST_ASKED}, or use <--engine> "
             "embedded."
         )
 
@@ -119,7 +119,7 @@ def converse(  # noqa: PLR0913
     except NoAnswer as problem:
         if wishes.require:
             raise
-        warnings.append(str(problem))
+        warnings.append(problem.for_shell())
 
     memory = CachedConversation(tuple(session.found), session.used())
 
@@ -127,7 +127,7 @@ def converse(  # noqa: PLR0913
         try:
             store_conversation(path, memory)
         except BadInput as problem:
-            warnings.append(str(problem))
+            warnings.append(problem.for_shell())
 
     conversation = _finished(tongue, count, wishes, memory, warnings, session.chat.usage, endpoint)
     tell(_accounted(conversation))
@@ -206,7 +206,7 @@ def _finished(  # noqa: PLR0913
         if wishes.require:
             raise NoAnswer(
                 f"Only {got} of {count} phrases of the model can be used: ask again, or leave out "
-                "--require-llm."
+                "<--require-llm>."
             )
         reason = (
             f"only {got} of the model's can be used" if got else "none of the model's can be used"

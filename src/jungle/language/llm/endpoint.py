@@ -84,13 +84,13 @@ def find_endpoint(base_url: str, model: str, environ: Mapping[str, str]) -> Endp
     )
     if not name:
         raise BadInput(
-            f"The server {url} needs the name of a model: add --model NAME, one of those that it "
+            f"The server {url} needs the name of a model: add <--model> NAME, one of those that it "
             "has."
         )
 
     if not re.fullmatch(r"[\w./:@+-]{1,200}", name, re.ASCII):
         raise BadInput(
-            "The name of the model has characters that no model has: give --model as the server "
+            "The name of the model has characters that no model has: give <--model> as the server "
             "lists it."
         )
 
@@ -144,7 +144,7 @@ def _address(url: str) -> str:
 
     if not good or not re.fullmatch(r"[!-~]{1,500}", url):
         raise BadInput(
-            "The address of the language model cannot be one: write it as --base-url "
+            "The address of the language model cannot be one: write it as <--base-url> "
             "http://127.0.0.1:8080/v1."
         )
 
