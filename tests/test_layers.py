@@ -16,7 +16,6 @@ from jungle.cli.main import cli
 PACKAGE = Path(jungle.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
-    "installation",
     "errors",
     "records prosody seeds",
     "storage weights evaluation",

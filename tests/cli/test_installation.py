@@ -14,8 +14,7 @@ import pytest
 from conftest import REPOSITORY
 
 import jungle
-from jungle import installation
-from jungle.errors import MissingExtra
+from jungle.errors import MissingExtra, installation
 
 EXTRAS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
     "optional-dependencies"

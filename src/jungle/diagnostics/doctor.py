@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..diffusion.device import choose_device
 from ..errors import JungleError
-from ..installation import install_command
+from ..errors.installation import install_command
 from ..sounds.stable_audio.hub_access import (
     DISK_GIB,
     MEMORY_GIB,

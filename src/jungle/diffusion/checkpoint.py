@@ -169,7 +169,8 @@ def read_safetensors(path: Path) -> Checkpoint | dict[str, Tensor]:
     try:
         with safe_open(str(path), framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("jungle", "null"))
-            weights = unquantised({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 - not a dict
+            names = list(file.keys())
+            weights = unquantised({name: file.get_tensor(name).float() for name in names})
     except (SafetensorError, OSError, ValueError) as error:
         raise BadCheckpoint(
             f"{path} cannot be read as safetensors ({error}): copy or export it again."

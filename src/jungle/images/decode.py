@@ -78,7 +78,8 @@ def _rgb(image: Image.Image, background: RgbColour) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Transpose | None:
     try:
         return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - broken EXIF must not cost the photo, and Pillow raises many kinds
+    # Broken EXIF must not cost the photo, and Pillow raises many kinds of errors.
+    except Exception:  # noqa: BLE001
         return None
 
 

@@ -236,7 +236,8 @@ def load_efficientnet(path: Path, variant: str = "lite0") -> EfficientNetLite:
     """
     try:
         with safe_open(path, "pt") as file:
-            packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            names = list(file.keys())
+            packed = {name: file.get_tensor(name) for name in names}
 
         # Matrices are shipped in 8 bits and computed with in float32.
         tensors = unquantised({name: value.float() for name, value in packed.items()})

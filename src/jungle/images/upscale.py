@@ -8,7 +8,7 @@ three are deterministic, and no picture sees another one of its batch.
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -146,9 +146,10 @@ def _target(high: int, wide: int, to: int | tuple[int, int]) -> tuple[int, int]:
 
 @lru_cache(maxsize=2)
 def _ready(path: Path, compute: Compute) -> dict[int, Upscaler]:
+    nets: dict[int, Any] = dict(load_upscalers(path))
     return {
-        factor: net.eval().to(compute.device, compute.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for factor, net in load_upscalers(path).items()
+        factor: net.eval().to(compute.device, compute.dtype, memory_format=torch.channels_last)
+        for factor, net in nets.items()
     }
 
 

@@ -6,6 +6,7 @@ day on which it was made.
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -112,9 +113,10 @@ def _pages(
     """What draws each page: fronts, then the backs of the same cards."""
     every = len(page.cells)
     for first in range(0, len(cards), every):
-        some, links = cards[first : first + every], addresses[first : first + every]
-        yield lambda pen, some=some: _side(pen, jungle, some, page, None)  # type: ignore[misc]
-        yield lambda pen, some=some, links=links: _side(pen, jungle, some, page, links)  # type: ignore[misc]
+        sheet = cards[first : first + every]
+        links = addresses[first : first + every]
+        yield partial(_side, jungle=jungle, cards=sheet, page=page, links=None)
+        yield partial(_side, jungle=jungle, cards=sheet, page=page, links=links)
 
 
 def _side(

@@ -82,7 +82,8 @@ class GroupNorm(nn.GroupNorm):
             and input[0, 0].numel() >= MANY_PIXELS
         )
         if slow and torch.is_grad_enabled():
-            out: Tensor = _GroupNorm.apply(input, self.weight, self.bias, self.num_groups, self.eps)  # type: ignore[no-untyped-call]
+            apply: Any = _GroupNorm.apply
+            out: Tensor = apply(input, self.weight, self.bias, self.num_groups, self.eps)
             return out
         return super().forward(input)
 
@@ -127,7 +128,8 @@ class _Attention(torch.autograd.Function):
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Scaled dot product attention, (B, H, N, D) each; the fastest way for the device and dtype."""
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
-        out: Tensor = _Attention.apply(q * q.shape[-1] ** -0.5, k, v)  # type: ignore[no-untyped-call]
+        apply: Any = _Attention.apply
+        out: Tensor = apply(q * q.shape[-1] ** -0.5, k, v)
         return out
     return F.scaled_dot_product_attention(q, k, v)
 

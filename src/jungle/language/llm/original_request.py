@@ -41,7 +41,8 @@ EXAMPLES = (
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 MARKS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327\u0328")
 QUOTED = re.compile(  # at the beginning of a line, behind a bullet or number, and no key of JSON
-    r"^[\s\[*>-]*(?:\d{1,3}[.):]?[\s*]+)?(?:\"([^\"\n]{1,200})\"|“([^“”\n]{1,200})”|«([^«»\n]{1,200})»|„([^„“”\n]{1,200})[“”])(?!\s*:)",
+    r"^[\s\[*>-]*(?:\d{1,3}[.):]?[\s*]+)?(?:\"([^\"\n]{1,200})\"|“([^“”\n]{1,200})”"
+    r"|«([^«»\n]{1,200})»|„([^„“”\n]{1,200})[“”])(?!\s*:)",
     re.MULTILINE,
 )
 SHAPE = re.compile(

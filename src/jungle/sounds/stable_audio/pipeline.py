@@ -154,7 +154,8 @@ def deterministic_solver(folder: Path) -> Any:
     """
     from diffusers import EDMDPMSolverMultistepScheduler
 
-    class ArctanSolver(EDMDPMSolverMultistepScheduler):  # type: ignore[misc]  # diffusers has no types
+    # diffusers has no types
+    class ArctanSolver(EDMDPMSolverMultistepScheduler):  # type: ignore[misc]
         def precondition_noise(self, sigma: Any) -> torch.Tensor:
             return torch.as_tensor(sigma).atan() * (2 / math.pi)
 
