@@ -38,7 +38,7 @@ from jungle.evaluation.contact_sheet import contact_sheet
 from jungle.images import augment
 from jungle.images import dataset as photo_files
 from jungle.images.classifier import shipped_classifier
-from jungle.images.evaluate import RequestedKinds, evaluate
+from jungle.images.evaluate import RequestedKinds, evaluate_pictures
 from jungle.images.sampling import sample_pictures
 from jungle.images.training import PhotoBatches
 from jungle.weights import shipped
@@ -176,7 +176,7 @@ def judged(
     pictures = np.stack([pixels for _, pixels in sample_pictures(ours, wishes, SAMPLING)])
     contact_sheet(pictures[:SHOWN]).save(sheet)
     asked = RequestedKinds(labels, data.labels, data.classes)
-    found = evaluate(pictures, data.images, shipped_classifier(), asked=asked)
+    found = evaluate_pictures(pictures, data.images, shipped_classifier(), asked=asked)
     assert found.named is not None
     return {
         "kid": 1000 * found.kid.value,

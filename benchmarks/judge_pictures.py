@@ -36,7 +36,7 @@ from jungle.evaluation.contact_sheet import labelled_rows
 from jungle.evaluation.metrics import KernelDistance
 from jungle.images.classifier import ImageNetClassifier, ImageNetScores
 from jungle.images.colour_statistics import ColourScore, channel_means, colour_scores
-from jungle.images.decode import Unreadable, open_photo
+from jungle.images.decode import UnreadablePhoto, open_photo
 from jungle.images.efficientnet import VARIANTS, EfficientNetLite, fold_batch_norm
 from jungle.images.imagenet_labels import naming, usual_labels
 from jungle.images.sampling import sample_pictures
@@ -89,7 +89,7 @@ def open_photos(
         if path.parent.name in classes:
             try:
                 by_kind.setdefault(path.parent.name, []).append(open_photo(path, size))
-            except Unreadable as problem:
+            except UnreadablePhoto as problem:
                 print(f"{path}: {problem.reason}")
 
     kinds = tuple(sorted(name for name, pixels in by_kind.items() if len(pixels) >= each))

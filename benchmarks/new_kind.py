@@ -18,7 +18,7 @@ from judge_pictures import open_judge, paint_kinds
 from jungle.diffusion import device
 from jungle.diffusion.model import load_model
 from jungle.evaluation.contact_sheet import labelled_rows
-from jungle.images.decode import Unreadable, open_photo
+from jungle.images.decode import UnreadablePhoto, open_photo
 from jungle.images.efficientnet import VARIANTS
 from jungle.images.imagenet_labels import naming, usual_labels
 
@@ -42,7 +42,7 @@ def main() -> None:
     for path in sorted(path for folder in given.photos for path in folder.iterdir()):
         try:
             photos.append(open_photo(path, model.recipe.size))
-        except Unreadable as problem:
+        except UnreadablePhoto as problem:
             print(f"{path}: {problem.reason}")
 
     judging = open_judge(given.weights, given.variant)

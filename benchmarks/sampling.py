@@ -93,7 +93,7 @@ class Pictures:
         from jungle.diffusion.sampler import evaluations
         from jungle.evaluation.contact_sheet import contact_sheet
         from jungle.images.classifier import shipped_classifier
-        from jungle.images.evaluate import RequestedKinds, evaluate
+        from jungle.images.evaluate import RequestedKinds, evaluate_pictures
         from jungle.images.sampling import sample_pictures
 
         classes = self.data.classes
@@ -107,7 +107,7 @@ class Pictures:
         seconds = (time.perf_counter() - start) / len(pictures)
         contact_sheet(pictures[:SHOWN]).save(sheet)
         asked = RequestedKinds(self.labels, self.data.labels, classes)
-        found = evaluate(
+        found = evaluate_pictures(
             pictures, self.data.images, shipped_classifier(), asked=asked, seed=self.seed
         )
         frechet, named = found.frechet, found.named

@@ -168,7 +168,7 @@ def test_a_damaged_photo_is_skipped_with_its_own_reason(tmp_path: Path, looked: 
 
 
 def test_inspect_ranks_what_will_be_left_out(tmp_path: Path, looked: list[Path]) -> None:
-    report = dataset_report.inspect(zoo(tmp_path), RECIPE, tmp_path / "cache")
+    report = dataset_report.inspect_photos(zoo(tmp_path), RECIPE, tmp_path / "cache")
     assert [(photo.path, photo.animals) for photo in report.left_out] == [
         ("cat/wall1.png", 0.01),
         ("cat/toy1.png", 0.3),
@@ -178,7 +178,7 @@ def test_inspect_ranks_what_will_be_left_out(tmp_path: Path, looked: list[Path])
     assert f"cat/wall1.png: {EMPTY} (1% animal)" in text
     assert "2 of 3 photos of dog" in text
     assert (
-        dataset_report.inspect(
+        dataset_report.inspect_photos(
             tmp_path / "zoo", override(RECIPE, {"curate": "no"}), tmp_path / "cache"
         ).left_out
         == ()

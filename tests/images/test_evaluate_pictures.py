@@ -256,7 +256,8 @@ def test_an_animal_on_black_has_no_dark_corners() -> None:
 def test_scores_are_ordered_and_told_in_words_and_json() -> None:
     photos, space = clouds(300, seed=0), Patches()
     like, unlike = (
-        evaluate.evaluate(pictures, photos, space) for pictures in (clouds(100, seed=1), noise(100))
+        evaluate.evaluate_pictures(pictures, photos, space)
+        for pictures in (clouds(100, seed=1), noise(100))
     )
     assert like.kid.value < 3 * (like.kid.error or 0) < unlike.kid.value
     assert unlike.recall.value < 0.3 < like.recall.value
@@ -268,9 +269,9 @@ def test_scores_are_ordered_and_told_in_words_and_json() -> None:
     assert like.kid.floor_spread is None  # only one set of 100 others fits into half of 300
     assert "noise" in (unlike.warning or "")
     assert "patches" in like.to_text()
-    assert evaluate.evaluate(clouds(40, seed=1), photos, space).frechet is None
+    assert evaluate.evaluate_pictures(clouds(40, seed=1), photos, space).frechet is None
     assert json.loads(unlike.to_json())["kid"]["value"] == unlike.kid.value
-    assert like == evaluate.evaluate(clouds(100, seed=1), photos, space)
+    assert like == evaluate.evaluate_pictures(clouds(100, seed=1), photos, space)
 
 
 def test_colour_and_corners_are_counted() -> None:
@@ -280,7 +281,7 @@ def test_colour_and_corners_are_counted() -> None:
     pictures[:3] = turned(np.full((3, 32, 32, 3), 128, dtype=np.uint8))
     for rows, columns in itertools.product((slice(4), slice(-4, None)), repeat=2):
         pictures[:3, rows, columns] = 0
-    found = evaluate.evaluate(pictures, photos, Patches())
+    found = evaluate.evaluate_pictures(pictures, photos, Patches())
     ours, real = pictures.mean(axis=(1, 2)), photos.mean(axis=(1, 2))
     expected = (ours.mean(axis=0) - real.mean(axis=0)) / real.std(axis=0, ddof=1)
     np.testing.assert_allclose([one.shift for one in found.colour[:3]], expected, atol=1e-6)
@@ -308,7 +309,7 @@ def test_saturation_is_that_of_hsv() -> None:
 def test_too_few_pictures_are_refused() -> None:
     for pictures, photos in ((9, 100), (20, 39)):
         with pytest.raises(BadInput, match="at least 10 pictures"):
-            evaluate.evaluate(clouds(pictures, 0), clouds(photos, 1), Patches())
+            evaluate.evaluate_pictures(clouds(pictures, 0), clouds(photos, 1), Patches())
 
 
 def test_real_animals_reach_the_floor_and_are_named(
@@ -318,8 +319,8 @@ def test_real_animals_reach_the_floor_and_are_named(
     judge = classifier.shipped_classifier()
     # 70 photos say what is usual: few, and enough to tell
     asked = evaluate.RequestedKinds(kinds[:40], kinds[40:], classes)
-    real = evaluate.evaluate(photos[:40], photos[40:], judge, asked=asked)
-    wrong = evaluate.evaluate(noise(40, 64), photos[40:], judge, asked=asked)
+    real = evaluate.evaluate_pictures(photos[:40], photos[40:], judge, asked=asked)
+    wrong = evaluate.evaluate_pictures(noise(40, 64), photos[40:], judge, asked=asked)
     assert real.kid.value < 0.1 * wrong.kid.value
     assert abs(real.kid.value - real.kid.floor) < 3 * (real.kid.error or 0)
     assert wrong.recall.value < real.recall.value
@@ -346,7 +347,8 @@ def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(
     plain = evaluate.RequestedKinds(kinds[:12], kinds[20:], classes)
     more = evaluate.RequestedKinds(kinds[:12], kinds[20:], classes, photos[12:20], kinds[12:20])
     without, with_more = (
-        evaluate.evaluate(photos[:12], photos[20:], judge, asked=asked) for asked in (plain, more)
+        evaluate.evaluate_pictures(photos[:12], photos[20:], judge, asked=asked)
+        for asked in (plain, more)
     )
     assert (without.kid, without.named, without.animal) == (
         with_more.kid,

@@ -19,7 +19,7 @@ from jungle.data.folders import gather_folders, scan_folder
 from jungle.data.formats import PHOTOS
 from jungle.errors import BadInput
 from jungle.images import dataset, dataset_report
-from jungle.images.decode import Unreadable, open_photo
+from jungle.images.decode import UnreadablePhoto, open_photo
 from jungle.storage import hashing
 
 SIZE = (32, 32)
@@ -228,7 +228,7 @@ def broken(folder: Path) -> dict[str, Path]:
 
 def test_broken_files_are_refused_with_a_reason(tmp_path: Path) -> None:
     for reason, path in broken(tmp_path).items():
-        with pytest.raises(Unreadable) as caught:
+        with pytest.raises(UnreadablePhoto) as caught:
             open_photo(path, SIZE)
         assert reason in caught.value.reason
         assert "\n" not in str(caught.value)
@@ -240,11 +240,11 @@ def test_a_moderate_bomb_is_refused_without_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(Image.new("1", (9500, 9500)), tmp_path / "a.png")
-    with pytest.raises(Unreadable, match="pixels"):
+    with pytest.raises(UnreadablePhoto, match="pixels"):
         open_photo(path, SIZE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(Unreadable, match="9500 x 9500"):
+        with pytest.raises(UnreadablePhoto, match="9500 x 9500"):
             open_photo(path, SIZE)
 
 
@@ -434,7 +434,7 @@ def test_the_report_counts_classes_sizes_and_twins(tmp_path: Path) -> None:
     )
     save(picture(size=(20, 24)), folder / "fox" / "tiny.gif")
     (folder / "owl" / "bad.jpg").write_bytes(b"")
-    report = dataset_report.inspect(
+    report = dataset_report.inspect_photos(
         folder, RECIPE, tmp_path / "cache", images_per_second=10, memory_bytes=3 * 10**9
     )
     # fill() numbers the pictures from 0 to 44 across both classes, so only the planted ones are
@@ -467,7 +467,8 @@ def test_the_report_counts_classes_sizes_and_twins(tmp_path: Path) -> None:
 def test_the_report_of_nothing_says_so(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
     assert (
-        "too few" in dataset_report.inspect(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+        "too few"
+        in dataset_report.inspect_photos(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
     )
 
 

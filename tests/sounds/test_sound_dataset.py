@@ -583,7 +583,7 @@ def test_the_report_counts_what_is_there(tmp_path: Path) -> None:
     save(folder / "cat" / "loud.wav", np.clip(chirp(50, peak=1.5, channels=2), -1, 1))
     save(folder / "dog" / "faint.wav", chirp(51, peak=0.008), subtype="PCM_24")
     (folder / "dog" / "bad.ogg").write_bytes(b"OggS")
-    report = dataset_report.inspect(
+    report = dataset_report.inspect_recordings(
         folder, RECIPE, tmp_path / "cache", clips_per_second=10, memory_bytes=3 * 10**9
     )
     assert report.classes == {"cat": 6, "dog": 6}
@@ -616,7 +616,7 @@ def test_the_report_of_nothing_says_so(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
     assert (
         "0 recordings in"
-        in dataset_report.inspect(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+        in dataset_report.inspect_photos(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
     )
 
 

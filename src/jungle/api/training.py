@@ -129,7 +129,7 @@ def evaluate(
         )
 
     clips = sound_dataset.load_audio_dataset(folder, find_recipe("call", "recordings"), cache)
-    return sound_evaluate.evaluate(
+    return sound_evaluate.evaluate_calls(
         model.engine, clips, _CALLS if count is None else count, seed, out=Path(out)
     )
 

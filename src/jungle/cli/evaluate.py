@@ -19,7 +19,7 @@ from ..images import dataset as image_dataset
 from ..images.evaluate import Scores
 from ..sounds import dataset as sound_dataset
 from ..sounds.evaluate import CallScores
-from ..sounds.evaluate import evaluate as evaluate_calls
+from ..sounds.evaluate import evaluate_calls as evaluate_calls
 from ..sounds.generate import SpectrogramEngine
 from ..storage.atomic import check_writable
 from .models import model_file, open_model, sample_recipe

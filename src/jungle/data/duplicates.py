@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = NDArray[np.intp]
+IndexArray = NDArray[np.intp]
 
 
-def components(left: Indices, right: Indices, count: int) -> NDArray[np.int64]:
+def components(left: IndexArray, right: IndexArray, count: int) -> NDArray[np.int64]:
     """For each of ``count`` items the number of its group: items joined by pairs (``left[i]``,
     ``right[i]``) share one.
 
@@ -24,7 +24,7 @@ def components(left: Indices, right: Indices, count: int) -> NDArray[np.int64]:
     return np.argsort(np.argsort(first)).astype(np.int64)[group]
 
 
-def connected(left: Indices, right: Indices, count: int) -> list[list[int]]:
+def connected(left: IndexArray, right: IndexArray, count: int) -> list[list[int]]:
     """The groups of two or more of :func:`components`."""
     return repeated(components(left, right, count).tolist())
 

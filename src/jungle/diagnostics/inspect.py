@@ -18,7 +18,7 @@ from ..diffusion.speed import trial
 from ..encoding import provenance
 from ..errors import BadInput
 from ..images import dataset, dataset_report
-from ..images.decode import Unreadable
+from ..images.decode import UnreadablePhoto
 from ..postcards.captions import mix_in_words
 from ..postcards.folder import MANIFEST, manifest_in, read_card
 from ..sounds import dataset_report as hearing
@@ -69,7 +69,9 @@ def inspect_path(
     files = scan_folder(folder, RECORDINGS if media == "recordings" else PHOTOS).files
     classes = len({item.name for item in files})
     speed, memory = trial(training, classes, compute, clock) if classes else (None, None)
-    inspect_folder = hearing.inspect if media == "recordings" else dataset_report.inspect
+    inspect_folder = (
+        hearing.inspect_recordings if media == "recordings" else dataset_report.inspect_photos
+    )
     report = inspect_folder(folder, training, cache, speed, memory, progress)
     return report.to_text(), json.loads(report.to_json())
 
@@ -199,7 +201,7 @@ def _picture(path: Path) -> _Report:
         dataset.open_photo(path, (64, 64))
         with Image.open(path) as picture:
             kind, (width, height), info = picture.format, picture.size, picture.info
-    except Unreadable as error:
+    except UnreadablePhoto as error:
         raise BadInput(
             f"{path} is neither a picture, a model nor a folder of photos ({error.reason})."
         ) from None

@@ -21,7 +21,7 @@ from . import memorisation
 from .blind_sheet import shuffle_cells, write_blind_sheet
 from .classifier import shipped_classifier
 from .dataset import ImageDataset
-from .evaluate import RequestedKinds, Scores, evaluate
+from .evaluate import RequestedKinds, Scores, evaluate_pictures
 from .feature_spaces import Dino, FeatureSpace
 from .sampling import sample_pictures
 
@@ -116,7 +116,7 @@ def evaluate_model(
     asked = RequestedKinds(
         kinds[:count], photos.labels, photos.classes, pictures[count:], kinds[count:]
     )
-    scores = evaluate(
+    scores = evaluate_pictures(
         pictures[:count], photos.images, space, judge=judge, asked=asked, seed=order.seed
     )
 

@@ -57,7 +57,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`inspect` found. All paths are relative to the folder."""
+    """What :func:`inspect_photos` found. All paths are relative to the folder."""
 
     folder: str
     photos: int  # that can be used
@@ -214,7 +214,7 @@ def near_duplicates(phashes: Hashes, dhashes: Hashes) -> list[list[int]]:
     return connected(np.concatenate(left), np.concatenate(right), len(phashes))
 
 
-def inspect(
+def inspect_photos(
     folder: Path,
     recipe: Recipe,
     cache: Path,

@@ -35,7 +35,7 @@ _UPRIGHT = {
 _SIDEWAYS = {_UPRIGHT[code] for code in (5, 6, 7, 8)}
 
 
-class Unreadable(decoding.Unreadable):
+class UnreadablePhoto(decoding.Unreadable):
     """A file that cannot be used as a photo; ``reason`` says why in a few words."""
 
     word = "photo"
@@ -122,12 +122,12 @@ def open_rgb(
     """
     try:
         if path.stat().st_size == 0:
-            raise Unreadable(path, "empty file (0 bytes)")
+            raise UnreadablePhoto(path, "empty file (0 bytes)")
 
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise Unreadable(
+                raise UnreadablePhoto(
                     path, f"{width} x {height} is far too many pixels (a decompression bomb?)"
                 )
             mode, kind = image.mode, image.format or "?"
@@ -144,11 +144,11 @@ def open_rgb(
             return rgb if turn is None else rgb.transpose(turn), ImageInfo(
                 width, height, mode, kind
             )
-    except Unreadable:
+    except UnreadablePhoto:
         raise
     except Exception as problem:
         # a decoder may raise anything on damaged data; all of it means the same here
-        raise Unreadable(path, _why(path, problem)) from problem
+        raise UnreadablePhoto(path, _why(path, problem)) from problem
 
 
 def window_size(picture: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:

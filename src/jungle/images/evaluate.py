@@ -31,14 +31,14 @@ from .imagenet_labels import kinds_of, naming, table_of_kinds, usual_labels
 from .memorisation import Match, closest_photos
 from .quality_checks import dark_corners, looks_wrong
 
-__all__ = ["Score", "Scores", "dark_corners", "evaluate", "looks_wrong"]
+__all__ = ["Score", "Scores", "dark_corners", "evaluate_pictures", "looks_wrong"]
 
 DRAWS = 4  # sets of real photos behind a floor
 REFERENCE = 10_000  # at most so many photos are the reference; the search for copies sees all
 COMPONENTS = 128  # of the photos' features, that the Frechet distance is taken in
 
 Pictures = NDArray[np.uint8]
-Labels = NDArray[np.int64]
+LabelArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What :func:`evaluate` found. Lower is better for kid and frechet, higher for the others; all
+    """What :func:`evaluate_pictures` found. Lower is better for kid and frechet, higher for the others; all
     are judged by their floors.
     """
 
@@ -159,14 +159,14 @@ class RequestedKinds:
     small kinds need more pictures than a fair draw gives them.
     """
 
-    pictures: Labels
-    photos: Labels
+    pictures: LabelArray
+    photos: LabelArray
     classes: Sequence[str]
     extra: Pictures | None = None
-    extra_kinds: Labels | None = None
+    extra_kinds: LabelArray | None = None
 
 
-def evaluate(
+def evaluate_pictures(
     pictures: Pictures,
     photos: Pictures,
     space: FeatureSpace,
@@ -237,7 +237,7 @@ def evaluate(
     )
 
 
-def _split(photos: int, pictures: int, seed: int) -> tuple[list[Labels], Labels]:
+def _split(photos: int, pictures: int, seed: int) -> tuple[list[LabelArray], LabelArray]:
     """Rows of photos: a few sets of as many as there are pictures, which stand in for pictures, and
     the others, the reference.
     """
@@ -260,8 +260,8 @@ def _frechet(painted: Floats, stand_ins: Sequence[Floats], reference: Floats) ->
 def _names(
     looks: tuple[ImageNetScores, ImageNetScores],
     asked: RequestedKinds | None,
-    stand_ins: Sequence[Labels],
-    rest: Labels,
+    stand_ins: Sequence[LabelArray],
+    rest: LabelArray,
 ) -> tuple[Score | None, Score | None, Score | None]:
     """The shares of animals, of sure ones and of rightly named ones."""
     pictures, photos = looks

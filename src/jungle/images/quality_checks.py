@@ -9,7 +9,7 @@ corners, or blanked; ``docs/LOG.md`` has the figures.
 import numpy as np
 from numpy.typing import NDArray
 
-Pictures = NDArray[np.uint8]
+PictureArray = NDArray[np.uint8]
 
 ROUGH = 0.35  # pure noise 1; the roughest group of 50 photos 0.32 at 16 px, 0.14 at 64 px
 # photos get rougher when made smaller (0.7 at most for a group at 64 px), noise gets smoother
@@ -23,7 +23,7 @@ DARK = 80.0  # grey, of 255
 DARK_SHARE = 0.45  # of the pictures; the darkest group of 50 photos has 0.38
 
 
-def _grey(pictures: Pictures) -> NDArray[np.float32]:
+def _grey(pictures: PictureArray) -> NDArray[np.float32]:
     out: NDArray[np.float32] = pictures.mean(axis=3, dtype=np.float32)
     return out
 
@@ -46,7 +46,7 @@ def _halved(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def dark_corners(pictures: Pictures) -> NDArray[np.bool_]:
+def dark_corners(pictures: PictureArray) -> NDArray[np.bool_]:
     """Which pictures (N, H, W, 3) have dark, empty corners, as photos that were turned on a black
     ground have.
 
@@ -84,7 +84,7 @@ def dark_corners(pictures: Pictures) -> NDArray[np.bool_]:
     return dark
 
 
-def looks_wrong(pictures: Pictures) -> str | None:
+def looks_wrong(pictures: PictureArray) -> str | None:
     """One sentence about the likely cause when a set of pictures, uint8 (N, H, W, 3), is no set of
     photos; else None.
 

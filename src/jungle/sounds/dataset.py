@@ -40,7 +40,7 @@ from .fingerprint import Fingerprints, audio_fingerprint, group_recordings
 Mono = NDArray[np.float32]
 """(samples,), nominal range [-1, 1]."""
 
-Pcm = NDArray[np.int16]
+PcmArray = NDArray[np.int16]
 """(samples,), full scale 32768."""
 
 RATE = 16_000  # Hz of every clip
@@ -60,7 +60,7 @@ _VERSION = 1  # of the decoding; a change makes old caches unused
 class AudioDataset:
     """Clips ready for training, N of K classes."""
 
-    waves: Pcm  # (S,), read from the disk where it is touched
+    waves: PcmArray  # (S,), read from the disk where it is touched
     offsets: NDArray[np.int64]  # (N + 1,)
     labels: NDArray[np.int64]  # (N,), index into ``classes``
     groups: NDArray[np.int64]  # (N,); clips of one recording share a number: never split them
@@ -73,7 +73,7 @@ class AudioDataset:
         """The number of clips."""
         return len(self.labels)
 
-    def pcm(self, index: int) -> Pcm:
+    def pcm(self, index: int) -> PcmArray:
         """(samples,) int16 at :data:`RATE`, peak :data:`PEAK` of full scale."""
         return self.waves[self.offsets[index] : self.offsets[index + 1]]
 
@@ -86,7 +86,7 @@ class AudioDataset:
 class Clip:
     """One recording brought to the form of training, and what was measured on the way."""
 
-    wave: Pcm  # (samples,)
+    wave: PcmArray  # (samples,)
     fingerprint: Fingerprints  # (D,)
     facts: AudioInfo
     clipped: float  # share of samples at full scale

@@ -45,7 +45,7 @@ _Value = TypeVar("_Value", int, str)
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`inspect` found. All paths are relative to the folder."""
+    """What :func:`inspect_recordings` found. All paths are relative to the folder."""
 
     folder: str
     recordings: int  # that can be used
@@ -150,7 +150,7 @@ class _Usable:
     near: list[list[int]]  # the same recording in other bytes
 
 
-def inspect(
+def inspect_recordings(
     folder: Path,
     recipe: Recipe,
     cache: Path,

@@ -34,7 +34,7 @@ _SHOWN = 60  # calls on the sheet
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallScores:
-    """What :func:`evaluate` measures.
+    """What :func:`evaluate_calls` measures.
 
     ``floor`` figures are real recordings against other real recordings, as many of them. Distances
     and their floors are means over 20 ways to part the recordings in two.
@@ -191,7 +191,7 @@ def score_calls(
     )
 
 
-def evaluate(
+def evaluate_calls(
     engine: SoundEngine,
     clips: AudioDataset,
     count: int,

@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from .engine import Audio
 
-Floats = NDArray[np.float32]
+FloatArray = NDArray[np.float32]
 
 SILENT_DB = -120.0  # the lowest level ever returned
 
 
-def loudest_channel(audio: Audio) -> Floats:
+def loudest_channel(audio: Audio) -> FloatArray:
     """(samples, channels) to (samples,): the channel with most energy.
 
     A mean would cancel channels of opposite phase.
@@ -20,7 +20,7 @@ def loudest_channel(audio: Audio) -> Floats:
     return audio[:, int(np.square(audio, dtype=np.float64).sum(axis=0).argmax())]
 
 
-def frames(signal: Floats, size: int, hop: int) -> Floats:
+def frames(signal: FloatArray, size: int, hop: int) -> FloatArray:
     """(samples,) to (frames, size), a read-only view.
 
     Zeros are appended so that every sample lies in a frame.
@@ -30,32 +30,32 @@ def frames(signal: Floats, size: int, hop: int) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
 
 
-def power_to_db(power: Floats) -> Floats:
+def power_to_db(power: FloatArray) -> FloatArray:
     """Mean squares to dB re full scale, never under :data:`SILENT_DB`.
 
     A square wave of amplitude 1 is 0 dB, a sine -3.
     """
-    out: Floats = 10 * np.log10(np.maximum(power, 10 ** (SILENT_DB / 10)))
+    out: FloatArray = 10 * np.log10(np.maximum(power, 10 ** (SILENT_DB / 10)))
     return out
 
 
-def frame_levels(framed: Floats) -> Floats:
+def frame_levels(framed: FloatArray) -> FloatArray:
     """The level of each frame in dB re full scale: (frames, size) to (frames,)."""
     return power_to_db(np.einsum("fs,fs->f", framed, framed) / np.float32(framed.shape[1]))
 
 
-def hann_window(size: int) -> Floats:
+def hann_window(size: int) -> FloatArray:
     """The periodic Hann window (size,) (Harris 1978); at a hop of half its size copies sum to 1."""
-    out: Floats = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+    out: FloatArray = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
     return out
 
 
-def power_spectra(framed: Floats) -> Floats:
+def power_spectra(framed: FloatArray) -> FloatArray:
     """Hann-windowed power: (frames, size) to (frames, size // 2 + 1).
 
     The bins of a steady sound sum to its mean square.
     """
     window = hann_window(framed.shape[1])
     spectra = np.fft.rfft(framed * window)
-    out: Floats = (np.square(spectra.real) + np.square(spectra.imag)).astype(np.float32)
+    out: FloatArray = (np.square(spectra.real) + np.square(spectra.imag)).astype(np.float32)
     return out * np.float32(2 / (framed.shape[1] * np.square(window).sum()))

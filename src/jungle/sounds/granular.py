@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .frames import Floats, frame_levels, frames, hann_window
+from .frames import FloatArray, frame_levels, frames, hann_window
 
 VOICED = 0.6  # autocorrelation beyond which a frame has a pitch
 
@@ -28,11 +28,11 @@ _SEARCH = 0.3  # of that window, either way
 class Grain:
     """A piece of a call."""
 
-    samples: Floats  # (samples,)
+    samples: FloatArray  # (samples,)
     offset: float  # semitones from its own pitch to the creature's; 0 where either has none
 
 
-def estimate_pitches(framed: Floats, rate: int) -> tuple[Floats, Floats]:
+def estimate_pitches(framed: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
     """Pitch in Hz and how voiced each frame is, 0 to 1: (frames, size) to two (frames,).
 
     The highest peak of the autocorrelation, divided by that of the window (Boersma 1993, equation
@@ -63,7 +63,7 @@ def estimate_pitches(framed: Floats, rate: int) -> tuple[Floats, Floats]:
     return (rate / lag).astype(np.float32), best.clip(0, 1).astype(np.float32)
 
 
-def find_grains(signal: Floats, rate: int) -> tuple[Grain, ...]:
+def find_grains(signal: FloatArray, rate: int) -> tuple[Grain, ...]:
     """Up to 16 grains of a call (samples,) in order of time; none if it is silent.
 
     Centres are taken from the strongest and most voiced frame on, a fully voiced one counting 12 dB
@@ -101,7 +101,7 @@ def find_grains(signal: Floats, rate: int) -> tuple[Grain, ...]:
     return tuple(grains)
 
 
-def _choose_centres(score: Floats) -> list[int]:
+def _choose_centres(score: FloatArray) -> list[int]:
     """The frames with the highest scores, apart from each other; -inf marks those that are none."""
     centres: list[int] = []
     for frame in np.argsort(-score, kind="stable"):
@@ -112,7 +112,7 @@ def _choose_centres(score: Floats) -> list[int]:
     return centres
 
 
-def _grain_frames(level: Floats, centre: int) -> tuple[int, int]:
+def _grain_frames(level: FloatArray, centre: int) -> tuple[int, int]:
     """The first and the last frame, inclusive, of the grain around a centre."""
     loud = level >= level[centre] - _EDGE_DB
     reach = round(_REACH / _HOP)
@@ -124,7 +124,7 @@ def _grain_frames(level: Floats, centre: int) -> tuple[int, int]:
     return first, last
 
 
-def _pitch_offset(pitch: Floats, own: float) -> float:
+def _pitch_offset(pitch: FloatArray, own: float) -> float:
     """Semitones from the median of ``pitch`` (frames,), nan where unvoiced, to ``own`` in Hz."""
     if not own or not np.isfinite(pitch).any():
         return 0.0
@@ -133,7 +133,7 @@ def _pitch_offset(pitch: Floats, own: float) -> float:
     return offset if abs(offset) <= _FARTHEST else 0.0
 
 
-def shift_pitch(signal: Floats, semitones: float) -> Floats:
+def shift_pitch(signal: FloatArray, semitones: float) -> FloatArray:
     """Another pitch by resampling, so another length.
 
     Band-limited interpolation through the Fourier transform of the signal and its mirror image,
@@ -152,7 +152,7 @@ def shift_pitch(signal: Floats, semitones: float) -> Floats:
     return out.astype(np.float32)
 
 
-def stretch_time(signal: Floats, length: int, rate: int) -> Floats:
+def stretch_time(signal: FloatArray, length: int, rate: int) -> FloatArray:
     """Another length at the same pitch: WSOLA (Verhelst and Roelands, ICASSP 1993).
 
     Windows of 40 ms or less overlap by half; each is taken near its place where it best continues
@@ -188,14 +188,14 @@ def stretch_time(signal: Floats, length: int, rate: int) -> Floats:
     return out[hop : hop + length]
 
 
-def _best_match(signal: Floats, pattern: Floats) -> int:
+def _best_match(signal: FloatArray, pattern: FloatArray) -> int:
     """Where in ``signal`` (samples,) the piece begins that resembles ``pattern`` most."""
     total = np.cumsum(np.square(np.pad(signal, (1, 0)), dtype=np.float64))
     energy = total[len(pattern) :] - total[: -len(pattern)]
     return int(np.argmax(np.correlate(signal, pattern, "valid") / np.sqrt(energy + 1e-9)))
 
 
-def breath_noise(signal: Floats, seed: int) -> Floats:
+def breath_noise(signal: FloatArray, seed: int) -> FloatArray:
     """Noise with the spectral envelope of ``signal`` (samples,), at its level.
 
     The same seed gives the same noise.
@@ -212,11 +212,11 @@ def breath_noise(signal: Floats, seed: int) -> Floats:
     noise = np.random.default_rng(seed).standard_normal(size)
     out = np.fft.irfft(np.fft.rfft(noise) * smooth)[size // 4 :][: len(signal)]
     level = np.sqrt(np.mean(np.square(signal)) / max(1e-12, float(np.mean(np.square(out)))))
-    coloured: Floats = (out * level).astype(np.float32)
+    coloured: FloatArray = (out * level).astype(np.float32)
     return coloured
 
 
-def flatten_envelope(signal: Floats, rate: int) -> Floats:
+def flatten_envelope(signal: FloatArray, rate: int) -> FloatArray:
     """The same piece (samples,) at a constant level.
 
     It is divided by its envelope, the RMS over 20 ms, where that is not a pause.
@@ -227,5 +227,5 @@ def flatten_envelope(signal: Floats, rate: int) -> Floats:
     power = np.convolve(np.square(signal), kernel, mode="same") / weight
     envelope = np.sqrt(np.maximum(power, 0))
     floor = max(1e-9, 0.15 * float(envelope.max()))
-    out: Floats = (signal / np.maximum(envelope, floor)).astype(np.float32)
+    out: FloatArray = (signal / np.maximum(envelope, floor)).astype(np.float32)
     return out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .engine import Audio
-from .frames import Floats, frame_levels, frames, loudest_channel, power_spectra
+from .frames import FloatArray, frame_levels, frames, loudest_channel, power_spectra
 
 OFFSET = 0.02  # of full scale; smaller ones are common in old recordings, and harmless
 
@@ -91,7 +91,7 @@ def _offset(audio: Audio) -> tuple[Finding, ...]:
     return (Finding("offset", sentence, value, OFFSET, fatal=False),)
 
 
-def _silence(level: Floats) -> tuple[Finding, ...]:
+def _silence(level: FloatArray) -> tuple[Finding, ...]:
     active = level[level >= level.max() - _ACTIVE_DB]
     value = 10 * float(np.log10(np.mean(10 ** (active / 10))))
     if value >= _SILENCE_DB:
@@ -114,7 +114,7 @@ def _clipping(audio: Audio) -> tuple[Finding, ...]:
     return (Finding("clipping", sentence, value, _CLIPPED_SHARE, fatal=False),)
 
 
-def _flat_samples(channel: Floats) -> int:
+def _flat_samples(channel: FloatArray) -> int:
     """Number of samples on flat tops of a (samples,) signal."""
     rail = channel.max()
     if rail < _LOWEST_RAIL:
@@ -133,7 +133,7 @@ def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return start, end
 
 
-def _dead_air(level: Floats) -> tuple[Finding, ...]:
+def _dead_air(level: FloatArray) -> tuple[Finding, ...]:
     dead = level < level.max() - _DEAD_DB
     share = float(dead.mean())
     start, end = _runs(dead)
@@ -157,7 +157,7 @@ def _dead_air(level: Floats) -> tuple[Finding, ...]:
     return ()
 
 
-def _hum(signal: Floats, rate: int) -> tuple[Finding, ...]:
+def _hum(signal: FloatArray, rate: int) -> tuple[Finding, ...]:
     """Energy within 4 Hz of the first ten partials of 50 or 60 Hz.
 
     Of all energy, in the median half second.
@@ -185,7 +185,7 @@ def _hum(signal: Floats, rate: int) -> tuple[Finding, ...]:
     return (Finding("hum", sentence, value, _HUM_SHARE, fatal=True),)
 
 
-def _steadiness(power: Floats) -> float:
+def _steadiness(power: FloatArray) -> float:
     """How little a spectrum (frames, bins) changes in time, 0 to 1.
 
     The geometric over the arithmetic mean of each bin, weighted by energy: the spectral flatness
@@ -197,7 +197,7 @@ def _steadiness(power: Floats) -> float:
     return float(np.exp(np.log(power + 1e-14).mean(axis=0)).sum() / mean.sum())
 
 
-def _steady(framed: Floats, level: Floats, rate: int) -> tuple[Finding, ...]:
+def _steady(framed: FloatArray, level: FloatArray, rate: int) -> tuple[Finding, ...]:
     """A tone or a hiss that goes on unchanged while there is sound."""
     loud = np.pad(level >= level.max() - _SOUNDING_DB, 1)
     inside = loud[:-2] & loud[1:-1] & loud[2:]  # without the frames that an onset or an end cuts
@@ -227,7 +227,7 @@ def _steady(framed: Floats, level: Floats, rate: int) -> tuple[Finding, ...]:
     return ()
 
 
-def _tone_sentence(power: Floats, rate: int, size: int) -> str:
+def _tone_sentence(power: FloatArray, rate: int, size: int) -> str:
     """Names the strongest partial of spectra (frames, bins), of frames of ``size`` samples."""
     mean = power.mean(axis=0)
     peak = int(mean.argmax())

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import BadInput
 from ..prosody import LONGEST, Plan, Syllable
 from .engine import Audio
-from .frames import Floats, loudest_channel
+from .frames import FloatArray, loudest_channel
 from .granular import Grain, breath_noise, find_grains, flatten_envelope, shift_pitch, stretch_time
 
 STRESS_DB = 3.0
@@ -31,18 +31,18 @@ def _hash(voice_seed: int, text: str, purpose: str) -> int:
     return int.from_bytes(hashed, "little") >> 1
 
 
-def _envelope(length: int, rate: int) -> Floats:
+def _envelope(length: int, rate: int) -> FloatArray:
     """Loudness over time, (length,) from 0 to 1: a fast rise, a slow fall, a soft end."""
     attack = max(1, min(round(_ATTACK * rate), length // 4))
     release = max(1, min(round(_RELEASE * rate), length // 3))
-    out: Floats = np.logspace(0, _SUSTAIN_DB / 20, length, dtype=np.float32)
+    out: FloatArray = np.logspace(0, _SUSTAIN_DB / 20, length, dtype=np.float32)
     out[:attack] *= 0.5 - 0.5 * np.cos(np.pi * np.arange(attack, dtype=np.float32) / attack)
     fall = np.arange(1, release + 1, dtype=np.float32)
     out[-release:] *= 0.5 + 0.5 * np.cos(np.pi * fall / release)
     return out
 
 
-def _render_syllable(grain: Grain, syllable: Syllable, rate: int, voice_seed: int) -> Floats:
+def _render_syllable(grain: Grain, syllable: Syllable, rate: int, voice_seed: int) -> FloatArray:
     """One plain syllable, (samples,): pitch, then length, then noise, then shape, then loudness."""
     length = round(syllable.duration * rate)
     shifted = shift_pitch(grain.samples, grain.offset + syllable.pitch)
@@ -92,7 +92,7 @@ def render_speech(plan: Plan, call: Audio, rate: int, voice_seed: int) -> Audio:
     # Rounded one by one, as below: the end of a syllable is not the rounded end in seconds.
     length = max(round(s.onset * rate) + round(s.duration * rate) for s in plan.syllables)
     out = np.zeros((length, 1), dtype=np.float32)
-    rendered: dict[tuple[str, float, float, float], Floats] = {}
+    rendered: dict[tuple[str, float, float, float], FloatArray] = {}
     for syllable in plan.syllables:
         key = (syllable.text, syllable.duration, syllable.pitch, syllable.noise)
         if key not in rendered:
