@@ -222,7 +222,7 @@ def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
     lion = Species(
         slug="lion", name="", seed=1, mix={"lion": 0.7, "cow": 0.3}, habitat="on warm rocks"
     )
-    studio = chain.Engines(None, SampleRecipe(), None, (), {}, None)  # type: ignore[arg-type]
+    engines = chain.Engines(None, SampleRecipe(), None, (), {}, None)  # type: ignore[arg-type]
     for shade, light in ((20, "at night"), (180, "by day")):
         Image.new("RGB", (8, 8), (shade, shade, shade)).save(tmp_path / "picture.png")
         picture = Picture(
@@ -236,13 +236,13 @@ def test_a_prompt_follows_the_record_and_the_picture(tmp_path: Path) -> None:
             steps=1,
             guidance=1.0,
         )
-        asked = chain.call_requests(studio, tmp_path, [lion], [picture], jungle_toml.Config())[0]
+        asked = chain.call_requests(engines, tmp_path, [lion], [picture], jungle_toml.Config())[0]
         assert f"on warm rocks {light}" in asked.prompt
         assert "lion" in asked.prompt
     wished = jungle_toml.Config(
         prompts=(jungle_toml.Prompt(text="a heron croaks", seconds=5.0),), negative="music"
     )
-    asked = chain.call_requests(studio, tmp_path, [lion], [picture], wished)[0]
+    asked = chain.call_requests(engines, tmp_path, [lion], [picture], wished)[0]
     assert (asked.prompt, asked.seconds, asked.negative) == ("a heron croaks", 5.0, "music")
 
 
@@ -258,8 +258,8 @@ def test_portraits_are_guided_strongly_unless_the_model_paints_without_guidance(
         )
         checkpoint.save_checkpoint(tmp_path / MODEL, dataclasses.replace(original, recipe=recipe))
         jungle = jungle_toml.JungleFolder(tmp_path, jungle_toml.Config())
-        studio = open_engines(CommonOptions(), jungle, str(tmp_path / MODEL), "")
-        assert studio.painting.guidance == painted
+        engines = open_engines(CommonOptions(), jungle, str(tmp_path / MODEL), "")
+        assert engines.painting.guidance == painted
 
 
 def test_a_model_that_took_tokens_is_told() -> None:

@@ -309,9 +309,9 @@ def test_pictures_are_encoded_once(
     monkeypatch.setattr(
         Fixed, "__call__", lambda self, master: (seen.append(master.shape), encode(self, master))[1]
     )
-    shelf = BuildCache(tmp_path)
+    build_cache = BuildCache(tmp_path)
     told: list[int] = []
-    build_site(folder, cards, tmp_path / "one", QUICK, told.append, shelf)
+    build_site(folder, cards, tmp_path / "one", QUICK, told.append, build_cache)
     assert (len(seen), sum(told)) == (2, 4)  # two of the four are the same picture
     build_site(
         folder,
@@ -319,7 +319,7 @@ def test_pictures_are_encoded_once(
         tmp_path / "two",
         dataclasses.replace(QUICK, title="Renamed", metadata="credit"),
         told.append,
-        shelf,
+        build_cache,
     )
     assert (len(seen), sum(told)) == (2, 8)
 

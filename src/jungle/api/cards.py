@@ -127,13 +127,13 @@ def make_postcard(
         mix = parents(kinds.to_invent_from(painter.classes, painter.kind_report), seed)
     painter.model.mix(dict(mix))  # refuses unknown classes before anything is painted
     species = Species(slug=_slug(name), name=name, seed=seed, mix=dict(mix))
-    studio = _studio(painter, singer, config)
+    engines = _engines(painter, singer, config)
 
     # The pipeline works in the folder of a jungle; only the one card is kept of it.
     with tempfile.TemporaryDirectory() as temporary:
         jungle = Path(temporary)
         cards, _ = pipeline.make_cards(
-            studio, jungle, [species], config, BuildCache(jungle), lambda stage, count: None
+            engines, jungle, [species], config, BuildCache(jungle), lambda stage, count: None
         )
         home = jungle / compose.FOLDER / species.slug
         files = {path.name: path.read_bytes() for path in sorted(home.iterdir())}
@@ -160,7 +160,7 @@ def _config(settings: CardSettings) -> Config:
     return config
 
 
-def _studio(painter: ImageModel, singer: SoundModel, config: Config) -> pipeline.Engines:
+def _engines(painter: ImageModel, singer: SoundModel, config: Config) -> pipeline.Engines:
     loaded = painter.model
     drawing = override(singer.engine.recipe, _as_text(config.sounds))
     engine = singer.engine.with_sampling(drawing)

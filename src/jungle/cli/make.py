@@ -156,10 +156,10 @@ def _build(
     common: CommonOptions, jungle: JungleFolder, model: str, sound_model: str, *, site: bool
 ) -> MakeResult:
     out, config = jungle.path, jungle.config
-    studio = open_engines(common, jungle, model, sound_model)
+    engines = open_engines(common, jungle, model, sound_model)
     count = len(config.species) or config.count
-    species = pipeline.find_species(out, config, studio, count, config.seed)
-    shelf, spent = BuildCache(out), Spent()
+    species = pipeline.find_species(out, config, engines, count, config.seed)
+    build_cache, spent = BuildCache(out), Spent()
     atomic.remove_leftovers(
         out, (pipeline.PICTURES, pipeline.SOUNDS, pipeline.LANGUAGE, SITE, POSTCARDS)
     )
@@ -175,17 +175,17 @@ def _build(
         try:
             writer = _llm_writer(common, jungle, spent)
             cards, trouble = pipeline.make_cards(
-                studio, out, species, config, shelf, report, writer
+                engines, out, species, config, build_cache, report, writer
             )
-            page = publish(out, cards, config, shelf, report) if site else None
+            page = publish(out, cards, config, build_cache, report) if site else None
         except KeyboardInterrupt:
             log("What is done is kept; the same command goes on from here.", common.quiet)
             raise
-    shelf.forget_unused()
+    build_cache.prune()
 
     cost = Cost(
         seconds=time.monotonic() - common.started,
-        device=str(studio.painter.device),
+        device=str(engines.image_model.device),
         dollars=spent.dollars,
         tokens=spent.tokens,
     )

@@ -25,12 +25,12 @@ def reproduce_command(
     slugs = names or names_of_cards(jungle.path)
     for slug in slugs:
         read_manifest(jungle.path, slug)  # refused before a model is opened
-    studio = open_engines(common, jungle, model, sound_model)
+    engines = open_engines(common, jungle, model, sound_model)
 
     differing = {}
     with progress_bar(len(slugs), "postcard", common.quiet) as progress:
         for slug in slugs:
-            differing[slug] = reproduce(studio, jungle.path, slug)
+            differing[slug] = reproduce(engines, jungle.path, slug)
             progress.update(1)
     lines = [
         f"{slug}: {'differs in ' + ', '.join(files) if files else 'every byte the same'}"

@@ -55,8 +55,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What :func:`evaluate_pictures` found. Lower is better for kid and frechet, higher for the others; all
-    are judged by their floors.
+    """What :func:`evaluate_pictures` found. Lower is better for kid and frechet, higher for the
+    others; all are judged by their floors.
     """
 
     space: str

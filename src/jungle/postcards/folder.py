@@ -93,7 +93,7 @@ def write_postcard(  # noqa: PLR0913
     family: Family,
     told: Sequence[PlannedPhrase],
     wishes: PostcardOptions,
-    shelf: BuildCache,
+    build_cache: BuildCache,
 ) -> Postcard:
     """The postcard of one animal in ``out``/postcards/SLUG; one that is there and was made from the
     same is kept.
@@ -115,7 +115,7 @@ def write_postcard(  # noqa: PLR0913
         "postcard", __version__, SCHEMA, *parts, dataclasses.asdict(wishes), sources, shipped_name()
     )
     stage = f"{FOLDER}/{species.slug}"
-    known = shelf.recall(stage, key)
+    known = build_cache.lookup(stage, key)
     if known is not None:
         return postcard_from_json(known)
     card, files = make_postcard(
@@ -137,7 +137,7 @@ def write_postcard(  # noqa: PLR0913
             _manifest(card, species, making, family, bool(told), wishes) | {"files": digests},
         )
 
-    shelf.remember(
+    build_cache.store(
         stage,
         key,
         card.to_json(),

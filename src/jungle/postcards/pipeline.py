@@ -64,13 +64,13 @@ PhraseWriter = Callable[[Language, int], Sequence[PlannedPhrase]]
 class Engines:
     """Everything that makes the animals of a jungle."""
 
-    painter: Model
+    image_model: Model
     painting: SampleRecipe
-    singer: SoundEngine
-    voices: tuple[str, ...]  # classes that the singer knows; empty: it follows prompts
+    sound_engine: SoundEngine
+    voices: tuple[str, ...]  # classes that the sound engine knows; empty: it follows prompts
     singing: dict[str, Any]  # how it draws
     reference: MemorisationIndex | None
-    # how well the painter shows each of its kinds
+    # how well the image model shows each of its kinds
     kinds: ClassQualityReport = dataclasses.field(default_factory=ClassQualityReport)
 
 
@@ -125,15 +125,15 @@ def check_voices(species: Sequence[Species], where: Path) -> None:
 
 
 def find_species(
-    out: Path, wishes: jungle_toml.Config, studio: Engines, count: int, seed: int
+    out: Path, wishes: jungle_toml.Config, engines: Engines, count: int, seed: int
 ) -> tuple[Species, ...]:
     """The species of jungle.toml, or as many new ones, which are written there for a person to
     change.
 
     Raises:
-        BadInput: one of them is mixed from an animal that the painter does not know.
+        BadInput: one of them is mixed from an animal that the image model does not know.
     """
-    classes = studio.painter.classes
+    classes = engines.image_model.classes
     known = ", ".join(classes) or "none: it was trained without classes"
     check_parents(
         wishes.species,
@@ -143,18 +143,18 @@ def find_species(
     )
     if wishes.species:
         return wishes.species
-    species = invent_species(to_invent_from(classes, studio.kinds, count), count, seed)
+    species = invent_species(to_invent_from(classes, engines.kinds, count), count, seed)
     make_folder(out)
     jungle_toml.write_species(out, seed, species, classes)
     return species
 
 
 def paint_pictures(
-    studio: Engines,
+    engines: Engines,
     out: Path,
     species: Sequence[Species],
     sketches: int,
-    shelf: BuildCache,
+    build_cache: BuildCache,
     progress: StageProgress,
 ) -> list[Picture]:
     """A picture of each species in ``out``/generated_images, the best of ``sketches``; zip and
@@ -163,17 +163,22 @@ def paint_pictures(
     Raises:
         BadInput: a class that the model does not know.
     """
-    labels = labels_by_kind(studio.kinds)
+    labels = labels_by_kind(engines.kinds)
     choosing = (
         sketches,
         shipped_classifier().name,
-        {name: sorted(labels[name]) for name in studio.painter.classes if name in labels},
+        {name: sorted(labels[name]) for name in engines.image_model.classes if name in labels},
     )
-    made = (studio.painter.hash, repr(studio.painting), str(studio.painter.device), *choosing)
+    made = (
+        engines.image_model.hash,
+        repr(engines.painting),
+        str(engines.image_model.device),
+        *choosing,
+    )
     key = digest("pictures", __version__, [one.to_json() for one in species], *made)
 
     # Nothing is painted where nothing that decides the pictures has changed.
-    known = shelf.recall(PICTURES, key)
+    known = build_cache.lookup(PICTURES, key)
     if known is not None:
         progress("pictures", sketches * len(species))
         return [Picture(**one) for one in known]
@@ -181,21 +186,23 @@ def paint_pictures(
     # Sketches of a species have seeds of their own, so that one more animal changes no other.
     seeds = [[take_seed(one.seed, number) for number in range(sketches)] for one in species]
     best = best_of_n(
-        studio.painter,
+        engines.image_model,
         species,
         seeds,
-        studio.painting,
-        shelf,
+        engines.painting,
+        build_cache,
         labels,
         lambda done: progress("pictures", done),
     )
-    gallery = paint_animals(studio.painter, best, studio.painting, out / PICTURES, memory=shelf)
+    gallery = paint_animals(
+        engines.image_model, best, engines.painting, out / PICTURES, memory=build_cache
+    )
     pictures = [
         dataclasses.replace(picture, file=f"{PICTURES}/{picture.file}")
         for picture in gallery.pictures
     ]
     files = [out / picture.file for picture in pictures]
-    shelf.remember(
+    build_cache.store(
         PICTURES,
         key,
         [one.to_json() for one in pictures],
@@ -206,7 +213,7 @@ def paint_pictures(
 
 
 def call_requests(
-    studio: Engines,
+    engines: Engines,
     out: Path,
     species: Sequence[Species],
     pictures: Sequence[Picture],
@@ -215,9 +222,9 @@ def call_requests(
     """What is asked of the engine of calls: a mix of voices, or a prompt with the place of the
     record and the light of the picture.
     """
-    if studio.voices:
+    if engines.voices:
         return [
-            CallRequest(seed=one.seed, mix=casting.voices(one.mix, studio.voices), takes=TAKES)
+            CallRequest(seed=one.seed, mix=casting.voices(one.mix, engines.voices), takes=TAKES)
             for one in species
         ]
 
@@ -242,11 +249,11 @@ def call_requests(
 
 
 def make_calls(
-    studio: Engines,
+    engines: Engines,
     out: Path,
     species: Sequence[Species],
     asked_for: Sequence[CallRequest],
-    shelf: BuildCache,
+    build_cache: BuildCache,
     progress: StageProgress,
 ) -> list[Call]:
     """A mastered call of each species in ``out``/sounds; files are relative to ``out``."""
@@ -257,30 +264,34 @@ def make_calls(
         __version__,
         asked,
         [one.slug for one in species],
-        studio.singer.name,
-        studio.singer.model,
-        studio.singing,
+        engines.sound_engine.name,
+        engines.sound_engine.model,
+        engines.singing,
     )
 
-    known = shelf.recall(SOUNDS, key)
+    known = build_cache.lookup(SOUNDS, key)
     if known is not None:
         progress("takes", TAKES * len(species))
         return [call_from_json(one) for one in known]
 
-    singer = CachedEngine(
-        studio.singer,
+    cached_engine = CachedEngine(
+        engines.sound_engine,
         lambda one: digest(
-            "take", dataclasses.asdict(one), studio.singer.name, studio.singer.model, studio.singing
+            "take",
+            dataclasses.asdict(one),
+            engines.sound_engine.name,
+            engines.sound_engine.model,
+            engines.singing,
         ),
-        shelf.get,
-        shelf.put,
+        build_cache.get,
+        build_cache.put,
     )
     album = make_album(
-        singer,
+        cached_engine,
         wanted,
         out / SOUNDS,
         AudioClassifier.shipped(),
-        studio.reference,
+        engines.reference,
         lambda done: progress("takes", done),
     )
     calls = [dataclasses.replace(call, file=f"{SOUNDS}/{call.file}") for call in album]
@@ -289,7 +300,7 @@ def make_calls(
         for call in calls
         for path in sorted((out / call.file).parent.glob(f"{Path(call.file).stem}.*"))
     ]
-    shelf.remember(
+    build_cache.store(
         SOUNDS, key, [one.to_json() for one in calls], [*files, out / SOUNDS / "sounds.json"]
     )
 
@@ -297,7 +308,7 @@ def make_calls(
 
 
 def write_postcards(  # noqa: PLR0913
-    studio: Engines,
+    engines: Engines,
     out: Path,
     species: Sequence[Species],
     pictures: Sequence[Picture],
@@ -306,7 +317,7 @@ def write_postcards(  # noqa: PLR0913
     family: Family,
     told: Sequence[PlannedPhrase],
     wishes: PostcardOptions,
-    shelf: BuildCache,
+    build_cache: BuildCache,
     progress: StageProgress,
 ) -> list[Postcard]:
     """The postcard of each species in ``out``/postcards; those that are there and unchanged are
@@ -315,15 +326,23 @@ def write_postcards(  # noqa: PLR0913
     cards = []
     for number, one in enumerate(species):
         making = BuildInputs(
-            painting=dataclasses.asdict(studio.painting),
-            singing=studio.singing,
+            painting=dataclasses.asdict(engines.painting),
+            singing=engines.singing,
             request=dataclasses.asdict(asked_for[number]),
-            device=str(studio.painter.device),
+            device=str(engines.image_model.device),
         )
         share = told[number * wishes.phrases : (number + 1) * wishes.phrases]
         cards.append(
             write_postcard(
-                out, one, pictures[number], calls[number], making, family, share, wishes, shelf
+                out,
+                one,
+                pictures[number],
+                calls[number],
+                making,
+                family,
+                share,
+                wishes,
+                build_cache,
             )
         )
         progress("postcards", 1)
@@ -331,11 +350,11 @@ def write_postcards(  # noqa: PLR0913
 
 
 def make_cards(  # noqa: PLR0913
-    studio: Engines,
+    engines: Engines,
     out: Path,
     species: Sequence[Species],
     wishes: jungle_toml.Config,
-    shelf: BuildCache,
+    build_cache: BuildCache,
     progress: StageProgress,
     writer: PhraseWriter | None = None,
 ) -> tuple[list[Postcard], list[str]]:
@@ -345,18 +364,18 @@ def make_cards(  # noqa: PLR0913
         writer: a language model that makes up so many phrases in a language; without one, the
             embedded engine does.
     """
-    pictures = paint_pictures(studio, out, species, wishes.sketches, shelf, progress)
-    asked_for = call_requests(studio, out, species, pictures, wishes)
-    calls = make_calls(studio, out, species, asked_for, shelf, progress)
+    pictures = paint_pictures(engines, out, species, wishes.sketches, build_cache, progress)
+    asked_for = call_requests(engines, out, species, pictures, wishes)
+    calls = make_calls(engines, out, species, asked_for, build_cache, progress)
     family = family_of(wishes.seed, wishes.language)
-    write_family(out, family, shelf)
+    write_family(out, family, build_cache)
     told = writer(family.language, wishes.phrases * len(species)) if writer else ()
     known = family.language.known
     # no dialect has the words that a model coined
     told = [phrase for phrase in told if not violations(phrase.meaning, known)]
     how = PostcardOptions(phrases=wishes.phrases, look=wishes.look, metadata=wishes.metadata)
     cards = write_postcards(
-        studio, out, species, pictures, asked_for, calls, family, told, how, shelf, progress
+        engines, out, species, pictures, asked_for, calls, family, told, how, build_cache, progress
     )
 
     # What looks or sounds wrong is told at the end, when the cards are there to be looked at.
@@ -366,13 +385,13 @@ def make_cards(  # noqa: PLR0913
     return cards, [line for line in trouble if line]
 
 
-def write_family(out: Path, family: Family, shelf: BuildCache) -> None:
+def write_family(out: Path, family: Family, build_cache: BuildCache) -> None:
     """The language of the jungle in ``out``/language: its phrases, its dictionary and its
     grammar.
     """
     key = digest("language", __version__, dataclasses.asdict(family))
-    if shelf.recall(LANGUAGE, key) is None:
+    if build_cache.lookup(LANGUAGE, key) is None:
         files = write_language(
             out / LANGUAGE, family.language, list(family.language.phrases(PHRASES))
         )
-        shelf.remember(LANGUAGE, key, True, files)
+        build_cache.store(LANGUAGE, key, True, files)

@@ -17,7 +17,7 @@ from .folder import read_manifest, rebuild_and_diff, samples_of
 from .pipeline import Engines
 
 
-def reproduce(studio: Engines, jungle: Path, name: str) -> list[str]:
+def reproduce(engines: Engines, jungle: Path, name: str) -> list[str]:
     """Make every file of a postcard again; returns the names of those whose bytes differ from its
     manifest.
 
@@ -26,8 +26,8 @@ def reproduce(studio: Engines, jungle: Path, name: str) -> list[str]:
     """
     manifest = read_manifest(jungle, name)
     for what, wanted, at_hand, option in (
-        ("picture was painted", manifest["picture"]["model"], studio.painter.hash, "--model"),
-        ("call was made", manifest["call"]["model"], studio.singer.model, "--sound-model"),
+        ("picture was painted", manifest["picture"]["model"], engines.image_model.hash, "--model"),
+        ("call was made", manifest["call"]["model"], engines.sound_engine.model, "--sound-model"),
     ):
         if wanted != at_hand:
             raise BadInput(
@@ -46,19 +46,19 @@ def reproduce(studio: Engines, jungle: Path, name: str) -> list[str]:
 
     making = manifest["making"]
     species = Species(**{**manifest["species"], "traits": tuple(manifest["species"]["traits"])})
-    wish = SampleRequest(manifest["picture"]["seed"], studio.painter.mix(species.mix))
+    wish = SampleRequest(manifest["picture"]["seed"], engines.image_model.mix(species.mix))
     _, pixels = next(
-        iter(sample_pictures(studio.painter, [wish], SampleRecipe(**making["painting"])))
+        iter(sample_pictures(engines.image_model, [wish], SampleRecipe(**making["painting"])))
     )
 
     # The call goes the whole way again, mastering included.
     with tempfile.TemporaryDirectory() as folder:
         wanted_call = Wanted(species, CallRequest(**making["request"]))
-        singer = studio.singer
-        if isinstance(singer, SpectrogramEngine):
-            singer = singer.with_sampling(SampleRecipe(**making["singing"]))
+        sound_engine = engines.sound_engine
+        if isinstance(sound_engine, SpectrogramEngine):
+            sound_engine = sound_engine.with_sampling(SampleRecipe(**making["singing"]))
         call = make_album(
-            singer, [wanted_call], Path(folder), AudioClassifier.shipped(), studio.reference
+            sound_engine, [wanted_call], Path(folder), AudioClassifier.shipped(), engines.reference
         )[0]
         pcm = samples_of(Path(folder) / call.file)
 

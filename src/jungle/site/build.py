@@ -72,7 +72,7 @@ def build_site(
     out: Path,
     settings: SiteSettings | None = None,
     progress: Callable[[int], object] = lambda done: None,
-    shelf: BuildCache | None = None,
+    build_cache: BuildCache | None = None,
 ) -> SiteReport:
     """Bring the site of a jungle up to date.
 
@@ -82,13 +82,13 @@ def build_site(
         out: where to; a new folder, or one that was written here before.
         settings: what it is like.
         progress: is told how many more cards have their pictures; in the end all have.
-        shelf: the jungle's memory, where encoded pictures are kept.
+        build_cache: the jungle's memory, where encoded pictures are kept.
 
     Raises:
         BadInput: no postcard, a record or file that cannot be published, or an output folder that
             is not ours.
     """
-    chosen, memory = settings or SiteSettings(), shelf or BuildCache(jungle)
+    chosen, memory = settings or SiteSettings(), build_cache or BuildCache(jungle)
     if not cards:
         raise BadInput(f"There are no postcards in {jungle}: run  jungle make  first.")
     ledger = open_folder(out)
@@ -185,19 +185,19 @@ def _origins(jungle: Path, cards: Sequence[Postcard], level: Level) -> list[Orig
 def _looks(
     masters: Mapping[str, Path],
     settings: SiteSettings,
-    shelf: BuildCache,
+    build_cache: BuildCache,
     progress: Callable[[int], object],
 ) -> dict[str, ImageManifest]:
-    """What is made of each picture, by its name on the shelf; what is not there yet is encoded, and
-    kept at once.
+    """What is made of each picture, by its name on the build_cache; what is not there yet is
+    encoded, and kept at once.
     """
-    known = {name: shelf.get(name) for name in masters}
+    known = {name: build_cache.get(name) for name in masters}
     found = {name: looks_of(packed) for name, packed in known.items() if packed is not None}
     progress(len(found))
     missing = [name for name in masters if name not in found]
     tasks = [(partial(pack, masters[name], settings.encoder), True) for name in missing]
     for name, packed in zip(missing, run_in_processes(tasks, settings.workers), strict=True):
-        shelf.put(name, packed)
+        build_cache.put(name, packed)
         found[name] = looks_of(packed)
         progress(1)
     return found

@@ -41,12 +41,17 @@ class Origin:
 
 
 def image_key(origin: Origin, card: Postcard, encoder: Encoder) -> str:
-    """The name under which the shelf keeps what is made of a picture."""
+    """The name under which the build_cache keeps what is made of a picture."""
     return digest("renditions", origin.digests[card.master], encoder.version)
 
 
 def media_steps(
-    one: CardView, origin: Origin, looks: ImageManifest, piece: str, title: str, shelf: BuildCache
+    one: CardView,
+    origin: Origin,
+    looks: ImageManifest,
+    piece: str,
+    title: str,
+    build_cache: BuildCache,
 ) -> Iterator[BuildStep]:
     """Pictures and sounds of a card."""
     name, master, told = one.id, one.card.master, digest(origin.facts.told())
@@ -54,7 +59,7 @@ def media_steps(
     yield BuildStep(
         tuple(file.path(name) for file in looks.files),
         digest(piece, told),
-        partial(_renditions, shelf, piece, origin.facts),
+        partial(_renditions, build_cache, piece, origin.facts),
     )
     species = one.card.species
     words = share_image.ShareTexts(
@@ -107,11 +112,12 @@ def media_steps(
         )
 
 
-def _renditions(shelf: BuildCache, piece: str, facts: Provenance) -> list[bytes]:
-    packed = shelf.get(piece)
+def _renditions(build_cache: BuildCache, piece: str, facts: Provenance) -> list[bytes]:
+    packed = build_cache.get(piece)
     if packed is None:
         raise BadInput(
-            f"The memory in {shelf.folder} was deleted while it was used: run the same command "
+            f"The memory in {build_cache.folder} was deleted while it was used: run the same "
+            "command "
             "again."
         )
     return renditions.unpacked(packed, facts)

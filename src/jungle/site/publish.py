@@ -15,7 +15,11 @@ SITE = "site"
 
 
 def publish(
-    out: Path, cards: Sequence[Postcard], wishes: Config, shelf: BuildCache, progress: StageProgress
+    out: Path,
+    cards: Sequence[Postcard],
+    wishes: Config,
+    build_cache: BuildCache,
+    progress: StageProgress,
 ) -> Path:
     """The site of these cards in ``out``/site; returns its first page."""
     settings = SiteSettings(
@@ -28,5 +32,5 @@ def publish(
         ledger=describe_cost(cards, wishes.sketches, TAKES),
     )
     return build_site(
-        out, cards, out / SITE, settings, lambda done: progress("page", done), shelf
+        out, cards, out / SITE, settings, lambda done: progress("page", done), build_cache
     ).index

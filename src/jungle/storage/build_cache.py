@@ -50,8 +50,10 @@ class BuildCache:
         self._used.add(key)
         write_bytes(self._pieces / key, hashlib.sha256(data).digest() + data)
 
-    def forget_unused(self) -> None:
-        """Remove the pieces that were neither asked for nor put since this shelf was opened."""
+    def prune(self) -> None:
+        """Remove the pieces that were neither asked for nor put since this build_cache was
+        opened.
+        """
         for path in self._pieces.glob("*"):
             if path.name not in self._used:
                 path.unlink()
@@ -59,7 +61,7 @@ class BuildCache:
     def _stage(self, name: str) -> Path:
         return self.folder / FOLDER / "stages" / f"{name}.json"
 
-    def recall(self, stage: str, key: str) -> Any:
+    def lookup(self, stage: str, key: str) -> Any:
         """The record of a stage that was finished with this key and whose files are all as they
         were; else None.
         """
@@ -75,7 +77,7 @@ class BuildCache:
         )
         return result["record"] if whole else None
 
-    def remember(self, stage: str, key: str, record: Any, files: Iterable[Path]) -> None:
+    def store(self, stage: str, key: str, record: Any, files: Iterable[Path]) -> None:
         """A stage is finished: ``record`` (plain values), and its files inside the jungle's
         folder.
         """
