@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from jungle.installation import DISTRIBUTION
+from jungle.errors.installation import DISTRIBUTION
 
 import jungle
 

@@ -165,6 +165,7 @@ def test_each_level_gets_what_the_level_above_answered() -> None:
 
 
 @pytest.mark.parametrize("who", ["generator", "discriminator"])
+@pytest.mark.slow
 def test_each_side_learns_against_the_other_standing_still(who: str) -> None:
     still = {"head_lr": 1e-12} if who == "generator" else {"lr": 1e-12}
     recipe = dataclasses.replace(
@@ -333,6 +334,7 @@ def train_with(
     ],
     ids=["nan", "colour", "texture"],
 )
+@pytest.mark.slow
 def test_training_goes_back_halves_the_rates_and_says_why(
     fault: Callable[[Tensor], Tensor], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +350,7 @@ def test_training_goes_back_halves_the_rates_and_says_why(
     assert seen[-1].lr < seen[12].lr
 
 
+@pytest.mark.slow
 def test_training_that_cannot_be_saved_ends_with_the_last_good_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -504,6 +507,7 @@ def test_a_model_with_a_weaker_network_learns_a_new_class(
     assert "8 updates" not in (run.out / "report.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_with_minutes_shares_them(
     toy_run: Callable[..., training.PhotoRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def jungle(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
     main()
 
 
+@pytest.mark.slow
 def test_a_trajectory_equals_the_schedulers() -> None:
     """The same noise, one picture, every step from the last level to 0: DDPMScheduler with its
     defaults against ours.

@@ -312,6 +312,7 @@ def test_too_few_pictures_are_refused() -> None:
             evaluate.evaluate_pictures(clouds(pictures, 0), clouds(photos, 1), Patches())
 
 
+@pytest.mark.slow
 def test_real_animals_reach_the_floor_and_are_named(
     real_animals: tuple[np.ndarray, np.ndarray, list[str]],
 ) -> None:
@@ -339,6 +340,7 @@ def test_real_animals_reach_the_floor_and_are_named(
     assert "kind " in real.to_text()
 
 
+@pytest.mark.slow
 def test_pictures_beyond_the_draw_count_in_the_table_of_kinds_alone(
     real_animals: tuple[np.ndarray, np.ndarray, list[str]],
 ) -> None:

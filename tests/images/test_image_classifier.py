@@ -191,6 +191,7 @@ def test_pictures_are_named_as_photos_of_their_kind() -> None:
 # The best of many
 
 
+@pytest.mark.slow
 def test_rank_prefers_the_animal_asked_for(real_animals: RealAnimals) -> None:
     photos, kinds, names = real_animals
     judge, usual = classifier.shipped_classifier(), labels_by_kind(ClassQualityReport())

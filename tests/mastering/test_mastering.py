@@ -535,6 +535,7 @@ def test_settings_out_of_range_are_refused(wrong: Any) -> None:
         wrong()
 
 
+@pytest.mark.slow
 def test_real_recordings() -> None:
     """Twenty clips of any rate and state: level and peak by FFmpeg, the seam below the clip's own
     99th percentile, FLAC exact.

@@ -616,7 +616,7 @@ def test_the_report_of_nothing_says_so(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
     assert (
         "0 recordings in"
-        in dataset_report.inspect_photos(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
+        in dataset_report.inspect_recordings(tmp_path / "zoo", RECIPE, tmp_path / "cache").to_text()
     )
 
 
