@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from jungle.errors.installation import DISTRIBUTION
 
 import jungle
+from jungle.errors.installation import DISTRIBUTION
 
 PACKAGE = Path(jungle.__file__).parent
 STEM = f"{DISTRIBUTION.replace('-', '_')}-{jungle.__version__}"
